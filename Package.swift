@@ -1,0 +1,93 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of rules for every Swift target: language mode, strict imports, and no warning survives.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let strictC: [CSetting] = [
+    .unsafeFlags(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"])
+]
+
+/// A Swift module in `Sources/<name>`, importing only what stands here.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "orchestrate",
+    products: [
+        .executable(name: "orchestrate", targets: ["orchestrate"]),
+        .executable(name: "orchestrate-keeper", targets: ["orchestrate-keeper"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    ],
+    targets: [
+        // C
+        .systemLibrary(
+            name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(
+            name: "CSQLite3", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .target(name: "CProcess", cSettings: strictC),
+
+        // Core: decides, and touches nothing.
+        module("SidecarModel"),
+        module("Planning", ["SidecarModel"]),
+        module("Reconciliation", ["SidecarModel", "Planning"]),
+
+        // Edges: text in, text out.
+        module("YAMLReading", ["CLibYAML", "SidecarModel"]),
+        module("ManifestLoading", ["YAMLReading", "Planning", "SidecarModel"]),
+        module("DiagnosticRendering", ["SidecarModel", "Planning"]),
+        module("ControlAPI", ["SidecarModel"]),
+
+        // Shell: touches the world.
+        module("Supervision", ["CProcess", "Reconciliation", "Planning", "SidecarModel"]),
+        module("StateStore", ["CSQLite3", "SidecarModel"]),
+        module("ControlServer", ["ControlAPI", "Supervision", "CProcess", "SidecarModel"]),
+        module("ControlClient", ["ControlAPI", "CProcess", "SidecarModel"]),
+        module(
+            "SupervisorDaemon",
+            [
+                "Supervision", "StateStore", "ControlServer", "ControlAPI", "ManifestLoading",
+                "DiagnosticRendering", "Reconciliation", "Planning", "SidecarModel", "CProcess",
+            ]),
+        module(
+            "OrchestrateCommands",
+            [
+                "SupervisorDaemon", "ControlClient", "ControlAPI", "StateStore", "ManifestLoading",
+                "DiagnosticRendering", "Planning", "SidecarModel", "CProcess", argumentParser,
+            ]),
+
+        // Programs
+        .executableTarget(
+            name: "orchestrate", dependencies: ["OrchestrateCommands"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "orchestrate-keeper", dependencies: ["CProcess"], cSettings: strictC,
+            linkerSettings: [
+                // A static C program without the Swift runtime: it must stay small and start at once.
+                .unsafeFlags(["-static-executable", "-nostartfiles"])
+            ]),
+
+        // Simulation
+        module("SimulationKit", ["Reconciliation", "Planning", "SidecarModel"]),
+        .executableTarget(
+            name: "simulate", dependencies: ["SimulationKit"], swiftSettings: strict),
+
+        // Tests
+        tests("PlanningTests", ["Planning", "SidecarModel"]),
+    ]
+)

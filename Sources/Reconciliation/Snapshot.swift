@@ -1,0 +1,88 @@
+package import SidecarModel
+
+/// What is known of one instance from outside: for status, and for whoever waits for it.
+package struct InstanceStatus: Hashable, Sendable {
+    package var sidecar: String
+    package var replica: Int
+    package var state: StateName
+    package var incarnation: Incarnation
+    /// Nil when no process of it runs.
+    package var pid: Int32?
+    /// When the current process was spawned, or nil.
+    package var startedAt: Instant?
+    /// When the current state was entered.
+    package var since: Instant
+    package var restartsTotal: Int
+    package var consecutiveFailures: Int
+    package var lastExit: ExitStatus?
+    /// Why it is in this state, as a sentence.
+    package var reason: String
+    /// `waiting` and `blocked`: the sidecars it waits for.
+    package var waitingFor: [String]
+    /// `backoff`: when it will be started.
+    package var until: Instant?
+    /// Declared and wanted up by the last request.
+    package var isWanted: Bool
+    /// Last result of readiness (or of startup, before), nil without a probe or before the first result.
+    package var lastProbe: ProbeOutcome?
+    package var lastProbeAt: Instant?
+    /// Foreign or unverified answers make a healthy state carry a mark.
+    package var isUnverified: Bool
+}
+
+/// What the store keeps of an instance, and what `Reconciler.restore` takes it up from.
+///
+/// Written whenever `Reconciler.takeChangedRecords()` names it, before the effects of the same turn are performed.
+package struct InstanceRecord: Hashable, Codable, Sendable {
+    package var sidecar: String
+    package var replica: Int
+    package var state: StateName
+    package var incarnation: UInt64
+    package var isWanted: Bool
+    package var since: Instant
+    package var startedAt: Instant?
+    package var restartsTotal: Int
+    package var consecutiveFailures: Int
+    package var lastExit: ExitStatus?
+    package var reason: String
+    /// `backoff`, `failed`: when it is tried again.
+    package var until: Instant?
+    /// The fingerprint of the spec it was last started with.
+    package var startedFingerprint: UInt64
+    /// When it last became healthy, for `reset_after`.
+    package var healthySince: Instant?
+    package var recentRestarts: [Instant]
+
+    package init(
+        sidecar: String, replica: Int, state: StateName, incarnation: UInt64, isWanted: Bool, since: Instant,
+        startedAt: Instant? = nil, restartsTotal: Int = 0, consecutiveFailures: Int = 0, lastExit: ExitStatus? = nil,
+        reason: String = "", until: Instant? = nil, startedFingerprint: UInt64 = 0, healthySince: Instant? = nil,
+        recentRestarts: [Instant] = []
+    ) {
+        self.sidecar = sidecar
+        self.replica = replica
+        self.state = state
+        self.incarnation = incarnation
+        self.isWanted = isWanted
+        self.since = since
+        self.startedAt = startedAt
+        self.restartsTotal = restartsTotal
+        self.consecutiveFailures = consecutiveFailures
+        self.lastExit = lastExit
+        self.reason = reason
+        self.until = until
+        self.startedFingerprint = startedFingerprint
+        self.healthySince = healthySince
+        self.recentRestarts = recentRestarts
+    }
+}
+
+/// What became of the process of a recorded incarnation while no supervisor looked.
+package enum Survival: Hashable, Sendable {
+    /// It lives, proved by (pid, start time, boot).
+    case alive(pid: Int32)
+    /// The leader ended; others of the incarnation may live.
+    case exited(ExitStatus)
+    /// There is no trace of a spawn for it.
+    case neverSpawned
+}

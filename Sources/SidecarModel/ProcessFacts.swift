@@ -1,0 +1,94 @@
+/// A Linux signal by its number (x86 and ARM numbering).
+package struct Signal: Hashable, Codable, Sendable, CustomStringConvertible {
+    package var number: Int32
+
+    package init(number: Int32) { self.number = number }
+
+    package static let hangup = Signal(number: 1)
+    package static let interrupt = Signal(number: 2)
+    package static let quit = Signal(number: 3)
+    package static let kill = Signal(number: 9)
+    package static let terminate = Signal(number: 15)
+
+    private static let names: [String] = [
+        "", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+        "WINCH", "IO", "PWR", "SYS",
+    ]
+
+    /// Reads `SIGTERM`, `TERM`, `sigterm` or `15`. Real-time signals by number, 34…64.
+    package init?(parsing text: String) {
+        if let number = Int32(text) {
+            guard (1...31).contains(number) || (34...64).contains(number) else { return nil }
+            self.number = number
+            return
+        }
+        var name = text.uppercased()
+        if name.hasPrefix("SIG") { name.removeFirst(3) }
+        guard !name.isEmpty, let number = Self.names.firstIndex(of: name) else { return nil }
+        self.number = Int32(number)
+    }
+
+    package var description: String {
+        (1..<Int32(Self.names.count)).contains(number) ? "SIG" + Self.names[Int(number)] : "signal \(number)"
+    }
+
+    /// The names that can be written in a manifest, without `SIG`.
+    package static var knownNames: [String] { Array(names.dropFirst()) }
+}
+
+/// How a process ended.
+package enum ExitStatus: Hashable, Codable, Sendable, CustomStringConvertible {
+    case code(Int32)
+    case signal(Signal)
+    /// It ended while nobody could look: its parent was gone and the kernel kept no record.
+    case unknown
+
+    package var description: String {
+        switch self {
+        case .code(let code): "exit \(code)"
+        case .signal(let signal): "\(signal)"
+        case .unknown: "exit status unknown"
+        }
+    }
+
+    /// As a shell shows it: the code, or 128 plus the signal.
+    package var shellCode: Int32 {
+        switch self {
+        case .code(let code): code
+        case .signal(let signal): 128 + signal.number
+        case .unknown: 1
+        }
+    }
+}
+
+/// The step at which a start failed, in the order they are taken.
+package enum SpawnStep: String, Hashable, Codable, Sendable, CaseIterable {
+    case reference, environment, port, log, cgroup, fork, session, limits, identity, directory, descriptors, execute
+}
+
+/// Why a process could not be started.
+package struct SpawnFailure: Hashable, Codable, Sendable, Error {
+    package var step: SpawnStep
+    /// A sentence: what could not be done, with what, and why.
+    package var message: String
+    /// 0 when no system call failed.
+    package var errno: Int32
+
+    package init(step: SpawnStep, message: String, errno: Int32 = 0) {
+        self.step = step
+        self.message = message
+        self.errno = errno
+    }
+}
+
+/// One life of one instance: the n-th start since the project was first brought up. Never reused.
+package struct Incarnation: Hashable, Comparable, Codable, Sendable, CustomStringConvertible {
+    package var number: UInt64
+
+    package init(_ number: UInt64) { self.number = number }
+
+    package static func < (left: Incarnation, right: Incarnation) -> Bool { left.number < right.number }
+
+    package var description: String { "#\(number)" }
+}

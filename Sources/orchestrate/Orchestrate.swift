@@ -1,0 +1,6 @@
+import OrchestrateCommands
+
+@main
+enum Orchestrate {
+    static func main() { OrchestrateCommand.run() }
+}

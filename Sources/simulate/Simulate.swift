@@ -1,0 +1,4 @@
+@main
+enum Simulate {
+    static func main() {}
+}
