@@ -89,5 +89,7 @@ let package = Package(
 
         // Tests
         tests("PlanningTests", ["Planning", "SidecarModel"]),
+        tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
+        tests("ManifestLoadingTests", ["ManifestLoading", "YAMLReading", "Planning", "SidecarModel"]),
     ]
 )
