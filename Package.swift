@@ -90,6 +90,8 @@ let package = Package(
         // Tests
         tests("PlanningTests", ["Planning", "SidecarModel"]),
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
-        tests("ManifestLoadingTests", ["ManifestLoading", "YAMLReading", "Planning", "SidecarModel"]),
+        tests(
+            "ManifestLoadingTests",
+            ["ManifestLoading", "DiagnosticRendering", "YAMLReading", "Planning", "SidecarModel"]),
     ]
 )
