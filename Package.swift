@@ -19,8 +19,11 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: strict)
 }
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -82,6 +85,10 @@ let package = Package(
                 .unsafeFlags(["-static-executable", "-nostartfiles"])
             ]),
 
+        .executableTarget(
+            name: "generate-reference", dependencies: ["DiagnosticRendering", "ManifestLoading"],
+            swiftSettings: strict),
+
         // Simulation
         module("SimulationKit", ["Reconciliation", "Planning", "SidecarModel"]),
         .executableTarget(
@@ -92,6 +99,7 @@ let package = Package(
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
         tests(
             "ManifestLoadingTests",
-            ["ManifestLoading", "DiagnosticRendering", "YAMLReading", "Planning", "SidecarModel"]),
+            ["ManifestLoading", "DiagnosticRendering", "YAMLReading", "Planning", "SidecarModel"],
+            exclude: ["Fixtures"]),
     ]
 )
