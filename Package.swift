@@ -67,7 +67,7 @@ let package = Package(
         module(
             "OrchestrateCommands",
             [
-                "SupervisorDaemon", "ControlClient", "ControlAPI", "StateStore", "ManifestLoading",
+                "SupervisorDaemon", "ControlClient", "ControlAPI", "StateStore", "ManifestLoading", "Supervision",
                 "DiagnosticRendering", "Planning", "SidecarModel", "CProcess", argumentParser,
             ]),
 
@@ -89,5 +89,6 @@ let package = Package(
 
         // Tests
         tests("PlanningTests", ["Planning", "SidecarModel"]),
+        tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
     ]
 )
