@@ -71,7 +71,7 @@ private final class Office {
 
     func receive(on client: Int32) -> String {
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        let count = recv(client, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+        let count = recv(client, &buffer, buffer.count, Int32(MSG_DONTWAIT))
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : ""
     }
 }
