@@ -89,6 +89,8 @@ let package = Package(
 
         // Tests
         tests("PlanningTests", ["Planning", "SidecarModel"]),
+        tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
+        tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
     ]
 )
