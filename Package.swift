@@ -88,6 +88,7 @@ let package = Package(
             name: "simulate", dependencies: ["SimulationKit"], swiftSettings: strict),
 
         // Tests
+        tests("ArchitectureTests", []),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
         tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
