@@ -1,4 +1,4 @@
-package import SidecarModel
+import SidecarModel
 
 extension Plan {
     /// The plan after `up a b`: those named and what they require are as the new manifest says, everything else stays as
