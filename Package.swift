@@ -90,6 +90,7 @@ let package = Package(
         // Tests
         tests("ArchitectureTests", []),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
+        tests("ReconciliationTests", ["Reconciliation", "Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
         tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
