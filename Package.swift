@@ -93,6 +93,7 @@ let package = Package(
         tests("ReconciliationTests", ["Reconciliation", "Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
         tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
+        tests("StateStoreTests", ["StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
     ]
 )
