@@ -74,7 +74,7 @@ let package = Package(
         module(
             "OrchestrateCommands",
             [
-                "SupervisorDaemon", "ControlClient", "ControlAPI", "StateStore", "ManifestLoading",
+                "SupervisorDaemon", "ControlClient", "ControlAPI", "StateStore", "ManifestLoading", "Supervision",
                 "DiagnosticRendering", "Planning", "SidecarModel", "CProcess", argumentParser,
             ]),
 
@@ -98,5 +98,8 @@ let package = Package(
         // Tests
         tests("ArchitectureTests", []),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
+        tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
+        tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
+        tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
     ]
 )
