@@ -89,6 +89,9 @@ let package = Package(
         .executableTarget(
             name: "simulate", dependencies: ["SimulationKit"], swiftSettings: strict),
 
+        // The programs of examples/quickstart
+        .executableTarget(name: "quickstart-sidecar", swiftSettings: strict),
+
         // Benchmarks
         .target(name: "CRawBaselines", dependencies: ["CLibYAML"], cSettings: strictC),
         staticProgram("bench-sidecar"),
