@@ -100,6 +100,8 @@ let package = Package(
 
         // Tests
         tests("ArchitectureTests", []),
+        // The programs themselves, as built beside the test bundle.
+        tests("EndToEndTests", []),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
         tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
