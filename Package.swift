@@ -103,8 +103,10 @@ let package = Package(
         // The programs themselves, as built beside the test bundle.
         tests("EndToEndTests", []),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
+        tests("ReconciliationTests", ["Reconciliation", "Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
         tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
+        tests("StateStoreTests", ["StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
     ]
 )
