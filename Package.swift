@@ -67,7 +67,7 @@ let package = Package(
         module(
             "OrchestrateCommands",
             [
-                "SupervisorDaemon", "ControlClient", "ControlAPI", "StateStore", "ManifestLoading",
+                "SupervisorDaemon", "ControlClient", "ControlAPI", "StateStore", "ManifestLoading", "Supervision",
                 "DiagnosticRendering", "Planning", "SidecarModel", "CProcess", argumentParser,
             ]),
 
@@ -88,6 +88,10 @@ let package = Package(
             name: "simulate", dependencies: ["SimulationKit"], swiftSettings: strict),
 
         // Tests
+        tests("ArchitectureTests", []),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
+        tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
+        tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
+        tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
     ]
 )

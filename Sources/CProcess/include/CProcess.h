@@ -1,1 +1,3 @@
 #pragma once
+#include "loop.h"
+#include "netdiag.h"
