@@ -1,3 +1,4 @@
+import Planning
 import Reconciliation
 import SidecarModel
 
@@ -18,11 +19,12 @@ extension World {
         if it.rules.hasPreStart, !it.isPrepared(incarnation, in: lives) {
             throw InvariantBroken(invariant: .hookFirst, detail: "\(it.label) \(incarnation)")
         }
-        try checkStart(slot)
-        try checkRestart(slot)
+        if it.mayNotStart || isShuttingDown {
+            throw InvariantBroken(invariant: .stopBeatsRestart, detail: it.label)
+        }
     }
 
-    /// Also at `pre_start`: it is part of the start.
+    /// When a life begins, with its `pre_start` hook or its spawn.
     func checkStart(_ slot: Int) throws(InvariantBroken) {
         let it = slots[slot]
         if it.mayNotStart || isShuttingDown {
@@ -36,12 +38,12 @@ extension World {
     }
 
     /// Counts the restarts nobody asked for.
-    private func checkRestart(_ slot: Int) throws(InvariantBroken) {
+    func checkRestart(_ slot: Int) throws(InvariantBroken) {
         let it = slots[slot]
-        guard it.isAutomaticRestart else { return }
         if it.rules.kind == .task, it.succeeded == it.rules.fingerprint {
             throw InvariantBroken(invariant: .successKept, detail: it.label)
         }
+        guard it.isAutomaticRestart, it.rules.kind != .external else { return }
         if let end = it.ownEnd {
             if let status = end.status, !it.rules.allowsRestart(after: status) {
                 throw InvariantBroken(
@@ -55,9 +57,8 @@ extension World {
         }
         guard it.rules.maxAttempts > 0 else { return }
         if let window = it.rules.window {
-            // A life's start is later than the decision to restart that the core counts, by its delay and its wait.
             let recent = it.restarts.count { now - $0 < window }
-            if recent > it.rules.maxAttempts {
+            if recent >= it.rules.maxAttempts {
                 throw InvariantBroken(invariant: .budgetKept, detail: "\(it.label): \(recent + 1) in \(window.shown)")
             }
         } else if it.restartsInARow >= it.rules.maxAttempts {

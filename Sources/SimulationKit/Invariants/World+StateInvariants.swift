@@ -1,3 +1,4 @@
+import Planning
 import Reconciliation
 import SidecarModel
 
@@ -6,10 +7,7 @@ extension World {
     mutating func note(_ transition: Transition) throws(InvariantBroken) {
         guard slotAt.indices.contains(transition.instance.value), slotAt[transition.instance.value] >= 0 else { return }
         let slot = slotAt[transition.instance.value]
-        if trace != nil {
-            trace?.append(
-                "\(clock)      \(slots[slot].label) \(transition.from) → \(transition.to): \(transition.cause)")
-        }
+        tell { "    \($0.slots[slot].label) \(transition.from) → \(transition.to): \(transition.cause)" }
         let before = slots[slot].state
         guard transition.from == before, StateName.follow(transition.from, transition.to) else {
             throw InvariantBroken(
@@ -29,6 +27,7 @@ extension World {
         if old == .healthy, let since = slots[slot].healthySince {
             if now - since >= slots[slot].rules.resetAfter {
                 slots[slot].restartsInARow = 0
+                slots[slot].restarts.removeAll(keepingCapacity: true)
             }
             slots[slot].healthySince = nil
         }
@@ -56,7 +55,7 @@ extension World {
 
 extension StateName {
     /// The states one state may give way to.
-    package static func follow(_ old: StateName, _ new: StateName) -> Bool {
+    static func follow(_ old: StateName, _ new: StateName) -> Bool {
         guard old != new else { return false }
         switch old {
         case .stopped, .waiting, .blocked, .completed, .failed, .backoff, .scheduled:

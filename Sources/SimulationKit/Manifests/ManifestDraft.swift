@@ -19,8 +19,14 @@ package struct ManifestDraft: Sendable {
         sidecars.shuffle(using: &generator)
     }
 
-    /// Nil when the draft is no valid manifest.
-    package var plan: Plan? { try? Plan(project: project, sidecars: sidecars) }
+    /// The draft as a plan. Edges go to lower numbers and to those that are there, so it always is one.
+    package var plan: Plan {
+        do throws(PlanError) {
+            return try Plan(project: project, sidecars: sidecars)
+        } catch {
+            preconditionFailure("a drawn manifest is no plan: \(error)")
+        }
+    }
 
     /// One change as a person would make it.
     package mutating func edit(drawnFrom generator: inout Generator) {
@@ -74,6 +80,10 @@ package struct ManifestDraft: Sendable {
             spec.timeout = generator.duration(milliseconds: 500...3000)
         }
         if kind == .service, generator.chance(perMille: 300) { spec.replicas = 1 + generator.below(3) }
+        if let target = spec.dependencies.first, generator.chance(perMille: 300) {
+            let port = Reference.sidecarPort(sidecar: target.sidecar, replica: nil, port: "main")
+            spec.environment = [EnvironmentEntry(name: "UPSTREAM", value: Template(segments: [.reference(port)]))]
+        }
         spec.hooks = Self.hooks(drawnFrom: &generator)
         spec.setFingerprint("command", edition, .restart)
         spec.setFingerprint("replicas", UInt64(spec.replicas), .inPlace)

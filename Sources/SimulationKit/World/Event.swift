@@ -2,7 +2,7 @@ import Reconciliation
 import SidecarModel
 
 /// What is going to happen in the world.
-enum Event {
+enum Event: Sendable {
     /// - Parameter supervisor: the one it was meant for; a later one finds out by itself.
     case fact(LifeID, Fact, supervisor: Int)
     /// A fact the core was told before, told again.
@@ -15,7 +15,7 @@ enum Event {
 }
 
 /// What the core is told of one life.
-enum Fact {
+enum Fact: Sendable {
     case spawned
     case spawnFailed
     case hookFinished(HookEvent, failed: Bool)

@@ -1,8 +1,8 @@
 import SidecarModel
 
 /// What is going to happen, in order of time; what is due at the same instant happens in the order it was scheduled.
-struct EventHeap<Event> {
-    struct Entry {
+struct EventHeap<Event: Sendable>: Sendable {
+    struct Entry: Sendable {
         var at: Instant
         var order: UInt64
         var event: Event

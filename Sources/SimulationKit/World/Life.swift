@@ -1,3 +1,4 @@
+import Reconciliation
 import SidecarModel
 
 /// A place in `World.lives`.
@@ -82,6 +83,8 @@ struct ToldHealth {
     private(set) var readinessSuccesses = 0
     private(set) var readinessFailures = 0
     private var isReady = false
+    /// The probes were changed during this life.
+    var holdsAnyway = false
 
     mutating func note(_ answer: ProbeAnswer, _ role: ProbeRole, wasAskedFor: Bool, thresholds: Rules.Thresholds) {
         let succeeded = answer == .success || answer == .unverified
@@ -103,6 +106,7 @@ struct ToldHealth {
     }
 
     func isHealthy(_ rules: Rules, age: Duration) -> Bool {
+        if holdsAnyway { return true }
         if rules.hasStartup, startupSuccesses < rules.thresholds.startupSuccess { return false }
         if rules.hasReadiness { return isReady }
         return rules.hasStartup || age >= rules.settle

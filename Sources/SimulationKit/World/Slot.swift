@@ -12,6 +12,7 @@ struct Slot {
     /// Part of the manifest the core was last given.
     var isDeclared = true
     var rules = Rules()
+    var health = HealthSpec()
 
     // The truth.
     /// Its latest life.

@@ -1,3 +1,4 @@
+import Planning
 import Reconciliation
 import SidecarModel
 

@@ -1,3 +1,4 @@
+import Planning
 import Reconciliation
 import SidecarModel
 
@@ -51,14 +52,16 @@ extension World {
         if generator.chance(perMille: mix[.duplicateFact]) {
             heap.schedule(.repeated(life, fact), at: now + generator.duration(milliseconds: 0...5000))
         }
-        try deliver(lives[life].input(for: fact, at: index), to: slot)
+        let isCurrent = slots[slot].life == life
+        try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
     }
 
     private mutating func repeatToCore(_ fact: Fact, of life: LifeID) throws(InvariantBroken) {
         let slot = lives[life].slot
         guard let index = slots[slot].index, finished == nil, lives[life].epoch == slots[slot].epoch else { return }
         note(fact, of: life, isRepeated: true)
-        try deliver(lives[life].input(for: fact, at: index), to: slot)
+        let isCurrent = slots[slot].life == life
+        try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
     }
 
     /// Keeps what the core was told, for the invariants to judge it by.
@@ -114,8 +117,9 @@ extension World {
 
     /// Whoever holds the address of a port that moved may be replaced, against no budget.
     private mutating func forgiveDependents(of slot: Int) {
-        for dependent in dependents[slot] where !slots[dependent].mayNotStart {
-            slots[dependent].ask()
+        let name = slots[slot].sidecar
+        for (position, sidecar) in plan.sidecars.enumerated() where sidecar.refers(to: name) {
+            for dependent in groups[position] where !slots[dependent].mayNotStart { slots[dependent].ask() }
         }
     }
 }

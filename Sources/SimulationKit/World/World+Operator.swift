@@ -1,3 +1,4 @@
+import Planning
 import SidecarModel
 import Reconciliation
 
@@ -23,9 +24,8 @@ extension World {
         if generator.chance(perMille: mix[.shutdown]) { return try request(.shutdown(by: .user)) }
         if generator.chance(perMille: mix[.manifestEdit]), var edited = draft {
             edited.edit(drawnFrom: &generator)
-            guard let newPlan = edited.plan else { return }
             draft = edited
-            return try request(.apply(newPlan, selection: nil))
+            return try request(.apply(edited.plan, selection: nil))
         }
         guard generator.chance(perMille: mix[.operatorRequest]), let input = drawRequest() else { return }
         try request(input)

@@ -67,6 +67,10 @@ extension World {
                 detail: "\(slots[slot].label) begins \(incarnation) after \(slots[slot].highestIncarnation)")
         }
         slots[slot].highestIncarnation = incarnation
+        highestIncarnation = max(highestIncarnation, incarnation)
+        try checkStart(slot)
+        try checkRestart(slot)
+        noteStart(slot)
         let rules = slots[slot].rules
         let nature =
             natures[slots[slot].sidecar] ?? Nature(of: rules.kind, in: mix, drawnFrom: &generator)
@@ -82,7 +86,6 @@ extension World {
     private mutating func spawn(_ slot: Int, _ incarnation: Incarnation) throws(InvariantBroken) {
         try checkSpawn(slot, incarnation)
         let life = try openLife(slot, incarnation)
-        noteStart(slot)
         slots[slot].wasStartedEver = true
         slots[slot].unreleased.append(life)
         lives[life].wasSpawned = true
@@ -113,7 +116,6 @@ extension World {
     ) throws(InvariantBroken) {
         switch event {
         case .preStart:
-            try checkStart(slot)
             let life = try openLife(slot, incarnation)
             lives[life].preStart = .running
             scheduleHook(event, of: life)

@@ -1,4 +1,4 @@
-package import Planning
+import Planning
 package import Reconciliation
 import SidecarModel
 
@@ -15,8 +15,13 @@ extension World {
             var seen = input
             if let bug { seen = .apply(bug.plan(newPlan), selection: selection) }
             return try deliver(seen, to: nil)
-        case .start(let names, _), .restart(let names, _): askFor(names)
-        case .run(let name): askFor([name])
+        case .start(let names, _): askFor(names)
+        case .restart(let names, _):
+            askFor(names)
+            forgetSuccess(of: names)
+        case .run(let name):
+            askFor([name])
+            forgetSuccess(of: [name])
         case .stop(let names, let scope, _): forbid(names, scope: scope)
         case .shutdown:
             isShuttingDown = true
@@ -43,14 +48,25 @@ extension World {
         }
     }
 
+    /// A task runs again when that is what was asked for.
+    private mutating func forgetSuccess(of names: [String]) {
+        for slot in slots.indices where names.contains(slots[slot].sidecar) { slots[slot].succeeded = nil }
+    }
+
     private mutating func forbid(_ names: [String], scope: StopScope) {
         var leaving = Set(names)
         if scope == .cascade {
             for sidecar in plan.order where leaving.contains(plan.sidecars[sidecar].name) {
-                for dependent in plan.dependents[sidecar] { leaving.insert(plan.sidecars[dependent].name) }
+                for dependent in plan.dependents[sidecar]
+                where plan.edges[dependent].contains(where: { $0.target == sidecar && $0.required }) {
+                    leaving.insert(plan.sidecars[dependent].name)
+                }
             }
         }
-        for slot in slots.indices where leaving.contains(slots[slot].sidecar) { slots[slot].mayNotStart = true }
+        for slot in slots.indices where leaving.contains(slots[slot].sidecar) {
+            slots[slot].mayNotStart = true
+            slots[slot].succeeded = nil
+        }
     }
 
     /// Reads the rules of the plan, and makes a slot for each instance it declares.
@@ -62,6 +78,11 @@ extension World {
             var members: [Int] = []
             for replica in 0..<sidecar.replicas {
                 let slot = slotFor(sidecar.name, replica)
+                if slots[slot].health != sidecar.health {
+                    // What the old probes said holds until the new ones say something else.
+                    if let life = slots[slot].life { lives[life].health.holdsAnyway = true }
+                    slots[slot].health = sidecar.health
+                }
                 slots[slot].isDeclared = true
                 slots[slot].rules = rules
                 members.append(slot)

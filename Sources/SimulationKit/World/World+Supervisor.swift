@@ -8,7 +8,7 @@ extension World {
         supervisor = .lost
         supervisors += 1
         let losesKeeper = generator.chance(perMille: mix[.keeperLoss])
-        if trace != nil { trace?.append("\(clock)  the supervisor\(losesKeeper ? " and its keeper" : "") died") }
+        tell { _ in "the supervisor\(losesKeeper ? " and its keeper" : "") died" }
         for slot in slots.indices {
             slots[slot].index = nil
             for life in slots[slot].unreleased {
@@ -28,7 +28,7 @@ extension World {
     mutating func supervisorReturns() throws(InvariantBroken) {
         guard supervisor == .lost else { return }
         supervisor = .running
-        if trace != nil { trace?.append("\(clock)  a supervisor takes up the project") }
+        tell { _ in "a supervisor takes up the project" }
         try restore()
         if isShuttingDown { try deliver(.shutdown(by: .user), to: nil) }
         if let hurry { try deliver(.hurry(hurry), to: nil) }
@@ -44,13 +44,14 @@ extension World {
     }
 
     private mutating func restore() throws(InvariantBroken) {
-        core = Reconciler(plan: bug?.plan(plan) ?? plan, seed: generator.next())
+        core = Reconciler(
+            plan: bug?.plan(plan) ?? plan, seed: generator.next(), firstIncarnation: highestIncarnation.number + 1)
         slotAt.removeAll(keepingCapacity: true)
         var records: [(InstanceRecord, Survival)] = []
         for slot in slots.indices {
             guard let record = slots[slot].record else { continue }
             let survival = take(slot, record)
-            if trace != nil { trace?.append("\(clock)      \(slots[slot].label) \(record.state): \(survival)") }
+            tell { "    \($0.slots[slot].label) \(record.state): \(survival)" }
             records.append((record, bug?.survival(survival, of: record) ?? survival))
         }
         core.restore(records, at: now)

@@ -43,6 +43,12 @@ package struct World: Sendable {
     /// The faults are over.
     var isCalm = false
     var nextPID: Int32 = 100
+    var highestIncarnation = Incarnation(0)
+
+    package init(draft: ManifestDraft, mix: FaultMix, seed: UInt64, bug: PlantedBug? = nil) {
+        self.init(plan: draft.plan, mix: mix, seed: seed, bug: bug)
+        self.draft = draft
+    }
 
     package init(plan: Plan, mix: FaultMix, seed: UInt64, bug: PlantedBug? = nil) {
         self.plan = plan
@@ -69,10 +75,10 @@ package struct World: Sendable {
     }
 
     /// Tells the core, and does what it says.
-    mutating func deliver(_ input: Input, to slot: Int?) throws(InvariantBroken) {
+    mutating func deliver(_ input: Input, to slot: Int?, isCurrent: Bool = true) throws(InvariantBroken) {
         inputs += 1
-        coverage?.note(input, to: slot, in: slots)
-        if trace != nil { trace?.append("\(clock)  \(describe(input))") }
+        coverage?.note(input, to: slot, in: slots, isCurrent: isCurrent)
+        tell { $0.describe(input) }
         if let bug {
             for rewritten in bug.inputs(for: input, in: self) { core.observe(rewritten, at: now) }
         } else {
@@ -100,7 +106,7 @@ package struct World: Sendable {
                 loseSupervisor()
                 return
             }
-            if trace != nil { trace?.append("\(clock)      → \(describe(effect))") }
+            tell { "    → \($0.describe(effect))" }
             try perform(effect)
         }
         if finished == nil { try checkContract() }
@@ -112,7 +118,7 @@ package struct World: Sendable {
             throw InvariantBroken(invariant: .idempotent, detail: again.map(describe).joined(separator: ", "))
         }
         if let deadline = core.nextDeadline, deadline <= now {
-            throw InvariantBroken(invariant: .deadlineAhead, detail: "now and deadline are \(clock)")
+            throw InvariantBroken(invariant: .deadlineAhead, detail: "the deadline is \((now - deadline).shown) past")
         }
     }
 
@@ -134,7 +140,14 @@ package struct World: Sendable {
         return !records.isEmpty
     }
 
-    var clock: String {
+    /// Adds a line to the trace, when one is kept.
+    mutating func tell(_ words: (World) -> String) {
+        guard trace != nil else { return }
+        let line = "\(clock)  \(words(self))"
+        trace?.append(line)
+    }
+
+    private var clock: String {
         let milliseconds = now.nanoseconds / 1_000_000
         return "\(milliseconds / 1000).\(String(milliseconds % 1000 + 1000).dropFirst())"
     }
