@@ -1,0 +1,51 @@
+import ArgumentParser
+import ControlAPI
+
+struct StopCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stop",
+        abstract: "Stop sidecars; the rest stays.",
+        discussion: """
+            Refuses while running sidecars need one of them, and lists those, unless told what to do with them.
+
+            Examples:
+              orchestrate stop web
+              orchestrate stop db --cascade
+            """)
+
+    @OptionGroup var project: ProjectOptions
+    @OptionGroup var waiting: WaitOptions
+
+    @Argument(help: "Sidecars, or instances such as mcp/0.")
+    var names: [String]
+
+    @Flag(help: "Stop those that depend on them first.")
+    var cascade = false
+
+    @Flag(help: "Leave those that depend on them running.")
+    var force = false
+
+    func validate() throws {
+        if cascade && force { throw ValidationError("--cascade and --force exclude each other.") }
+    }
+
+    func run() throws {
+        let context = try ProjectContext(project)
+        let session = try GoalSession(context)
+        let dependents: Stop.Dependents = cascade ? .cascade : force ? .leave : .refuse
+        let touched: Touched
+        do {
+            touched = try session.client.call(Stop.self, .init(names: names, dependents: dependents))
+        } catch where error.code == .dependentsRunning {
+            let named = names.joined(separator: ", ")
+            throw CommandFailure(
+                .conflict,
+                """
+                cannot stop \(named): \(error.names.joined(separator: ", ")) \(error.names.count == 1 ? "runs and needs" : "run and need") it
+                Stop them too with --cascade, or leave them running with --force.
+                """)
+        }
+        guard !waiting.noWait else { return }
+        try session.wait(for: .stopped, of: touched.sidecars, timeout: waiting.timeout?.value)
+    }
+}
