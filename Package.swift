@@ -95,5 +95,14 @@ let package = Package(
         tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
         tests("StateStoreTests", ["StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
+        .executableTarget(
+            name: "process-host-fixture", dependencies: ["Supervision", "Reconciliation", "SidecarModel"],
+            path: "Tests/ProcessHostFixture", swiftSettings: strict),
+        tests(
+            "SupervisionProcessTests",
+            [
+                "Supervision", "Reconciliation", "SidecarModel", "CProcess", "orchestrate-keeper",
+                "process-host-fixture",
+            ]),
     ]
 )
