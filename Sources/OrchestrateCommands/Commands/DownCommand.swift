@@ -25,7 +25,8 @@ struct DownCommand: ParsableCommand {
             return Console.print("nothing of \(context.name.terminalSafe) is running")
         }
         let client = try running ?? context.connectOrStart().client
-        let code = try DownSession(client: client, terminal: Terminal(environment: context.environment)).run()
+        let terminal = Terminal(environment: context.environment)
+        let code = try DownSession(context: context, client: client, terminal: terminal).run()
         if code != 0 { throw CommandFailure(exitCode: code) }
     }
 }

@@ -23,15 +23,21 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(project)
-        let session = try GoalSession(context)
-        let instances = try session.client.call(RunTask.self, .init(name: task)).instances
-        do {
-            try session.wait(for: .completed, of: instances, timeout: timeout?.value, countsNewLivesOnly: true)
-        } catch let failure as CommandFailure where failure.exitCode == CommandFailure.Code.failed.rawValue {
-            let code = try session.exitCode(of: instances)
-            throw code == 0 ? failure : CommandFailure(exitCode: code)
+        let instances: [String]
+        let session: GoalSession
+        if try context.running() != nil || LivingSidecars.exist(in: context.location) {
+            session = try GoalSession(context)
+            instances = try session.client.call(RunTask.self, .init(name: task)).instances
+        } else {
+            // Nothing is up: the task and what it needs are.
+            let applying = Applying(
+                context: try ProjectContext(upWith: project), names: [task], refreshesEnvironment: false,
+                attachment: .detached)
+            let client = try applying.run().client
+            session = try GoalSession(context, client: client)
+            instances = [task]
         }
-        let code = try session.exitCode(of: instances)
+        let code = try session.exitCode(ofTask: instances, timeout: timeout?.value)
         if code != 0 { throw CommandFailure(exitCode: code) }
     }
 }

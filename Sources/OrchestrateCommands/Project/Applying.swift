@@ -46,6 +46,7 @@ struct Applying {
     static func show(_ diagnostics: [Diagnostic]) {
         guard !diagnostics.isEmpty else { return }
         let terminal = Terminal(descriptor: STDERR_FILENO, environment: ProcessEnvironment.variables())
-        Console.printError(DiagnosticText.render(diagnostics, color: terminal.usesColor))
+        let text = diagnosticText(diagnostics, colour: terminal.usesColor)
+        Console.write(text.hasSuffix("\n") ? text : text + "\n", to: STDERR_FILENO)
     }
 }

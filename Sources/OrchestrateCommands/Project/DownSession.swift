@@ -5,13 +5,18 @@ import SidecarModel
 
 /// A `down` under way: tells who leaves, passes haste on, and ends when nothing is left.
 final class DownSession {
-    private let client: ControlClient
+    private let context: ProjectContext
+    private var client: ControlClient
     private let signals: SignalWatch
     private let palette: Palette
     private var presses = 0
 
     /// - Parameter presses: how often Ctrl-C was pressed already.
-    init(client: ControlClient, terminal: Terminal, signals: SignalWatch? = nil, presses: Int = 0) {
+    init(
+        context: ProjectContext, client: ControlClient, terminal: Terminal, signals: SignalWatch? = nil,
+        presses: Int = 0
+    ) {
+        self.context = context
         self.client = client
         self.signals = signals ?? SignalWatch()
         self.presses = presses
@@ -19,7 +24,28 @@ final class DownSession {
     }
 
     /// Runs it to its end, and answers what to exit with: 1 when something could not be ended.
+    ///
+    /// A supervisor that dies on the way is started again, and asked again: what it began goes on.
     func run() throws -> Int32 {
+        for _ in 0..<20 {
+            do {
+                return try runOnce()
+            } catch let error as ControlError where error.code == .noSupervisor {
+                guard let again = try takeUpAgain() else { return 0 }
+                client = again
+            }
+        }
+        throw CommandFailure(
+            .failed, "the supervisor ends again and again; see \(context.location.supervisorLogPath)")
+    }
+
+    /// Nil: it went because all is down.
+    private func takeUpAgain() throws -> ControlClient? {
+        if let running = try? context.running() { return running }
+        return LivingSidecars.exist(in: context.location) ? try context.connectOrStart().client : nil
+    }
+
+    private func runOnce() throws -> Int32 {
         _ = try client.call(Subscribe.self, .init())
         let request = try client.send(Down.self, .init())
         while true {

@@ -8,16 +8,21 @@ final class GoalSession {
     let context: ProjectContext
     let client: ControlClient
     private var view: ProjectView
-    private let before: [String: UInt64]
+    private var before: [String: UInt64] = [:]
     private let terminal: Terminal
     private let signals = SignalWatch()
 
-    init(_ context: ProjectContext) throws {
-        self.context = context
-        terminal = Terminal(environment: context.environment)
-        client = try context.connect()
-        view = ProjectView(try client.call(Subscribe.self, .init()).project)
+    convenience init(_ context: ProjectContext) throws {
+        try self.init(context, client: try context.connect())
         before = Dictionary(view.instances.map { ($0.name, $0.incarnation) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// On a connection by which something was asked for already: every life there is counts.
+    init(_ context: ProjectContext, client: ControlClient) throws {
+        self.context = context
+        self.client = client
+        terminal = Terminal(environment: context.environment)
+        view = ProjectView(try client.call(Subscribe.self, .init()).project)
     }
 
     /// - Parameters:
@@ -94,8 +99,18 @@ final class GoalSession {
         return CommandFailure(exitCode: CommandFailure.Code.failed.rawValue)
     }
 
-    /// Of the last of them to fail, or 0.
-    func exitCode(of names: [String]) throws -> Int32 {
+    /// Waits for a task's end, and answers its code, whatever became of it.
+    func exitCode(ofTask names: [String], timeout: Duration?) throws -> Int32 {
+        do {
+            try wait(for: .completed, of: names, timeout: timeout, countsNewLivesOnly: true)
+        } catch let failure as CommandFailure where failure.exitCode == CommandFailure.Code.failed.rawValue {
+            let code = try lastExitCode(of: names)
+            throw code == 0 ? failure : CommandFailure(exitCode: code)
+        }
+        return try lastExitCode(of: names)
+    }
+
+    private func lastExitCode(of names: [String]) throws -> Int32 {
         let report = try client.call(Status.self, .init(names: names))
         return report.sidecars.compactMap { $0.lastExit?.shellCode }.first { $0 != 0 } ?? 0
     }

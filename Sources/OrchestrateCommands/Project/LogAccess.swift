@@ -1,65 +1,69 @@
 import ControlAPI
-import FoundationEssentials
 import Glibc
-import Planning
+import ManifestLoading
 import StateStore
 import Supervision
 
 /// Where the logs of a project are, with or without a supervisor.
 struct LogAccess {
     let location: ProjectLocation
-    /// Sidecars whose manifest says where.
-    private let directories: [String: String]
-    /// In manifest order: what has, or may have, a log.
-    let instances: [LogInstance]
+    /// In manifest order as far as that can be read; then what else has left a log.
+    let sources: [LogSource]
 
-    init(_ location: ProjectLocation) throws(StoreError) {
-        self.location = location
-        let store = try StateStore(reading: location.journalPath)
-        let plan = try store.project().flatMap { try? JSONDecoder().decode(Plan.self, from: Data($0.plan)) }
-        var directories: [String: String] = [:]
-        var instances: [LogInstance] = []
-        for sidecar in plan?.sidecars ?? [] {
-            if let directory = sidecar.logs.directory { directories[sidecar.name] = directory }
-            for replica in 0..<max(1, sidecar.replicas) {
-                instances.append(LogInstance(sidecar: sidecar.name, replica: replica))
+    init(_ context: ProjectContext) {
+        location = context.location
+        var sources: [LogSource] = []
+        // Only the manifest knows of `logs.dir`. Without it, what is in the usual place is all there is to find.
+        if let manifest = context.manifest {
+            let options = LoadOptions(checksHost: false)
+            let loaded = loadManifest(
+                path: manifest, environment: context.environment, options: options, files: HostFiles())
+            for sidecar in loaded.plan?.sidecars ?? [] {
+                let directory = sidecar.logs.directory ?? location.logsDirectory
+                for replica in 0..<sidecar.replicas {
+                    let instance = LogInstance(sidecar: sidecar.name, replica: replica)
+                    sources.append(LogSource(instance: instance, directory: directory))
+                }
             }
         }
-        self.directories = directories
-        self.instances = instances
+        let known = Set(sources.map(\.instance))
+        let left = (try? LogSource.found(in: location.logsDirectory)) ?? []
+        self.sources = sources + left.filter { !known.contains($0.instance) }
     }
 
-    func directory(of instance: LogInstance) -> String { directories[instance.sidecar] ?? location.logsDirectory }
+    /// As people write them: the replica only where there are several.
+    var names: [LogInstance: String] {
+        let replicated = Set(sources.filter { $0.instance.replica > 0 }.map(\.instance.sidecar))
+        var names: [LogInstance: String] = [:]
+        for instance in sources.map(\.instance) {
+            names[instance] = replicated.contains(instance.sidecar) ? "\(instance)" : instance.sidecar
+        }
+        return names
+    }
 
-    /// As people write it: the replica only where there are several.
-    func name(of instance: LogInstance) -> String {
-        let hasSiblings = instances.contains { $0.sidecar == instance.sidecar && $0.replica > 0 }
-        return hasSiblings ? "\(instance.sidecar)/\(instance.replica)" : instance.sidecar
+    /// The instances a name means: itself, or all of a sidecar.
+    func sources(named name: String) -> [LogSource] {
+        sources.filter { $0.instance.sidecar == name || "\($0.instance)" == name }
     }
 
     /// The last words of those that failed, by instance name. Empty where there are none, or no log can be read.
-    static func lastLines(of reports: [InstanceReport], in context: ProjectContext, count: Int = 10) -> [String: [String]] {
-        guard let access = try? LogAccess(context.location) else { return [:] }
+    static func lastLines(
+        of reports: [InstanceReport], in context: ProjectContext, count: Int = 10
+    ) -> [String: [String]] {
+        let sources = LogAccess(context).sources
         var lines: [String: [String]] = [:]
         for report in reports {
             let instance = LogInstance(sidecar: report.sidecar, replica: report.replica)
-            lines[report.name] = access.lastLines(of: instance, count: count)
+            guard let source = sources.first(where: { $0.instance == instance }) else { continue }
+            lines[report.name] = lastLines(of: source, count: count)
         }
         return lines
     }
 
-    func lastLines(of instance: LogInstance, count: Int) -> [String] {
-        let descriptor = open(directory(of: instance) + "/" + instance.fileName, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return [] }
-        defer { close(descriptor) }
-        let size = lseek(descriptor, 0, SEEK_END)
-        let length = min(size, 65_536)
-        guard length > 0 else { return [] }
-        var buffer = [UInt8](repeating: 0, count: length)
-        let read = pread(descriptor, &buffer, length, size - off_t(length))
-        guard read > 0 else { return [] }
-        let lines = buffer[..<read].split(separator: UInt8(ascii: "\n")).suffix(count * 2)
-        return lines.map { line in line.withUnsafeBytes { LogLine(parsing: $0) } }
-            .filter { $0.stream != .system }.suffix(count).map(\.string)
+    private static func lastLines(of source: LogSource, count: Int) -> [String] {
+        guard let reader = try? LogReader([source], query: LogQuery(last: count)) else { return [] }
+        var lines: [String] = []
+        reader.read { lines.append($0.line.string.withoutColors) }
+        return lines
     }
 }

@@ -1,6 +1,5 @@
 import ControlAPI
 import SidecarModel
-import Supervision
 
 /// What `up` shows: a live tree until all is well, on a terminal; lines elsewhere and afterwards, with the logs.
 final class UpScreen {
@@ -15,7 +14,7 @@ final class UpScreen {
         self.terminal = terminal
         self.context = context
         self.started = started
-        follower = followsLogs ? LogFollower(context.location, since: started) : nil
+        follower = followsLogs ? LogFollower(context, since: started, palette: terminal.palette) : nil
     }
 
     var descriptors: [Int32] { follower.map { [$0.descriptor] } ?? [] }
@@ -75,6 +74,7 @@ final class UpScreen {
 
     func followLogs() {
         guard let follower, drawnLines == 0 else { return }
-        for line in follower.next() { Console.print(line.text(terminal.palette)) }
+        let lines = follower.next()
+        if !lines.isEmpty { Console.print(lines.joined(separator: "\n")) }
     }
 }
