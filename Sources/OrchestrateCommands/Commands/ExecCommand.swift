@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlAPI
+import CProcess
 import ControlClient
 import Glibc
 
@@ -32,20 +33,26 @@ struct ExecCommand: ParsableCommand {
         guard chdir(answer.workingDirectory) == 0 else {
             throw CommandFailure(.failed, "cannot change to \(answer.workingDirectory): \(reason())")
         }
-        let path = answer.variables.last { $0.name == "PATH" }?.value
-        // The command is looked for where the sidecar would look.
-        if let path { setenv("PATH", path, 1) } else { unsetenv("PATH") }
-        let number = withCStrings(command) { arguments in
+        let number = execute(answer)
+        Console.printError(
+            "orchestrate: cannot execute '\(command[0].terminalSafe)': \(String(cString: strerror(number)).lowercased())"
+        )
+        // As a shell does it.
+        throw CommandFailure(exitCode: number == ENOENT ? 127 : 126)
+    }
+
+    /// Only comes back when it can't. The command is looked for where the sidecar would look.
+    private func execute(_ answer: Environment.Answer) -> Int32 {
+        let path = answer.variables.last { $0.name == "PATH" }?.value ?? "/usr/bin:/bin"
+        var file = [CChar](repeating: 0, count: 4096)
+        let found = orch_find_executable(command[0], path, answer.workingDirectory, &file, file.count)
+        guard found == 0 else { return -found }
+        return withCStrings(command) { arguments in
             withCStrings(answer.variables.map { "\($0.name)=\($0.value)" }) { environment in
-                guard let file = arguments.pointee else { return ENOENT }
-                execvpe(file, arguments, environment)
+                execve(file, arguments, environment)
                 return errno
             }
         }
-        Console.printError(
-            "orchestrate: cannot execute '\(command[0].terminalSafe)': \(String(cString: strerror(number)).lowercased())")
-        // As a shell does it.
-        throw CommandFailure(exitCode: number == ENOENT ? 127 : 126)
     }
 
     private func reason() -> String { String(cString: strerror(errno)).lowercased() }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlAPI
+import StateStore
 import Supervision
 
 struct LogsCommand: ParsableCommand {
@@ -47,7 +48,9 @@ struct LogsCommand: ParsableCommand {
 
     func validate() throws {
         if let lines, lines < 0 { throw ValidationError("-n takes a number of lines, 0 or more.") }
-        if follow && (until != nil || previous) { throw ValidationError("-f goes with neither --until nor --previous.") }
+        if follow && (until != nil || previous) {
+            throw ValidationError("-f goes with neither --until nor --previous.")
+        }
     }
 
     private struct Line: Encodable {
@@ -70,18 +73,20 @@ struct LogsCommand: ParsableCommand {
         let shown = access.names.filter { entry in sources.contains { $0.instance == entry.key } }
         let text = LogText(
             names: shown, palette: Terminal(environment: context.environment).palette, showsTime: timestamps)
-        repeat {
-            var output = ""
-            reader.read { entry in
-                output += json ? jsonLine(entry, shown) : text.line(entry)
-                output += "\n"
-                if output.utf8.count > 1 << 16 {
-                    Console.write(output)
-                    output = ""
-                }
+        repeat { show(reader, text, shown) } while follow && reader.wait()
+    }
+
+    private func show(_ reader: LogReader, _ text: LogText, _ names: [LogInstance: String]) {
+        var output = ""
+        reader.read { entry in
+            output += json ? jsonLine(entry, names) : text.line(entry)
+            output += "\n"
+            if output.utf8.count > 1 << 16 {
+                Console.write(output)
+                output = ""
             }
-            if !output.isEmpty { Console.write(output) }
-        } while follow && reader.wait()
+        }
+        if !output.isEmpty { Console.write(output) }
     }
 
     private func selected(from access: LogAccess, _ context: ProjectContext) throws -> [LogSource] {

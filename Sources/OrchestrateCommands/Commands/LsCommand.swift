@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlAPI
 import ControlClient
+import SidecarModel
 import StateStore
 
 struct LsCommand: ParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlAPI
+import ControlClient
 
 struct RestartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,7 +23,9 @@ struct RestartCommand: ParsableCommand {
         let context = try ProjectContext(project)
         let session = try GoalSession(context)
         let touched = try session.client.call(Restart.self, .init(names: names))
-        let others = touched.sidecars.filter { sidecar in !names.contains { $0 == sidecar || $0.hasPrefix(sidecar + "/") } }
+        let others = touched.sidecars.filter { sidecar in
+            !names.contains { $0 == sidecar || $0.hasPrefix(sidecar + "/") }
+        }
         if !others.isEmpty { Console.print("restarts with it: \(others.joined(separator: ", "))".terminalSafe) }
         guard !waiting.noWait else { return }
         let named = names.filter { name in name.contains("/") || touched.sidecars.contains(name) }

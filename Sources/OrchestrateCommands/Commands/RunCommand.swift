@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlAPI
+import ControlClient
 import SidecarModel
 
 struct RunCommand: ParsableCommand {

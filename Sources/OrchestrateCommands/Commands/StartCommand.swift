@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlAPI
+import ControlClient
 
 struct StartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

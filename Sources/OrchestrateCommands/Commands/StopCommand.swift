@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlAPI
+import ControlClient
 
 struct StopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,20 +33,23 @@ struct StopCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project)
         let session = try GoalSession(context)
-        let dependents: Stop.Dependents = cascade ? .cascade : force ? .leave : .refuse
-        let touched: Touched
+        let touched = try ask(session.client, cascade ? .cascade : force ? .leave : .refuse)
+        guard !waiting.noWait else { return }
+        try session.wait(for: .stopped, of: touched.sidecars, timeout: waiting.timeout?.value)
+    }
+
+    private func ask(_ client: ControlClient, _ dependents: Stop.Dependents) throws -> Touched {
         do {
-            touched = try session.client.call(Stop.self, .init(names: names, dependents: dependents))
-        } catch where error.code == .dependentsRunning {
-            let named = names.joined(separator: ", ")
+            return try client.call(Stop.self, .init(names: names, dependents: dependents))
+        } catch {
+            guard error.code == .dependentsRunning else { throw error }
+            let list = error.names.joined(separator: ", ")
             throw CommandFailure(
                 .conflict,
                 """
-                cannot stop \(named): \(error.names.joined(separator: ", ")) \(error.names.count == 1 ? "runs and needs" : "run and need") it
-                Stop them too with --cascade, or leave them running with --force.
+                cannot stop \(names.joined(separator: ", ")): \(list) \(error.names.count == 1 ? "runs and needs" : "run and need") it
+                Stop what needs it too with --cascade, or leave that running with --force.
                 """)
         }
-        guard !waiting.noWait else { return }
-        try session.wait(for: .stopped, of: touched.sidecars, timeout: waiting.timeout?.value)
     }
 }

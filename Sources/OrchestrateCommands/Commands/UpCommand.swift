@@ -46,8 +46,9 @@ struct UpCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(upWith: project)
-        let session = UpSession(
-            context, options: .init(
+        let session = try UpSession(
+            context,
+            options: .init(
                 names: names, isDetached: detach, waits: !noWait, timeout: timeout?.value,
                 refreshesEnvironment: refreshEnvironment, exitCodeFrom: exitCodeFrom))
         let code = try session.run()

@@ -3,6 +3,7 @@ import ControlClient
 import DiagnosticRendering
 import Glibc
 import SidecarModel
+import StateStore
 
 /// Hands the manifest over, and prints what is wrong with it.
 struct Applying {
@@ -20,7 +21,7 @@ struct Applying {
                 let answer = try connection.client.call(Apply.self, parameters(), timeout: nil)
                 Self.show(answer.diagnostics)
                 return (connection.client, answer)
-            } catch where error.code == .noSupervisor && attempt < 20 {
+            } catch  where error.code == .noSupervisor && attempt < 20 {
                 continue
             } catch {
                 // A supervisor that was started for this has nothing to supervise.

@@ -2,6 +2,7 @@ import ControlAPI
 import ControlClient
 import Glibc
 import SidecarModel
+import StateStore
 
 /// A `down` under way: tells who leaves, passes haste on, and ends when nothing is left.
 final class DownSession {

@@ -1,6 +1,8 @@
 import ControlAPI
 import Glibc
 import ManifestLoading
+import Planning
+import SidecarModel
 import StateStore
 import Supervision
 

@@ -1,5 +1,7 @@
 import Glibc
 import ManifestLoading
+import Planning
+import SidecarModel
 
 /// The top-level `id` of a manifest, without reading all of it: it has to be found in a broken one too, or else
 /// `down` would look for another project than `up` started.

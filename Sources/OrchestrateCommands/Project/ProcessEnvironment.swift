@@ -4,7 +4,7 @@ import Glibc
 enum ProcessEnvironment {
     static func variables() -> [String: String] {
         var variables: [String: String] = [:]
-        guard var entry = environ else { return [:] }
+        var entry = environ
         while let pointer = entry.pointee {
             let text = String(cString: pointer)
             if let equals = text.firstIndex(of: "="), equals != text.startIndex {

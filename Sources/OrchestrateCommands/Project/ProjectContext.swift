@@ -19,11 +19,14 @@ struct ProjectContext {
         environment = ProcessEnvironment.variables()
         workingDirectory = ProcessEnvironment.workingDirectory(environment)
         let root = try Self.root(environment, workingDirectory)
-        let found = options.file.map { absolutePath($0, from: workingDirectory) }
+        let directory = workingDirectory
+        let found =
+            options.file.map { absolutePath($0, from: directory) }
             ?? (options.project == nil ? findManifest(from: workingDirectory) : nil)
         if let project = options.project {
-            location = Self.known(project, in: root, from: workingDirectory)
-            manifest = found ?? (try? StateStore(reading: location.journalPath).project()?.manifest) ?? nil
+            let known = Self.known(project, in: root, from: workingDirectory)
+            location = known
+            manifest = found ?? Self.lastManifest(of: known)
             selector = " --project \(Self.quoted(project))"
             return
         }
@@ -50,10 +53,11 @@ struct ProjectContext {
         environment = ProcessEnvironment.variables()
         workingDirectory = ProcessEnvironment.workingDirectory(environment)
         let root = try Self.root(environment, workingDirectory)
-        var found = options.file.map { absolutePath($0, from: workingDirectory) } ?? findManifest(from: workingDirectory)
+        let directory = workingDirectory
+        var found = options.file.map { absolutePath($0, from: directory) } ?? findManifest(from: workingDirectory)
         if options.file == nil, let project = options.project {
             let known = Self.known(project, in: root, from: workingDirectory)
-            if let former = try? StateStore(reading: known.journalPath).project()?.manifest {
+            if let former = Self.lastManifest(of: known) {
                 location = known
                 manifest = former
                 selector = " --project \(Self.quoted(project))"
@@ -78,7 +82,9 @@ struct ProjectContext {
         let identity =
             options.project ?? ManifestIdentity.id(ofManifestAt: found, environment: environment) ?? found
         location = ProjectLocation(identity: identity, root: root)
-        selector = options.project.map { " --project \(Self.quoted($0))" } ?? options.file.map { " -f \(Self.quoted($0))" } ?? ""
+        selector =
+            options.project.map { " --project \(Self.quoted($0))" } ?? options.file.map { " -f \(Self.quoted($0))" }
+            ?? ""
     }
 
     static func root(_ environment: [String: String], _ workingDirectory: String) throws -> StateRoot {
@@ -144,11 +150,13 @@ struct ProjectContext {
         return own
     }
 
+    private static func lastManifest(of location: ProjectLocation) -> String? {
+        ((try? StateStore(reading: location.journalPath).project()) ?? nil)?.manifest
+    }
+
     /// The manifest may have had an `id` when it was brought up, and be broken now.
     private static func lastUsing(manifest: String, in root: StateRoot) -> ProjectLocation? {
-        root.projects().first { location in
-            (try? StateStore(reading: location.journalPath).project())??.manifest == manifest
-        }
+        root.projects().first { lastManifest(of: $0) == manifest }
     }
 
     /// The project whose manifest was here, or nearest above, before it was deleted.
@@ -170,6 +178,7 @@ struct ProjectContext {
             default: "-_./:@%+=,".utf8.contains(byte)
             }
         }
-        return plain && !text.isEmpty ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        return plain && !text.isEmpty
+            ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }

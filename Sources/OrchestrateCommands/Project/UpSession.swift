@@ -2,6 +2,7 @@ import ControlAPI
 import ControlClient
 import Glibc
 import SidecarModel
+import StateStore
 
 /// An `up` from the hand-over of the manifest to its exit code.
 final class UpSession {
@@ -172,8 +173,10 @@ final class UpSession {
 
     private func takeDown(presses: Int, code: Int32) throws -> Int32 {
         screen.clear()
-        let down = try DownSession(context: context, client: client, terminal: terminal, signals: signals, presses: presses)
-            .run()
+        let down = try DownSession(
+            context: context, client: client, terminal: terminal, signals: signals, presses: presses
+        )
+        .run()
         return down == 0 ? code : down
     }
 
@@ -199,38 +202,53 @@ final class UpSession {
     }
 
     private func takeEvents() throws -> Int32? {
-        let arrived: [ControlClient.Incoming]
-        do {
-            arrived = try client.receive()
-        } catch where error.code == .noSupervisor {
-            return try reconnect()
-        }
-        for case .event(let message) in arrived {
-            switch message.event {
-            case .transition(let transition):
-                view.apply(transition, at: message.at)
-                screen.show(transition, isSettling: phase == .settling)
-                // Somebody stopped it: whether it is still wanted, only a snapshot says.
-                if transition.to == .stopped, transition.initiator == .user { try look() }
-            case .missed: try look()
-            case .finished(let code, let survivors):
-                screen.clear()
-                screen.say("the project is down")
-                guard survivors.isEmpty else {
-                    Console.printError(DownSession.sentence(on: survivors))
-                    return CommandFailure.Code.failed.rawValue
-                }
-                return code
-            case .leaseEnded(let reason) where isHolder:
-                isHolder = false
-                screen.say("the project no longer ends with this command: \(reason)")
-            case .warning(let text): screen.say("warning: \(text)")
-            case .portChanged(let instance, let port, let from, let to):
-                screen.say("\(instance): port \(port) moved from \(from) to \(to)")
-            case .applied, .leaseTaken, .leaseEnded: break
-            }
+        guard let arrived = try arrivals() else { return try reconnect() }
+        for incoming in arrived {
+            if case .event(let message) = incoming, let code = try take(message) { return code }
         }
         return nil
+    }
+
+    /// Nil when the connection is over.
+    private func arrivals() throws -> [ControlClient.Incoming]? {
+        do {
+            return try client.receive()
+        } catch {
+            guard error.code == .noSupervisor else { throw error }
+            return nil
+        }
+    }
+
+    /// The exit code, when the event ends this command.
+    private func take(_ message: EventMessage) throws -> Int32? {
+        switch message.event {
+        case .transition(let transition):
+            view.apply(transition, at: message.at)
+            screen.show(transition, isSettling: phase == .settling)
+            // Somebody stopped it: whether it is still wanted, only a snapshot says.
+            if transition.to == .stopped, transition.initiator == .user { try look() }
+        case .missed: try look()
+        case .finished(let code, let survivors): return finished(code, survivors)
+        case .leaseEnded(let reason): loseLease(reason)
+        case .warning(let text): screen.say("warning: \(text)")
+        case .portChanged(let instance, let port, let from, let to):
+            screen.say("\(instance): port \(port) moved from \(from) to \(to)")
+        case .applied, .leaseTaken: break
+        }
+        return nil
+    }
+
+    private func finished(_ code: Int32, _ survivors: [SurvivorReport]) -> Int32 {
+        screen.say("the project is down")
+        guard !survivors.isEmpty else { return code }
+        Console.printError(DownSession.sentence(on: survivors))
+        return CommandFailure.Code.failed.rawValue
+    }
+
+    private func loseLease(_ reason: String) {
+        guard isHolder else { return }
+        isHolder = false
+        screen.say("the project no longer ends with this command: \(reason)")
     }
 
     private func look() throws { view = ProjectView(try client.call(Status.self, .init())) }

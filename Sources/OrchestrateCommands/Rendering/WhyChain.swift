@@ -37,7 +37,9 @@ enum WhyChain {
         return lines
     }
 
-    private static func line(_ step: TransitionRow, in journal: [TransitionRow], indent: Int, _ palette: Palette) -> String {
+    private static func line(_ step: TransitionRow, in journal: [TransitionRow], indent: Int, _ palette: Palette)
+        -> String
+    {
         let time = String(Timestamp(microseconds: step.atWall).description.dropFirst(11).prefix(12))
         let lead = indent == 0 ? "" : String(repeating: "   ", count: indent - 1) + "└─ "
         let states = "\(step.from.rawValue) → " + palette.paint(step.to.rawValue, palette.color(of: step.to))
