@@ -16,6 +16,7 @@ extension World {
         }
         slots[slot].state = transition.to
         slots[slot].since = now
+        guard transition.to != before else { return }
         noteHealth(slot, from: before, to: transition.to)
         if before == .failed { slots[slot].forgive() }
         if transition.to == .starting { try checkParallel(slot) }
@@ -56,7 +57,8 @@ extension World {
 extension StateName {
     /// The states one state may give way to.
     static func follow(_ old: StateName, _ new: StateName) -> Bool {
-        guard old != new else { return false }
+        // The same state for another reason is news too.
+        if old == new { return true }
         switch old {
         case .stopped, .waiting, .blocked, .completed, .failed, .backoff, .scheduled:
             // Nothing runs: it may only wait, begin, or rest.

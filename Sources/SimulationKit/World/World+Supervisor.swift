@@ -34,11 +34,16 @@ extension World {
         if let hurry { try deliver(.hurry(hurry), to: nil) }
     }
 
-    /// A project that was down is brought up again: its records tell how far its incarnations counted.
+    /// A project that was down is brought up again. Nothing is remembered but how far its incarnations counted, and
+    /// who could not be ended.
     mutating func beginAgain() throws(InvariantBroken) {
         finished = nil
         isShuttingDown = false
         hurry = nil
+        for slot in slots.indices {
+            slots[slot].succeeded = nil
+            if slots[slot].unreleased.isEmpty { slots[slot].record = nil }
+        }
         try restore()
         try request(.apply(plan, selection: nil))
     }
@@ -57,6 +62,7 @@ extension World {
         core.restore(records, at: now)
         mapSlots()
         for slot in slots.indices {
+            slots[slot].state = .stopped
             guard let index = slots[slot].index, let status = core.status(of: index) else { continue }
             slots[slot].state = status.state
             slots[slot].since = status.since

@@ -17,6 +17,8 @@ package struct World: Sendable {
     package var draft: ManifestDraft?
     package internal(set) var steps = 0
     package internal(set) var inputs = 0
+    /// What happened, whether or not the core was told.
+    package internal(set) var events = 0
     /// The code of `Effect.finish`, when the project is down.
     package internal(set) var finished: Int32?
     package var coverage: Coverage?
@@ -61,6 +63,7 @@ package struct World: Sendable {
 
     /// Lets the next thing happen. False when nothing will.
     package mutating func step() throws(InvariantBroken) -> Bool {
+        events += 1
         let deadline = supervisor == .running && finished == nil ? nextDeadline : nil
         guard let next = heap.first, deadline.map({ next <= $0 }) ?? true else {
             guard let deadline else { return false }
