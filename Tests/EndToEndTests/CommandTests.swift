@@ -154,7 +154,8 @@ struct CommandTests {
     @Test(arguments: ["bash", "zsh", "fish"])
     func `completion is written for each shell`(shell: String) throws {
         try Sandbox.run { sandbox in
-            #expect(try sandbox.succeed("completion", shell).contains("orchestrate"))
+            let script = try sandbox.succeed("completion", shell)
+            #expect(script.contains("orchestrate"))
         }
     }
 
