@@ -108,5 +108,7 @@ let package = Package(
         tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
         tests("StateStoreTests", ["StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
+        tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
+        tests("ManifestLoadingTests", ["ManifestLoading", "YAMLReading", "Planning", "SidecarModel"]),
     ]
 )

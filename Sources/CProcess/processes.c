@@ -43,7 +43,7 @@ static ssize_t read_small_file(const char *path, char *text, size_t capacity) {
     return size;
 }
 
-int orch_process_facts(int32_t pid, struct orch_process_facts *facts) {
+int orch_process_look(int32_t pid, struct orch_process_facts *facts) {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     ssize_t size = read_small_file(path, text, sizeof text);
@@ -87,7 +87,7 @@ int orch_pidfd_open_proven(int32_t pid, uint64_t start_time) {
     if (fd < 0) return fd;
     struct orch_process_facts facts;
     // Still alive after the look: so the look was at the process the descriptor holds.
-    int is_same = orch_process_facts(pid, &facts) == 0 && facts.start_time == start_time && start_time != 0
+    int is_same = orch_process_look(pid, &facts) == 0 && facts.start_time == start_time && start_time != 0
         && facts.state != 'Z' && !orch_pidfd_has_ended(fd);
     if (is_same) return fd;
     close(fd);
@@ -190,7 +190,7 @@ long orch_find_members(uint64_t mark, uint32_t nonce, int32_t leader, int32_t *p
             at += length;
             struct orch_process_facts facts;
             if (pid <= 0 || pid == getpid() || !is_member(pid, mark, nonce, leader)) continue;
-            if (orch_process_facts(pid, &facts) < 0 || facts.state == 'Z' || facts.state == 'X') continue;
+            if (orch_process_look(pid, &facts) < 0 || facts.state == 'Z' || facts.state == 'X') continue;
             if ((size_t)count < capacity) pids[count] = pid;
             count++;
         }

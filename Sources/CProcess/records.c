@@ -65,7 +65,7 @@ static int map_file(int fd, struct orch_records *records) {
 static int is_usable(const struct orch_records_header *header) {
     return memcmp(header->magic, file_magic, sizeof file_magic) == 0 && header->version == ORCH_RECORDS_VERSION
         && header->slot_size == ORCH_SLOT_SIZE && header->slot_count == ORCH_SLOT_COUNT
-        && header->used_slots <= ORCH_SLOT_COUNT;
+        && header->used_slots <= ORCH_SLOT_COUNT && memchr(header->cgroup, 0, ORCH_CGROUP_SIZE);
 }
 
 int orch_records_map(int fd, struct orch_records *records) {
@@ -141,6 +141,7 @@ void orch_slot_claim(
     slot->generation = generation;
     slot->kind = kind;
     slot->incarnation = incarnation;
+    slot->keeper_start_time = records->header->keeper_start_time;
     strncpy(slot->name, name, ORCH_NAME_SIZE - 1);
     if (index >= records->header->used_slots)
         __atomic_store_n(&records->header->used_slots, index + 1, __ATOMIC_RELEASE);
@@ -172,3 +173,11 @@ void orch_slot_set_state(struct orch_slot *slot, uint32_t state) {
 }
 
 const char *orch_slot_name(const struct orch_slot *slot) { return slot->name; }
+
+const char *orch_records_cgroup(const struct orch_records *records) { return records->header->cgroup; }
+
+int orch_records_set_cgroup(const struct orch_records *records, const char *path) {
+    if (strlen(path) >= ORCH_CGROUP_SIZE) return -ENAMETOOLONG;
+    strcpy(records->header->cgroup, path);
+    return 0;
+}

@@ -100,7 +100,7 @@ static int prepare(const char *state_directory) {
     if (error) return fail_at_start("cannot open the spawn records", error);
     struct orch_process_facts facts;
     keeper.records.header->keeper_pid = getpid();
-    keeper.records.header->keeper_start_time = orch_process_facts(getpid(), &facts) == 0 ? facts.start_time : 0;
+    keeper.records.header->keeper_start_time = orch_process_look(getpid(), &facts) == 0 ? facts.start_time : 0;
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) return fail_at_start("cannot become subreaper", -errno);
     char path[64];
     snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());

@@ -15,7 +15,7 @@ struct orch_process_facts {
 };
 
 /// From /proc/PID/stat. 0 or -errno (-ESRCH: no such process).
-int orch_process_facts(int32_t pid, struct orch_process_facts *facts);
+int orch_process_look(int32_t pid, struct orch_process_facts *facts);
 /// The value of RLIMIT_RTTIME that is a mark of this project (by nonce), or 0.
 uint64_t orch_process_mark(int32_t pid, uint32_t nonce);
 /// The kernel function the process waits in, or an empty string.

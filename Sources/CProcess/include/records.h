@@ -13,6 +13,7 @@
 #define ORCH_SLOT_SIZE 256u
 #define ORCH_HEADER_SIZE 4096u
 #define ORCH_NAME_SIZE 128u
+#define ORCH_CGROUP_SIZE 1024u
 
 enum {
     /// Nobody's.
@@ -62,7 +63,9 @@ struct orch_slot {
     uint64_t exited_at_ns;
     uint64_t cpu_time_us;
     uint64_t max_rss_kib;
-    uint64_t unused[6];
+    /// Which keeper it is a child of: that one's start time. 0: none.
+    uint64_t keeper_start_time;
+    uint64_t unused[5];
     char name[ORCH_NAME_SIZE];
 };
 
@@ -84,6 +87,8 @@ struct orch_records_header {
     uint32_t malformed_messages;
     uint32_t unattributed_orphans;
     uint32_t unwatched_leaders;
+    /// The cgroup that holds those of the spawns, as a path under a mount of cgroup2. Empty: none.
+    char cgroup[ORCH_CGROUP_SIZE];
 };
 
 struct orch_records {
@@ -113,6 +118,9 @@ struct orch_slot *orch_slot_at(const struct orch_records *records, uint32_t slot
 uint32_t orch_slot_state(const struct orch_slot *slot);
 void orch_slot_set_state(struct orch_slot *slot, uint32_t state);
 const char *orch_slot_name(const struct orch_slot *slot);
+const char *orch_records_cgroup(const struct orch_records *records);
+/// -ENAMETOOLONG when it doesn't fit.
+int orch_records_set_cgroup(const struct orch_records *records, const char *path);
 
 /// A number for this boot, from the kernel's boot id. 0 when it can't be read.
 uint64_t orch_boot_hash(void);
