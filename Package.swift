@@ -110,5 +110,14 @@ let package = Package(
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
         tests("ManifestLoadingTests", ["ManifestLoading", "YAMLReading", "Planning", "SidecarModel"]),
+        .executableTarget(
+            name: "process-host-fixture", dependencies: ["Supervision", "Reconciliation", "SidecarModel"],
+            path: "Tests/ProcessHostFixture", swiftSettings: strict),
+        tests(
+            "SupervisionProcessTests",
+            [
+                "Supervision", "Reconciliation", "SidecarModel", "CProcess", "orchestrate-keeper",
+                "process-host-fixture",
+            ]),
     ]
 )

@@ -54,7 +54,7 @@ int orch_process_look(int32_t pid, struct orch_process_facts *facts) {
     facts->pid = pid;
     unsigned long long start = 0;
     int found = sscanf(
-        rest, ") %c %d %d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &facts->state,
+        rest, ") %c %d %d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &facts->state,
         &facts->parent, &facts->group, &facts->session, &start);
     facts->start_time = start;
     return found == 5 ? 0 : -ESRCH;
