@@ -5,8 +5,7 @@ extension EndToEnd {
     /// What the pages say is true as far as it can be tried: links lead somewhere, manifests are valid.
     @Suite
     struct DocumentationTests {
-        private static let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
-            .joined(separator: "/")
+        private static let root = Sandbox.package
 
         static let pages: [String] =
             ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map { "\(root)/\($0)" }
