@@ -174,6 +174,13 @@ package final class StateStore {
         return last
     }
 
+    /// The latest incarnation the journal tells of, 0 when it tells of none.
+    package func lastIncarnation() throws(StoreError) -> UInt64 {
+        var last: Int64 = 0
+        try database.run("SELECT max(incarnation) FROM transitions") { last = $0.optionalInteger(0) ?? 0 }
+        return UInt64(bitPattern: last)
+    }
+
     /// Entries after a number, oldest first.
     /// - Parameter limit: the newest so many of them.
     package func transitions(

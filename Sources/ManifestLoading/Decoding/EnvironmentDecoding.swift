@@ -28,6 +28,7 @@ extension ManifestDecoder {
                 // An empty value is written "".
                 entries.append(EnvironmentEntry(name: name, value: nil))
             } else if document.kind(value) == .scalar {
+                if !hasDollar(value) { checkSecret(named: name, value: value) }
                 if let template = template(value, named: name) {
                     entries.append(EnvironmentEntry(name: name, value: template))
                 }

@@ -145,6 +145,4 @@ extension ManifestDecoder {
         }
         return false
     }
-
-    func runRules() {}
 }

@@ -41,6 +41,7 @@ extension ManifestDecoder {
         }
         completeProgram(&draft, node: node, key: key)
         for health in draft.health { decodeHealth(health, into: &draft.spec) }
+        if draft.spec.kind == .external { acceptAnyOwner(of: &draft.spec.health) }
         if !draft.setsPolicy { draft.spec.restart.policy = draft.spec.kind == .task ? .never : .always }
         if !draft.setsRetryFailedAfter {
             draft.spec.restart.retryFailedAfter =
@@ -51,6 +52,13 @@ extension ManifestDecoder {
             draft.spec.workingDirectory = Template(directory)
         }
         return draft.spec
+    }
+
+    /// There is no process of ours that the socket could belong to.
+    private func acceptAnyOwner(of health: inout HealthSpec) {
+        health.startup?.owner = .any
+        health.readiness?.owner = .any
+        health.liveness?.owner = .any
     }
 
     private func saysDirectory(_ node: NodeID) -> Bool {

@@ -112,9 +112,9 @@ package enum RuleID: String, CaseIterable, Sendable {
     case pushedLiveness = "pushed-liveness"
     case livenessBeforeStartup = "liveness-before-startup"
     case probeAfterStartTimeout = "probe-after-start-timeout"
-    case probeTimeoutExceedsPeriod = "probe-timeout-exceeds-period"
     case probeHitsOtherSidecar = "probe-hits-other-sidecar"
-    case probeSelfNotCheckable = "probe-owner-not-checkable"
+    case externalWithoutProbe = "external-without-probe"
+    case pushedProbeOnExternal = "pushed-probe-on-external"
 
     // Start, restart, stop, hooks.
     case settleExceedsTimeout = "settle-exceeds-timeout"
@@ -132,8 +132,8 @@ package enum RuleID: String, CaseIterable, Sendable {
         case .yamlDuplicateAnchor, .referenceWithoutDependency, .shellOperatorInCommand, .shellWithoutExec,
             .tildeNotExpanded, .ignoredForExternal, .secretInPlainText, .portVariableOverridden,
             .portRangeTooSmall, .healthyWithoutReadiness, .succeededOnService, .dependencyWithoutReplicas,
-            .pushedLiveness, .livenessBeforeStartup, .probeAfterStartTimeout, .probeTimeoutExceedsPeriod,
-            .probeHitsOtherSidecar, .probeSelfNotCheckable, .maxDelayBelowDelay, .taskRestartsAlways,
+            .pushedLiveness, .livenessBeforeStartup, .externalWithoutProbe,
+            .probeHitsOtherSidecar, .maxDelayBelowDelay, .taskRestartsAlways,
             .stopBySIGKILL, .commandNotFound, .commandNotExecutable, .directoryNotFound:
             .warning
         default: .error
