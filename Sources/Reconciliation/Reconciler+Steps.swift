@@ -35,7 +35,7 @@ extension Reconciler {
     private mutating func reconsiderFailed(_ slot: Int, retryAt: Instant?, at now: Instant) -> Bool {
         let hope = slots[slot].hasHopeFrom
         slots[slot].hasHopeFrom = []
-        if let recovered = hope.first {
+        if let recovered = hope.first, shutdown == nil {
             change(slot) { $0.forgive() }
             let name = groups[recovered].name
             enter(

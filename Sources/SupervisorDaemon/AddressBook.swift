@@ -1,5 +1,6 @@
 import Planning
 import SidecarModel
+import Supervision
 
 /// An instance by what people call it.
 struct InstanceName: Hashable, Sendable {
@@ -12,6 +13,13 @@ struct InstanceName: Hashable, Sendable {
     init(sidecar: String, replica: Int) {
         self.sidecar = sidecar
         self.replica = replica
+    }
+
+    var logInstance: LogInstance { LogInstance(sidecar: sidecar, replica: replica) }
+
+    /// Under which the keeper holds its log's read ends: FNV-1a of its name.
+    var holdKey: UInt64 {
+        indexed.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 
     /// Reads `db/0`.

@@ -81,6 +81,7 @@ package final class ProcessHost {
     // MARK: Talking to the keeper
 
     package var hasKeeper: Bool { link?.isOpen ?? false }
+    package var keeperPID: Int32? { hasKeeper ? records.keeperPID : nil }
 
     /// The supervisor serves: the keeper closes the ready descriptor, and starts the supervisor again from now on,
     /// however it ends. To be said after the ready line was written. Sends at once.
