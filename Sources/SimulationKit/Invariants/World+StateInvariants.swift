@@ -32,6 +32,7 @@ extension World {
 
     /// Health that lasted clears the count.
     mutating func noteHealth(_ slot: Int, from old: StateName, to new: StateName) {
+        guard old != new else { return }
         if old == .healthy, let since = slots[slot].healthySince {
             if now - since >= slots[slot].rules.resetAfter {
                 slots[slot].restartsInARow = 0
@@ -70,7 +71,7 @@ extension StateName {
         case .stopped, .waiting, .blocked, .completed, .failed, .backoff, .scheduled:
             // Nothing runs: it may only wait, begin, or rest.
             return new != .healthy && new != .unhealthy && new != .stopping
-        case .starting: return new != .unhealthy && new != .scheduled && new != .waiting
+        case .starting: return new != .unhealthy && new != .scheduled
         case .healthy: return new != .starting && new != .scheduled && new != .waiting
         case .unhealthy: return new != .starting && new != .scheduled && new != .waiting
         case .stopping: return new != .healthy && new != .unhealthy && new != .scheduled

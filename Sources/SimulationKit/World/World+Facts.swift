@@ -105,7 +105,7 @@ extension World {
         let isOwn = lives[life].stopBegan == nil
         slots[slot].ownEnd = Slot.OwnEnd(at: now, status: isOwn ? lives[life].exit : nil)
         let rules = slots[slot].rules
-        if rules.kind == .task, isOwn, rules.isSuccess(lives[life].exit) {
+        if rules.kind == .task, isOwn, slots[slot].state != .stopping, rules.isSuccess(lives[life].exit) {
             slots[slot].succeeded = lives[life].fingerprint
         }
     }

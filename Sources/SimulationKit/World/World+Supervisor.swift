@@ -87,7 +87,11 @@ extension World {
         }
         slots[slot].unreleased.removeAll { lives[$0].isReleased }
         guard let life = slots[slot].unreleased.first(where: { lives[$0].incarnation.number == record.incarnation })
-        else { return .neverSpawned }
+        else {
+            // The start that was decided did not take place: it is decided again, and charged once.
+            if record.state == .starting { slots[slot].wasAsked = true }
+            return .neverSpawned
+        }
         if lives[life].spawnFailure != nil {
             slots[slot].unreleased.removeAll { $0 == life }
             return .neverSpawned
