@@ -70,7 +70,11 @@ extension Reconciler {
         for role in ProbeRole.allCases {
             guard let probe = spec.health[role] else { continue }
             run[role] = ProbeCounter()
-            if wasReady { run[role]?.resume(probe, isPassing: role != .readiness || record.state == .healthy, at: now) }
+            if wasReady, role == .startup {
+                run.startup?.pass()
+            } else if wasReady {
+                run[role]?.resume(probe, isPassing: role != .readiness || record.state == .healthy, at: now)
+            }
         }
         if !wasReady {
             if spec.start.timeout > .zero { run.startDeadline = max(run.startedAt + spec.start.timeout, now) }
