@@ -116,7 +116,6 @@ let package = Package(
         tests("StateStoreTests", ["StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
-        tests("ManifestLoadingTests", ["ManifestLoading", "YAMLReading", "Planning", "SidecarModel"]),
         .executableTarget(
             name: "process-host-fixture", dependencies: ["Supervision", "Reconciliation", "SidecarModel"],
             path: "Tests/ProcessHostFixture", swiftSettings: strict),
