@@ -134,6 +134,15 @@ package final class LogPump: Sendable {
             newReadEnds: areNew ? outputs.map(\.readEnd) : [])
     }
 
+    /// The sidecar's ends once more, for a process that serves it and speaks in its log.
+    package func join(_ instance: LogInstance, spec: LogSpec) throws(SystemError) -> LogEnds {
+        let (outputs, areNew) = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
+        let standardOutput = try fifos.openSidecarEnd(outputs[0])
+        return LogEnds(
+            standardOutput: standardOutput, standardError: standardOutput,
+            newReadEnds: areNew ? outputs.map(\.readEnd) : [])
+    }
+
     /// After a restart of the supervisor: goes on with the output of a living instance. Patterns are also looked for in
     /// what it has written so far. Answers the read ends, which stay ours.
     package func adopt(
