@@ -140,13 +140,10 @@ static IN_CHILD long place_descriptors(const struct orch_spawn_request *request)
 }
 
 static IN_CHILD void reset_signals(void) {
-    static const unsigned char often_ignored[] = {
-        SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU,
-    };
     // Handlers were reset by the clone; what is ignored stays ignored unless it is said here.
     struct kernel_sigaction action = {0};
-    for (unsigned at = 0; at < sizeof often_ignored; at++)
-        RAW4(SYS_rt_sigaction, often_ignored[at], &action, 0, sizeof action.mask);
+    for (int number = 1; number <= 64; number++)
+        if (number != SIGKILL && number != SIGSTOP) RAW4(SYS_rt_sigaction, number, &action, 0, sizeof action.mask);
     uint64_t none = 0;
     RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
 }

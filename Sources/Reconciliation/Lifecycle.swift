@@ -57,7 +57,7 @@ enum Phase: Sendable {
         case .backoff(let until): until
         case .failed(_, let retryAt): retryAt
         case .starting(let run, .running):
-            earliest([run.startDeadline, run.settleAt, run.runDeadline, run.nextProbe])
+            earliest([run.startDeadline, run.settleDeadline, run.runDeadline, run.nextProbe])
         case .starting(let run, _): run.startDeadline
         case .healthy(let run), .unhealthy(let run): earliest([run.runDeadline, run.nextProbe])
         case .stopping(_, let stop): stop.deadline
@@ -82,6 +82,9 @@ struct Run: Sendable {
     var wasSpawned = false
 
     var nextProbe: Instant? { earliest([startup?.dueAt, readiness?.dueAt, liveness?.dueAt]) }
+
+    /// Until startup has passed, the end of settling may go by: there is nothing to do then.
+    var settleDeadline: Instant? { startup.map { $0.isPassing == true } ?? true ? settleAt : nil }
 
     subscript(role: ProbeRole) -> ProbeCounter? {
         get {

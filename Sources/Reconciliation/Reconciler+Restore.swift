@@ -12,6 +12,16 @@ extension Reconciler {
             restorePhase(slot, record, survival, at: now)
             deadlines.set(slots[slot].phase.deadline, for: slot)
         }
+        for slot in slots.indices where slots[slot].isWanted { resumeEnd(ofPrimary: slot) }
+    }
+
+    /// A primary that came to its final end was taking the project with it.
+    private mutating func resumeEnd(ofPrimary slot: Int) {
+        switch slots[slot].phase {
+        case .completed: endWithPrimary(slot, .exit(slots[slot].lastExit ?? .unknown))
+        case .failed(let end, _): endWithPrimary(slot, end)
+        case .stopped, .waiting, .blocked, .backoff, .starting, .healthy, .unhealthy, .stopping: break
+        }
     }
 
     /// What is no longer declared lives on only to be ended.
@@ -33,16 +43,22 @@ extension Reconciler {
     }
 
     private mutating func restorePhase(_ slot: Int, _ record: InstanceRecord, _ survival: Survival, at now: Instant) {
+        switch (record.state, survival) {
+        case (.starting, _), (.healthy, _), (.unhealthy, _): return restoreLife(slot, record, survival, at: now)
+        // A life that the record says is over, and is not, is ended: it must never have a second one beside it.
+        case (.stopping, _), (_, .alive): return restoreStop(slot, record, survival, at: now)
+        // The record was written, and the release that goes with it not performed any more.
+        case (_, .exited): effects.append(.release(InstanceIndex(slot), slots[slot].incarnation))
+        case (_, .neverSpawned): break
+        }
         switch record.state {
-        case .starting, .healthy, .unhealthy: restoreLife(slot, record, survival, at: now)
-        case .stopping: restoreStop(slot, record, survival, at: now)
         case .backoff: put(slot, .backoff(until: record.until ?? now))
         case .failed:
-            let end = record.lastExit.map { End.exit($0) } ?? .hook(record.reason)
+            let end = record.end ?? record.lastExit.map { End.exit($0) } ?? .hook(record.reason)
             put(slot, .failed(end, retryAt: record.until))
         case .completed: put(slot, .completed)
         case .waiting, .blocked: put(slot, .waiting(for: []))
-        case .stopped, .scheduled: put(slot, .stopped)
+        case .stopped, .scheduled, .starting, .healthy, .unhealthy, .stopping: put(slot, .stopped)
         }
     }
 
@@ -54,7 +70,11 @@ extension Reconciler {
         for role in ProbeRole.allCases {
             guard let probe = spec.health[role] else { continue }
             run[role] = ProbeCounter()
-            if wasReady { run[role]?.resume(probe, isPassing: role != .readiness || record.state == .healthy, at: now) }
+            if wasReady, role == .startup {
+                run.startup?.pass()
+            } else if wasReady {
+                run[role]?.resume(probe, isPassing: role != .readiness || record.state == .healthy, at: now)
+            }
         }
         if !wasReady {
             if spec.start.timeout > .zero { run.startDeadline = max(run.startedAt + spec.start.timeout, now) }
@@ -82,7 +102,9 @@ extension Reconciler {
     private mutating func restoreStop(_ slot: Int, _ record: InstanceRecord, _ survival: Survival, at now: Instant) {
         var run = Run(startedAt: record.startedAt ?? now)
         run.wasSpawned = true
-        var stop = Stop(step: .queued, ending: slots[slot].isWanted ? .restart : .stop, leaderLives: true)
+        let ending = record.end.map { Stop.Ending.ended($0) } ?? (slots[slot].isWanted ? .restart : .stop)
+        if case .restart = ending { change(slot) { $0.isCycling = true } }
+        var stop = Stop(step: .queued, ending: ending, leaderLives: true)
         switch survival {
         case .alive(let pid):
             run.pid = pid
@@ -90,7 +112,6 @@ extension Reconciler {
         case .exited(let status):
             stop.leaderLives = false
             change(slot) { $0.lastExit = status }
-            if slots[slot].isWanted, !slots[slot].isToBeReplaced { stop.ending = .ended(.exit(status)) }
             put(slot, .stopping(run, stop))
             clearRemains(slot, run, stop, at: now)
         case .neverSpawned:
@@ -127,6 +148,7 @@ extension Instance {
         startedFingerprint = record.startedFingerprint
         healthySince = record.healthySince
         recentRestarts = record.recentRestarts
+        pendingRestart = isWanted ? record.pendingRestart : nil
         isRestart = record.state == .backoff
         initiator = .supervisor
     }

@@ -67,11 +67,20 @@ extension Reconciler {
             startedAt: instance.phase.run?.startedAt, restartsTotal: instance.restartsTotal,
             consecutiveFailures: instance.consecutiveFailures, lastExit: instance.lastExit, reason: instance.reason,
             until: instance.until, startedFingerprint: instance.startedFingerprint,
-            healthySince: instance.healthySince, recentRestarts: instance.recentRestarts)
+            healthySince: instance.healthySince, recentRestarts: instance.recentRestarts, end: instance.end,
+            pendingRestart: instance.pendingRestart)
     }
 }
 
 extension Instance {
+    fileprivate var end: End? {
+        switch phase {
+        case .failed(let end, _): return end
+        case .stopping(_, let stop): if case .ended(let end) = stop.ending { return end } else { return nil }
+        case .stopped, .waiting, .blocked, .backoff, .completed, .starting, .healthy, .unhealthy: return nil
+        }
+    }
+
     fileprivate var until: Instant? {
         switch phase {
         case .backoff(let until): until

@@ -35,7 +35,7 @@ extension Reconciler {
     private mutating func reconsiderFailed(_ slot: Int, retryAt: Instant?, at now: Instant) -> Bool {
         let hope = slots[slot].hasHopeFrom
         slots[slot].hasHopeFrom = []
-        if let recovered = hope.first {
+        if let recovered = hope.first, shutdown == nil {
             change(slot) { $0.forgive() }
             let name = groups[recovered].name
             enter(
@@ -163,10 +163,10 @@ extension Reconciler {
         let spec = slots[slot].spec
         switch slots[slot].phase {
         case .starting(var run, _):
+            if let startup = run.startup, startup.isPassing != true { return false }
             if let readiness = run.readiness {
                 guard readiness.isPassing == true else { return false }
             } else {
-                if let startup = run.startup, startup.isPassing != true { return false }
                 guard let settleAt = run.settleAt, settleAt <= now else { return false }
             }
             run.settleAt = nil

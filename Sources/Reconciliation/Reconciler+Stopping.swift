@@ -192,7 +192,7 @@ extension Reconciler {
 
     private mutating func fail(_ slot: Int, _ end: End, reason: String, by initiator: Initiator, at now: Instant) {
         let spec = slots[slot].spec
-        let retries = spec.kind != .task && spec.restart.retryFailedAfter > .zero
+        let retries = spec.kind != .task && spec.restart.retryFailedAfter > .zero && !spec.primary
         slots[slot].hasHopeFrom = []
         enter(
             slot, .failed(end, retryAt: retries ? now + spec.restart.retryFailedAfter : nil), by: initiator,
@@ -203,7 +203,7 @@ extension Reconciler {
     }
 
     /// The primary's final end is the project's.
-    private mutating func endWithPrimary(_ slot: Int, _ end: End) {
+    mutating func endWithPrimary(_ slot: Int, _ end: End) {
         guard slots[slot].spec.primary, shutdown == nil else { return }
         shutdown = Shutdown(code: end.exitStatus?.shellCode ?? 1)
         for other in slots.indices where !slots[other].isRetired {

@@ -1,7 +1,7 @@
-import SidecarModel
+package import SidecarModel
 
 /// How a life of an instance came to its end without anybody asking for it.
-enum End: Hashable, Sendable {
+package enum End: Hashable, Codable, Sendable {
     case exit(ExitStatus)
     /// Ended by us: liveness failed. The last result as a sentence.
     case liveness(String)

@@ -59,12 +59,16 @@ package struct InstanceRow: Hashable, Sendable {
     package var startedFingerprint: UInt64
     package var healthySince: Instant?
     package var recentRestarts: [Instant]
+    /// How its life comes to its end without being asked to, encoded by its owner.
+    package var ending: String?
+    package var pendingRestart: Initiator?
 
     package init(
         sidecar: String, replica: Int, state: StateName, incarnation: UInt64, isWanted: Bool, since: Instant,
         sinceWall: Int64, startedAt: Instant? = nil, restartsTotal: Int = 0, consecutiveFailures: Int = 0,
         lastExit: ExitStatus? = nil, reason: String = "", until: Instant? = nil, startedFingerprint: UInt64 = 0,
-        healthySince: Instant? = nil, recentRestarts: [Instant] = []
+        healthySince: Instant? = nil, recentRestarts: [Instant] = [], ending: String? = nil,
+        pendingRestart: Initiator? = nil
     ) {
         self.sidecar = sidecar
         self.replica = replica
@@ -82,6 +86,8 @@ package struct InstanceRow: Hashable, Sendable {
         self.startedFingerprint = startedFingerprint
         self.healthySince = healthySince
         self.recentRestarts = recentRestarts
+        self.ending = ending
+        self.pendingRestart = pendingRestart
     }
 }
 

@@ -35,6 +35,8 @@ enum Schema {
             started_fingerprint INTEGER NOT NULL,
             healthy_since INTEGER,
             recent_restarts TEXT NOT NULL,
+            ending TEXT,
+            pending_restart TEXT,
             PRIMARY KEY (sidecar, replica)
         ) WITHOUT ROWID;
         CREATE TABLE transitions (

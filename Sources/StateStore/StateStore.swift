@@ -103,7 +103,8 @@ package final class StateStore {
         try database.run(
             """
             SELECT sidecar, replica, state, incarnation, is_wanted, since, since_wall, started_at, restarts_total,
-                consecutive_failures, last_exit, reason, until, started_fingerprint, healthy_since, recent_restarts
+                consecutive_failures, last_exit, reason, until, started_fingerprint, healthy_since, recent_restarts,
+                ending, pending_restart
                 FROM instances
             """
         ) { row in
@@ -121,14 +122,15 @@ package final class StateStore {
                     startedFingerprint: UInt64(bitPattern: row.integer(13)),
                     healthySince: row.optionalInteger(14).map(Instant.init(nanoseconds:)),
                     recentRestarts: row.text(15).split(separator: " ").compactMap { Int64($0) }
-                        .map(Instant.init(nanoseconds:))))
+                        .map(Instant.init(nanoseconds:)),
+                    ending: row.optionalText(16), pendingRestart: row.optionalText(17).flatMap(Initiator.init)))
         }
         return found
     }
 
     package func save(_ instance: InstanceRow) throws(StoreError) {
         try database.run(
-            "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 .text(instance.sidecar), .integer(Int64(instance.replica)), .text(instance.state.rawValue),
                 .integer(Int64(bitPattern: instance.incarnation)), .integer(instance.isWanted ? 1 : 0),
@@ -138,6 +140,7 @@ package final class StateStore {
                 .text(instance.reason), .init(instance.until?.nanoseconds),
                 .integer(Int64(bitPattern: instance.startedFingerprint)), .init(instance.healthySince?.nanoseconds),
                 .text(instance.recentRestarts.map { String($0.nanoseconds) }.joined(separator: " ")),
+                .init(instance.ending), .init(instance.pendingRestart?.rawValue),
             ])
     }
 

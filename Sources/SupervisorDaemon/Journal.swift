@@ -1,4 +1,5 @@
 import ControlAPI
+import FoundationEssentials
 import Reconciliation
 import SidecarModel
 import StateStore
@@ -83,7 +84,8 @@ extension InstanceRow {
             startedAt: record.startedAt, restartsTotal: record.restartsTotal,
             consecutiveFailures: record.consecutiveFailures, lastExit: record.lastExit, reason: record.reason,
             until: record.until, startedFingerprint: record.startedFingerprint, healthySince: record.healthySince,
-            recentRestarts: record.recentRestarts)
+            recentRestarts: record.recentRestarts, ending: record.end.flatMap(Self.text),
+            pendingRestart: record.pendingRestart)
     }
 
     var record: InstanceRecord {
@@ -91,6 +93,16 @@ extension InstanceRow {
             sidecar: sidecar, replica: replica, state: state, incarnation: incarnation, isWanted: isWanted,
             since: since, startedAt: startedAt, restartsTotal: restartsTotal, consecutiveFailures: consecutiveFailures,
             lastExit: lastExit, reason: reason, until: until, startedFingerprint: startedFingerprint,
-            healthySince: healthySince, recentRestarts: recentRestarts)
+            healthySince: healthySince, recentRestarts: recentRestarts, end: ending.flatMap(Self.end),
+            pendingRestart: pendingRestart)
+    }
+
+    private static func text(_ end: End) -> String? {
+        (try? JSONEncoder().encode(end)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Nil for what another version of the program wrote.
+    private static func end(_ text: String) -> End? {
+        try? JSONDecoder().decode(End.self, from: Data(text.utf8))
     }
 }

@@ -57,19 +57,8 @@ extension Supervisor {
         engine.restore(records)
         for process in found { connect(process) }
         resumeLogs()
-        if !memory.project.isWanted || hasEndedPrimary(memory.plan) { engine.observe(.shutdown(by: .supervisor)) }
+        if !memory.project.isWanted { engine.observe(.shutdown(by: .supervisor)) }
         if let lease = memory.lease { leases.restore(lease) }
-    }
-
-    /// The primary's end was the project's, and the supervisor's end came in between.
-    private func hasEndedPrimary(_ plan: Plan) -> Bool {
-        plan.sidecars.contains { spec in
-            spec.primary
-                && engine.reconciler.instances(named: spec.name).contains { index in
-                    let state = engine.reconciler.status(of: index)?.state
-                    return state == .completed || state == .failed
-                }
-        }
     }
 
     private func takeUpPorts(_ memory: Memory) {

@@ -45,7 +45,8 @@ static __attribute__((noreturn)) void become_supervisor(int socket, char **argum
         limit.rlim_cur = keeper.descriptor_limit;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    signal(SIGPIPE, SIG_DFL);
+    // Left ignored: whoever waited for the ready line may be gone when a later supervisor writes it.
+    signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_DFL);
     signal(SIGALRM, SIG_DFL);
     sigset_t none;

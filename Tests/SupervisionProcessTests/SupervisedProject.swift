@@ -11,7 +11,7 @@ final class SupervisedProject {
     private let answers: Channel
     /// What the started programs tell, by writing lines to the file `$NEWS` names.
     let news: Channel
-    private let log: Int32
+    let log: Int32
 
     init(_ level: Containment.Level? = nil) throws {
         directory = try Self.makeDirectory()
@@ -62,6 +62,14 @@ final class SupervisedProject {
     var controlGroup: String { String(cString: orch_records_cgroup(&records)) }
     var keeper: Int32 { records.header.pointee.keeper_pid }
     var supervisor: Int32 { records.header.pointee.supervisor_pid }
+
+    var supervisorState: Int { Int(records.header.pointee.supervisor_state) }
+
+    /// The keeper writes it at the end of a turn of its own, of which nothing else tells.
+    func awaitSupervisorState(_ state: Int) {
+        for _ in 0..<2000 where supervisorState != state { usleep(1000) }
+        #expect(supervisorState == state)
+    }
 
     func tell(_ words: String...) {
         let line = Array((words.joined(separator: "\t") + "\n").utf8)

@@ -29,6 +29,8 @@ package struct FaultMix: Sendable {
             case .supervisorCrash, .shutdown: return rate / 40
             case .crashBetweenEffects, .crashBeforeRecords: return rate / 20
             case .lateTimer, .portMove, .startExtension: return rate / 2
+            // Nobody leaves a project alone for ever.
+            case .operatorRequest: return max(rate, 30)
             default: return rate
             }
         }

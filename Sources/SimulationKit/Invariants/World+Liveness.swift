@@ -9,8 +9,25 @@ extension World {
             guard slot.index != nil else { return true }
             switch slot.state {
             case .stopped, .healthy, .completed, .failed, .blocked: return true
-            case .waiting, .starting, .unhealthy, .stopping, .backoff, .scheduled: return false
+            case .waiting: return waitsForAnEnd(slot)
+            case .starting, .unhealthy, .stopping, .backoff, .scheduled: return false
             }
+        }
+    }
+
+    /// It waits for a service to end that runs well, or for another that does: that may be for ever.
+    private func waitsForAnEnd(_ slot: Slot) -> Bool {
+        slot.rules.edges.contains { edge in
+            !holds(edge)
+                && groups[edge.target].contains { target in
+                    switch slots[target].state {
+                    case .healthy: edge.condition == .completed
+                    case .waiting: waitsForAnEnd(slots[target])
+                    case .starting, .unhealthy, .stopping, .stopped, .backoff, .completed, .failed, .blocked,
+                        .scheduled:
+                        false
+                    }
+                }
         }
     }
 
@@ -45,7 +62,8 @@ extension World {
             if status.reason.isEmpty { return "without a reason" }
             return isEmpty ? nil : "with processes left"
         case .stopped: return status.isWanted ? "wanted" : isEmpty ? nil : "with processes left"
-        case .waiting, .starting, .unhealthy, .stopping, .backoff, .scheduled: return "on its way for too long"
+        case .waiting: return waitsForAnEnd(slot) ? nil : "for too long"
+        case .starting, .unhealthy, .stopping, .backoff, .scheduled: return "on its way for too long"
         }
     }
 

@@ -77,7 +77,7 @@ extension World {
     }
 
     /// True when, by what the core was told, enough instances of the target hold the condition.
-    private func holds(_ edge: Rules.Edge) -> Bool {
+    func holds(_ edge: Rules.Edge) -> Bool {
         let targets = groups[edge.target]
         let wanted = min(edge.quorum ?? targets.count, targets.count)
         return targets.count { holds(slots[$0], edge.condition) } >= wanted
@@ -100,11 +100,15 @@ extension World {
     func checkProbe(_ life: LifeID, _ role: ProbeRole) throws(InvariantBroken) {
         let it = lives[life]
         let label = "\(slots[it.slot].label) \(it.incarnation) \(role)"
-        guard slots[it.slot].rules.has(role), it.runsAsTold, it.stopBegan == nil else {
+        let rules = slots[it.slot].rules
+        guard rules.has(role), !rules.isPushed(role), it.runsAsTold, it.stopBegan == nil else {
             throw InvariantBroken(invariant: .probeAlive, detail: label)
         }
         guard !it[underWay: role] else {
             throw InvariantBroken(invariant: .probeAlive, detail: "\(label) is under way")
+        }
+        if role == .startup, slots[it.slot].state != .starting, !it.health.holdsAnyway {
+            throw InvariantBroken(invariant: .probeAlive, detail: "\(label) has passed")
         }
     }
 }

@@ -60,11 +60,12 @@ struct Slot {
     /// A request for a start wipes what held it back.
     mutating func ask() {
         mayNotStart = false
-        wasAsked = true
-        forgive()
+        excuseStart()
     }
 
-    mutating func forgive() {
+    /// The next start is charged to no budget.
+    mutating func excuseStart() {
+        wasAsked = true
         ownEnd = nil
         restartsInARow = 0
         restarts.removeAll(keepingCapacity: true)

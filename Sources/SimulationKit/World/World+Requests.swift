@@ -10,11 +10,26 @@ extension World {
         case .apply(let newPlan, let selection):
             plan = newPlan
             isShuttingDown = false
+            endsWithPrimary = false
             mapRules()
             askFor(selection)
             var seen = input
             if let bug { seen = .apply(bug.plan(newPlan), selection: selection) }
             return try deliver(seen, to: nil)
+        case .start, .restart, .run: if !isShuttingDown { noteStartRequest(input) }
+        case .stop(let names, let scope, _): forbid(names, scope: scope)
+        case .shutdown:
+            noteShutdown()
+        case .hurry(let hurry): self.hurry = self.hurry.map { max($0, hurry) } ?? hurry
+        case .spawned, .spawnFailed, .hookFinished, .probed, .startExtended, .exited, .emptied, .survived, .portMoved,
+            .tick:
+            break
+        }
+        try deliver(input, to: nil)
+    }
+
+    private mutating func noteStartRequest(_ input: Input) {
+        switch input {
         case .start(let names, _): askFor(names)
         case .restart(let names, _):
             askFor(names)
@@ -22,19 +37,23 @@ extension World {
         case .run(let name):
             askFor([name])
             forgetSuccess(of: [name])
-        case .stop(let names, let scope, _): forbid(names, scope: scope)
-        case .shutdown:
-            isShuttingDown = true
-            for slot in slots.indices {
-                slots[slot].mayNotStart = true
-                slots[slot].succeeded = nil
-            }
-        case .hurry(let hurry): self.hurry = self.hurry.map { max($0, hurry) } ?? hurry
-        case .spawned, .spawnFailed, .hookFinished, .probed, .startExtended, .exited, .emptied, .survived, .portMoved,
-            .tick:
-            break
+        default: break
         }
-        try deliver(input, to: nil)
+    }
+
+    private mutating func noteShutdown() {
+        isShuttingDown = true
+        for slot in slots.indices {
+            slots[slot].mayNotStart = true
+            slots[slot].succeeded = nil
+        }
+    }
+
+    /// The core takes the project down by itself: only a primary's end is a reason.
+    mutating func noteEndOfPrimary() {
+        guard slots.contains(where: { $0.rules.isPrimary && $0.hasEndedEver }) else { return }
+        endsWithPrimary = true
+        noteShutdown()
     }
 
     /// Those named, and all they depend on, may start again. Nil is all.
@@ -85,6 +104,7 @@ extension World {
                 }
                 slots[slot].isDeclared = true
                 slots[slot].rules = rules
+                if let life = slots[slot].life { lives[life].grace = min(lives[life].grace, rules.grace) }
                 members.append(slot)
             }
             groups.append(members)

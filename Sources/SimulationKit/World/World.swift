@@ -17,6 +17,8 @@ package struct World: Sendable {
     package var draft: ManifestDraft?
     package internal(set) var steps = 0
     package internal(set) var inputs = 0
+    /// What happened, whether or not the core was told.
+    package internal(set) var events = 0
     /// The code of `Effect.finish`, when the project is down.
     package internal(set) var finished: Int32?
     package var coverage: Coverage?
@@ -39,6 +41,8 @@ package struct World: Sendable {
     var dependents: [[Int]] = []
     var lives: [Life] = []
     var isShuttingDown = false
+    /// The project goes down because its primary ended.
+    var endsWithPrimary = false
     var hurry: Hurry?
     /// The faults are over.
     var isCalm = false
@@ -61,6 +65,7 @@ package struct World: Sendable {
 
     /// Lets the next thing happen. False when nothing will.
     package mutating func step() throws(InvariantBroken) -> Bool {
+        events += 1
         let deadline = supervisor == .running && finished == nil ? nextDeadline : nil
         guard let next = heap.first, deadline.map({ next <= $0 }) ?? true else {
             guard let deadline else { return false }
@@ -85,19 +90,22 @@ package struct World: Sendable {
             core.observe(input, at: now)
         }
         if case .apply = input { mapSlots() }
-        try turn(mayForget: slot != nil)
+        try turn(about: slot)
     }
 
-    /// - Parameter mayForget: what a person asked for is answered after it was written down, so it can't be forgotten.
-    mutating func turn(mayForget: Bool) throws(InvariantBroken) {
+    /// - Parameter slot: whom the fact was about. What a person asked for is answered after it was written down, so
+    ///   only facts can be forgotten.
+    mutating func turn(about slot: Int?) throws(InvariantBroken) {
         var effects = core.reconcile(at: now)
-        if mayForget, generator.chance(perMille: mix[.crashBeforeRecords]) {
+        if let slot, generator.chance(perMille: mix[.crashBeforeRecords]) {
+            slots[slot].excuseStart()
             loseSupervisor()
             return
         }
         let hasRecords = store(core.takeChangedRecords())
         let transitions = core.takeTransitions()
         for transition in transitions { try note(transition) }
+        if core.isShuttingDown, !isShuttingDown { noteEndOfPrimary() }
         if let bug { effects = bug.effects(for: effects, in: self) }
         if hasRecords || !effects.isEmpty || !transitions.isEmpty { steps += 1 }
         let mayBreak = mix[.crashBetweenEffects]

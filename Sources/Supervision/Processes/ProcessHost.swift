@@ -84,8 +84,11 @@ package final class ProcessHost {
     package var keeperPID: Int32? { hasKeeper ? records.keeperPID : nil }
 
     /// The supervisor serves: the keeper closes the ready descriptor, and starts the supervisor again from now on,
-    /// however it ends. To be said after the ready line was written.
-    package func announceReady() { link?.send(ORCH_MESSAGE_READY) }
+    /// however it ends. To be said after the ready line was written. Sends at once.
+    package func announceReady() {
+        link?.send(ORCH_MESSAGE_READY)
+        link?.flush()
+    }
 
     /// All is down and released; the supervisor's end will be the keeper's. Sends at once.
     package func sayGoodbye() {

@@ -18,6 +18,7 @@ final class Sandbox {
         directory = try Directory.makeTemporary()
         programs = Self.builtPrograms
         self.user = user
+        chmod(directory, 0o755)
         if let user { chown(directory, user, user) }
     }
 
@@ -54,13 +55,16 @@ final class Sandbox {
     func start(_ arguments: String...) throws -> Program { try start(arguments) }
 
     func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Program {
-        var words = ["\(programs)/orchestrate"] + arguments
-        if let user {
-            words = ["setpriv", "--reuid=\(user)", "--regid=\(user)", "--clear-groups"] + words
-        }
+        try start(program: ["\(programs)/orchestrate"] + arguments, environment: environment)
+    }
+
+    /// Starts any program as the sandbox's user, with the sandbox's mark.
+    func start(program: [String], environment: [String: String] = [:]) throws -> Program {
+        var words = program
+        if let user { words = ["setpriv", "--reuid=\(user)", "--regid=\(user)", "--clear-groups"] + words }
         let variables = [
             "PATH": String(cString: getenv("PATH")), "HOME": directory, "LANG": "C.UTF-8", "NO_COLOR": "1",
-            "XDG_STATE_HOME": "\(directory)/state", Self.mark: directory,
+            "XDG_STATE_HOME": "\(directory)/state", "TMPDIR": directory, Self.mark: directory,
         ].merging(environment) { _, own in own }
         return try Program(words, directory: directory, environment: variables)
     }
@@ -114,10 +118,14 @@ final class Sandbox {
         }
     }
 
-    // MARK: Where the programs are
+    // MARK: Where things are
+
+    /// The package's directory.
+    static let package = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4)
+        .joined(separator: "/")
 
     /// Beside the test bundle, where the build puts them; or where the environment says.
-    private static let builtPrograms: String = {
+    static let builtPrograms: String = {
         if let given = getenv("ORCHESTRATE_BIN") { return String(cString: given) }
         guard let path = realpath("/proc/self/exe", nil) else { return ".build/debug" }
         defer { free(path) }
