@@ -43,7 +43,8 @@ package struct OrchestrateCommand: ParsableCommand {
     /// Reads the arguments of this process and does what they say. The only way in for `main`.
     package static func run() {
         do {
-            var command = try parseAsRoot()
+            let arguments = LeadingOptions.moved(behindCommandIn: Array(CommandLine.arguments.dropFirst()))
+            var command = try parseAsRoot(arguments)
             try command.run()
         } catch let failure as CommandFailure {
             if !failure.message.isEmpty { Console.printError("orchestrate: \(failure.message.terminalSafeLines)") }

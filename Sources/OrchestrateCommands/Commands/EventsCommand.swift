@@ -16,7 +16,7 @@ struct EventsCommand: ParsableCommand {
               orchestrate events -f | jq -c 'select(.to == "failed")'
             """)
 
-    @OptionGroup var project: ProjectOptions
+    @OptionGroup var project: FollowingProjectOptions
 
     @Flag(name: .shortAndLong, help: "Follow.")
     var follow = false
@@ -25,7 +25,7 @@ struct EventsCommand: ParsableCommand {
     var lines: Int?
 
     func run() throws {
-        let context = try ProjectContext(project)
+        let context = try ProjectContext(project.projectOptions)
         guard follow else { return try printJournal(context, limit: lines ?? .max) }
         // Subscribed first: what comes in between is printed after the journal, not lost.
         let client = try context.connect()

@@ -17,7 +17,7 @@ struct LogsCommand: ParsableCommand {
               orchestrate logs web --previous
             """)
 
-    @OptionGroup var project: ProjectOptions
+    @OptionGroup var project: FollowingProjectOptions
 
     @Argument(help: "Sidecars, or instances such as mcp/0. Default: all.")
     var names: [String] = []
@@ -61,7 +61,7 @@ struct LogsCommand: ParsableCommand {
     }
 
     func run() throws {
-        let context = try ProjectContext(project)
+        let context = try ProjectContext(project.projectOptions)
         let access = LogAccess(context)
         let sources = try selected(from: access, context)
         let reader: LogReader
