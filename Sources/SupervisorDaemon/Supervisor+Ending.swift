@@ -30,7 +30,6 @@ extension Supervisor {
         for reply in pendingDowns { reply(.success(.down(Down.Answer(survivors: survivors)))) }
         pendingDowns = []
         server?.close()
-        allocator.releaseAll()
         unlink(location.socketPath)
         unlink(location.stateDirectory + "/notify")
         host.sayGoodbye()
