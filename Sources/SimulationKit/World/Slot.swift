@@ -26,6 +26,8 @@ struct Slot {
     var mayNotStart = true
     /// A start was asked for since the last one.
     var wasAsked = false
+    /// A task is to run once more, whatever it did before.
+    var mayRunAgain = false
 
     // What the core says.
     var state = StateName.stopped

@@ -70,6 +70,8 @@ extension World {
         try checkStart(slot)
         try checkRestart(slot)
         noteStart(slot)
+        slots[slot].mayRunAgain = false
+        slots[slot].succeeded = nil
         let rules = slots[slot].rules
         let nature =
             natures[slots[slot].sidecar] ?? Nature(of: rules.kind, in: mix, drawnFrom: &generator)

@@ -33,10 +33,10 @@ extension World {
         case .start(let names, _): askFor(names)
         case .restart(let names, _):
             askFor(names)
-            forgetSuccess(of: names)
+            letRunAgain(of: names)
         case .run(let name):
             askFor([name])
-            forgetSuccess(of: [name])
+            letRunAgain(of: [name])
         default: break
         }
     }
@@ -67,15 +67,17 @@ extension World {
         }
     }
 
-    /// A task runs again when that is what was asked for.
-    private mutating func forgetSuccess(of names: [String]) {
-        for slot in slots.indices where names.contains(slots[slot].sidecar) { slots[slot].succeeded = nil }
+    private mutating func letRunAgain(of names: [String]) {
+        for slot in slots.indices where names.contains(slots[slot].sidecar) {
+            slots[slot].mayRunAgain = true
+        }
     }
 
     private mutating func forbid(_ names: [String], scope: StopScope) {
         var leaving = Set(names)
         if scope == .cascade {
-            for sidecar in plan.order where leaving.contains(plan.sidecars[sidecar].name) {
+            for sidecar in plan.order
+            where leaving.contains(plan.sidecars[sidecar].name) && !groups[sidecar].isEmpty {
                 for dependent in plan.dependents[sidecar]
                 where plan.edges[dependent].contains(where: { $0.target == sidecar && $0.required }) {
                     leaving.insert(plan.sidecars[dependent].name)

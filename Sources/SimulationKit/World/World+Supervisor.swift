@@ -94,12 +94,13 @@ extension World {
         }
         if lives[life].spawnFailure != nil {
             slots[slot].unreleased.removeAll { $0 == life }
+            slots[slot].wasAsked = true
             return .neverSpawned
         }
         lives[life].wasToldSpawned = true
         if lives[life].leaderIsAlive { return .alive(pid: lives[life].pid) }
         if !lives[life].wasToldExited { noteExit(of: life) }
-        if lives[life].exit == .unknown { slots[slot].succeeded = nil }
+        if lives[life].exit == .unknown, record.state != .stopping { slots[slot].succeeded = nil }
         return .exited(lives[life].exit)
     }
 }
