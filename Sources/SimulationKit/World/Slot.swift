@@ -59,6 +59,8 @@ struct Slot {
 
     var label: String { "\(sidecar)/\(replica)" }
 
+    var isPrimaryAtItsEnd: Bool { rules.isPrimary && (state == .completed || state == .failed) }
+
     /// A request for a start wipes what held it back.
     mutating func ask() {
         mayNotStart = false

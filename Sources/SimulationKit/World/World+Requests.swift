@@ -51,7 +51,7 @@ extension World {
 
     /// The core takes the project down by itself: only a primary's end is a reason.
     mutating func noteEndOfPrimary() {
-        guard slots.contains(where: { $0.rules.isPrimary && $0.hasEndedEver }) else { return }
+        guard slots.contains(where: \.isPrimaryAtItsEnd) else { return }
         endsWithPrimary = true
         noteShutdown()
     }

@@ -15,7 +15,7 @@ extension World {
             if let life = slots[slot].life {
                 lives[life].callOffProbes()
                 // What was not yet a state is counted anew.
-                lives[life].health.forgetCounts(isStarting: slots[slot].state == .starting)
+                lives[life].health.forgetCounts(in: slots[slot].state)
             }
             for life in slots[slot].unreleased {
                 lives[life].callOffProbes()
