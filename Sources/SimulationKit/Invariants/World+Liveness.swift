@@ -73,7 +73,7 @@ extension World {
             throw InvariantBroken(invariant: .ends, detail: "still there: \(left.joined(separator: ", "))")
         }
         for slot in slots {
-            guard let life = slot.unreleased.first else { continue }
+            guard let life = slot.unreleased.first, !(lives[life].wasToldStuck && finished != 0) else { continue }
             throw InvariantBroken(
                 invariant: .releaseEmpty, detail: "\(slot.label) \(lives[life].incarnation) was never released")
         }
