@@ -64,8 +64,3 @@ package struct Transition: Hashable, Sendable {
     /// The sidecar that is the cause, when it is another one.
     package var causedBy: String?
 }
-
-/// The states as they are shown.
-package enum StateName: String, Hashable, Codable, Sendable, CaseIterable {
-    case waiting, starting, healthy, unhealthy, stopping, stopped, backoff, completed, failed, blocked, scheduled
-}

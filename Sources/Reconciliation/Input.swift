@@ -90,8 +90,3 @@ package enum StopScope: Hashable, Sendable {
 }
 
 package enum Hurry: Hashable, Comparable, Sendable { case noGrace, killNow }
-
-/// Who set a transition in motion.
-package enum Initiator: String, Hashable, Codable, Sendable, CaseIterable {
-    case user, dependency, probe, exit, apply, watch, schedule, lease, supervisor
-}

@@ -4,49 +4,325 @@ package import SidecarModel
 /// Decides what is to be done so that what runs becomes what is declared. Pure: time is an argument, the world answers
 /// through `observe`, deadlines are state.
 ///
-/// After `reconcile(at:)` a second call at the same instant returns nothing, and `nextDeadline` is later than it.
+/// After `reconcile(at:)` a second call at the same instant returns nothing, and `nextDeadline` is later than it. Work
+/// is proportional to what changed: a fact touches its instance, and a change of state those around it in the graph.
 package struct Reconciler: Sendable {
-    package private(set) var plan: Plan
-    /// Transitions since `takeTransitions()`.
+    package internal(set) var plan: Plan
+    var groups: [Group] = []
+    var slots: [Instance] = []
+    var groupPlaces: [String: Int] = [:]
+    var freeGroups: [Int] = []
+    var freeSlots: [Int] = []
+
+    var deadlines = DeadlineQueue()
+    var jitter: JitterGenerator
+    var nextIncarnation: UInt64
+    private var dirty: [Int] = []
+    private var isDirty: [Bool] = []
+    private var changed: [Int] = []
+    private var isChanged: [Bool] = []
+    var effects: [Effect] = []
     private var transitions: [Transition] = []
 
-    /// - Parameter seed: of the generator that draws the jitter.
-    package init(plan: Plan, seed: UInt64) {
-        self.plan = plan
+    /// Instances that are not gone; in a shutdown, what is left to do.
+    private var lives = 0
+    /// Those of them that are no longer declared.
+    private var leavingLives = 0
+    /// Instances that are to be replaced, or being stopped for it: what an apply's new starts wait for.
+    private var replacements = 0
+    /// Instances between their start and their first health, against `start.max_parallel`.
+    private var starts = 0
+    /// Instances that wait for one of those to be over, first come first served.
+    private var turnQueue: [Int] = []
+    private var applyWaiters: [Int] = []
+
+    var shutdown: Shutdown?
+    var hurry: Hurry?
+
+    struct Shutdown: Sendable {
+        var code: Int32
+        var isFinished = false
     }
 
-    /// Takes up a project after its supervisor ended: records from the store, and what became of each process. Call
-    /// before the first `observe`.
-    package mutating func restore(_ records: [(InstanceRecord, Survival)], at now: Instant) {}
+    /// - Parameters:
+    ///   - seed: of the generator that draws the jitter.
+    ///   - firstIncarnation: later than any that the project has ever used.
+    package init(plan: Plan, seed: UInt64, firstIncarnation: UInt64 = 1) {
+        self.plan = plan
+        jitter = JitterGenerator(seed: seed)
+        nextIncarnation = firstIncarnation
+        let start = Instant(nanoseconds: 0)
+        declare(plan, at: start)
+        dirty.removeAll(keepingCapacity: true)
+        isDirty = isDirty.map { _ in false }
+    }
 
     /// Folds one fact or request in.
-    package mutating func observe(_ input: Input, at now: Instant) {}
+    package mutating func observe(_ input: Input, at now: Instant) {
+        switch input {
+        case .apply(let plan, let selection): apply(plan, selection: selection, at: now)
+        case .start(let names, let initiator): start(names, by: initiator, at: now)
+        case .stop(let names, let scope, let initiator): stop(names, scope: scope, by: initiator, at: now)
+        case .restart(let names, let initiator): restart(names, by: initiator, at: now)
+        case .run(let name): run(name, at: now)
+        case .shutdown(let initiator): beginShutdown(by: initiator, code: 0, at: now)
+        case .hurry(let hurry): self.hurry(hurry)
+        case .spawned(let instance, let incarnation, let facts):
+            if let slot = current(instance, incarnation) { spawned(slot, facts, at: now) }
+        case .spawnFailed(let instance, let incarnation, let failure):
+            if let slot = current(instance, incarnation) { spawnFailed(slot, failure, at: now) }
+        case .hookFinished(let instance, let incarnation, let event, let failure):
+            if let slot = current(instance, incarnation) { hookFinished(slot, event, failure, at: now) }
+        case .probed(let instance, let incarnation, let role, let outcome):
+            if let slot = current(instance, incarnation) { probed(slot, role, outcome, at: now) }
+        case .startExtended(let instance, let incarnation, let duration):
+            if let slot = current(instance, incarnation) { startExtended(slot, by: duration, at: now) }
+        case .exited(let instance, let incarnation, let status):
+            if let slot = current(instance, incarnation) { exited(slot, status, at: now) }
+        case .emptied(let instance, let incarnation):
+            if let slot = current(instance, incarnation) { emptied(slot, at: now) }
+        case .survived(let instance, let incarnation, let survivors):
+            if let slot = current(instance, incarnation) { survived(slot, survivors, at: now) }
+        case .portMoved(let instance): portMoved(instance, at: now)
+        case .tick: break
+        }
+    }
 
     /// What is to be done now.
-    package mutating func reconcile(at now: Instant) -> [Effect] { [] }
+    package mutating func reconcile(at now: Instant) -> [Effect] {
+        repeat {
+            while let slot = deadlines.popDue(at: now) { touch(slot) }
+            var head = 0
+            while head < dirty.count {
+                let slot = dirty[head]
+                head += 1
+                isDirty[slot] = false
+                while advance(slot, at: now) {}
+                deadlines.set(slots[slot].phase.deadline, for: slot)
+            }
+            dirty.removeAll(keepingCapacity: true)
+        } while deadlines.next.map({ $0 <= now }) ?? false
+        finishWhenEmpty()
+        defer { effects = [] }
+        return effects
+    }
 
     /// When to call again if nothing happens before. Nil: not at all.
-    package var nextDeadline: Instant? { nil }
+    package var nextDeadline: Instant? { deadlines.next }
 
     package mutating func takeTransitions() -> [Transition] {
         defer { transitions.removeAll(keepingCapacity: true) }
         return transitions
     }
 
-    /// Instances whose record changed since the last call, with what to store.
-    package mutating func takeChangedRecords() -> [InstanceRecord] { [] }
+    /// Instances whose record changed since the last call, with what to store. To be stored before the effects of the
+    /// same turn are performed: an incarnation must be known before its process can exist.
+    package mutating func takeChangedRecords() -> [InstanceRecord] {
+        defer {
+            for slot in changed { isChanged[slot] = false }
+            changed.removeAll(keepingCapacity: true)
+        }
+        return changed.compactMap { slots[$0].isRetired ? nil : record(of: $0) }
+    }
+}
 
-    /// The instance's place, or nil when it is not declared.
-    package func instance(sidecar: String, replica: Int) -> InstanceIndex? { nil }
+// MARK: - The one way an instance changes
 
-    /// Every instance there is, those being removed too, in manifest order.
-    package var instances: [InstanceIndex] { [] }
+extension Reconciler {
+    /// The instance's place when the fact is about its current life.
+    private func current(_ instance: InstanceIndex, _ incarnation: Incarnation) -> Int? {
+        guard slots.indices.contains(instance.value), !slots[instance.value].isRetired,
+            slots[instance.value].incarnation == incarnation
+        else { return nil }
+        return instance.value
+    }
 
-    package func status(of instance: InstanceIndex) -> InstanceStatus? { nil }
+    mutating func touch(_ slot: Int) {
+        guard !isDirty[slot] else { return }
+        isDirty[slot] = true
+        dirty.append(slot)
+    }
 
-    /// The spec this instance runs, or would be started, by.
-    package func spec(of instance: InstanceIndex) -> SidecarSpec? { nil }
+    mutating func touch(group: Int) {
+        for slot in groups[group].instances { touch(slot) }
+    }
 
-    /// Sidecars with running instances that require one of these, transitively: whom a stop would pull the ground from.
-    package func dependents(runningOn sidecars: [String]) -> [String] { [] }
+    /// Grows the per-slot tables. Called once for each new place.
+    mutating func makeRoom(for slot: Int) {
+        while isDirty.count <= slot {
+            isDirty.append(false)
+            isChanged.append(false)
+        }
+    }
+
+    /// Enters a phase and says why.
+    mutating func enter(
+        _ slot: Int, _ phase: Phase, by initiator: Initiator, cause: String, causedBy: String? = nil, at now: Instant
+    ) {
+        let before = slots[slot].phase.name
+        let reason = slots[slot].reason
+        change(slot) { instance in
+            if before == .healthy, phase.name != .healthy { instance.leaveHealth(at: now) }
+            instance.phase = phase
+            instance.reason = cause
+            if before != phase.name { instance.since = now }
+            switch phase.name {
+            case .healthy:
+                instance.isCycling = false
+                if instance.healthySince == nil { instance.healthySince = now }
+            case .completed, .failed, .stopped, .blocked: instance.isCycling = false
+            case .waiting, .starting, .unhealthy, .stopping, .backoff, .scheduled: break
+            }
+        }
+        guard before != phase.name || reason != cause else { return }
+        transitions.append(
+            Transition(
+                instance: InstanceIndex(slot), incarnation: slots[slot].incarnation, at: now, from: before,
+                to: phase.name, initiator: initiator, cause: cause, causedBy: causedBy))
+    }
+
+    /// Applies a change and keeps every count that is derived from it; touches those around whom it may concern.
+    mutating func change(_ slot: Int, _ body: (inout Instance) -> Void) {
+        let before = Traits(slots[slot])
+        body(&slots[slot])
+        let after = Traits(slots[slot])
+        touch(slot)
+        if !isChanged[slot] {
+            isChanged[slot] = true
+            changed.append(slot)
+        }
+        guard before != after else { return }
+        let group = slots[slot].group
+        if before.levels != after.levels {
+            groups[group].adjust(by: before.levels, -1)
+            groups[group].adjust(by: after.levels, 1)
+        }
+        lives += after.lives - before.lives
+        leavingLives += after.leavingLives - before.leavingLives
+        replacements += after.replacements - before.replacements
+        starts += after.starts - before.starts
+        groups[group].unsettled += after.unsettled - before.unsettled
+        if before.levels != after.levels || before.name != after.name || before.isWanted != after.isWanted {
+            wakeDependents(of: group, mayRecover: after.levels.subtracting(before.levels) != [])
+        }
+        if before.lives != after.lives || before.isLeaving != after.isLeaving { wakeQueuedDependencies(of: group) }
+        if after.unsettled < before.unsettled, groups[group].unsettled == 0 || groups[group].instances.count > 1 {
+            wakeReplacements(around: group)
+        }
+        if after.starts < before.starts { giveNextTurn() }
+        if leavingLives == 0, replacements == 0, !applyWaiters.isEmpty {
+            for waiter in applyWaiters { touch(waiter) }
+            applyWaiters.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// What others can see of an instance, for telling whether a change concerns them.
+    private struct Traits: Equatable {
+        var levels: Levels
+        var name: StateName
+        var isWanted: Bool
+        var isLeaving: Bool
+        var lives: Int
+        var leavingLives: Int
+        var replacements: Int
+        var starts: Int
+        var unsettled: Int
+
+        init(_ instance: Instance) {
+            levels = instance.levels
+            name = instance.phase.name
+            isWanted = instance.isWanted
+            isLeaving = instance.isLeaving
+            lives = instance.isGone ? 0 : 1
+            leavingLives = instance.isDeclared ? 0 : lives
+            replacements = instance.isToBeReplaced ? 1 : 0
+            starts = instance.isStarting ? 1 : 0
+            unsettled = instance.isUnsettled ? 1 : 0
+        }
+    }
+
+    /// Those who wait for this group look again. One that had failed gets a new chance when its dependency recovered.
+    private mutating func wakeDependents(of group: Int, mayRecover: Bool) {
+        for dependent in groups[group].dependents {
+            for slot in groups[dependent].instances {
+                switch slots[slot].phase {
+                case .waiting, .blocked: touch(slot)
+                case .failed:
+                    if mayRecover, !slots[slot].hasHopeFrom.contains(group) {
+                        slots[slot].hasHopeFrom.append(group)
+                        touch(slot)
+                    }
+                case .stopped, .backoff, .completed, .starting, .healthy, .unhealthy, .stopping: break
+                }
+            }
+        }
+    }
+
+    private mutating func wakeQueuedDependencies(of group: Int) {
+        for edge in groups[group].edges {
+            for slot in groups[edge.target].instances {
+                if case .stopping(_, let stop) = slots[slot].phase, case .queued = stop.step { touch(slot) }
+            }
+        }
+    }
+
+    private mutating func wakeReplacements(around group: Int) {
+        for slot in groups[group].instances where slots[slot].pendingRestart != nil { touch(slot) }
+        for dependent in groups[group].dependents {
+            for slot in groups[dependent].instances {
+                if case .waiting = slots[slot].phase { touch(slot) }
+                if slots[slot].pendingRestart != nil { touch(slot) }
+            }
+        }
+    }
+}
+
+// MARK: - Turns
+
+extension Reconciler {
+    /// True when `start.max_parallel` allows one more start; else the instance stands in line.
+    mutating func takesTurn(_ slot: Int) -> Bool {
+        guard let cap = plan.project.maxParallelStarts, slots[slot].spec.kind != .external else { return true }
+        if starts < cap {
+            slots[slot].isInLine = false
+            return true
+        }
+        if !slots[slot].isInLine {
+            slots[slot].isInLine = true
+            turnQueue.append(slot)
+        }
+        return false
+    }
+
+    private mutating func giveNextTurn() {
+        var free = (plan.project.maxParallelStarts ?? .max) - starts
+        var taken = 0
+        for slot in turnQueue {
+            guard free > 0 else { break }
+            taken += 1
+            guard slots[slot].isInLine else { continue }
+            slots[slot].isInLine = false
+            touch(slot)
+            free -= 1
+        }
+        turnQueue.removeFirst(taken)
+    }
+
+    /// True while an apply still stops what it removes or replaces: a new start may need what those hold.
+    mutating func waitsForApply(_ slot: Int) -> Bool {
+        guard slots[slot].waitsForApply else { return false }
+        if leavingLives == 0, replacements == 0 {
+            slots[slot].waitsForApply = false
+            return false
+        }
+        if !applyWaiters.contains(slot) { applyWaiters.append(slot) }
+        return true
+    }
+
+    private mutating func finishWhenEmpty() {
+        guard let shutdown, !shutdown.isFinished, lives == 0 else { return }
+        self.shutdown?.isFinished = true
+        let someoneLives = slots.contains { if case .stopping = $0.phase { !$0.isRetired } else { false } }
+        effects.append(.finish(code: someoneLives ? 1 : shutdown.code))
+    }
 }

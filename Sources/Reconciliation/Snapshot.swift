@@ -52,12 +52,16 @@ package struct InstanceRecord: Hashable, Codable, Sendable {
     /// When it last became healthy, for `reset_after`.
     package var healthySince: Instant?
     package var recentRestarts: [Instant]
+    /// How its life comes, or came, to an end without being asked to: `stopping` for that reason, and `failed`.
+    package var end: End?
+    /// It is to be replaced as soon as the order allows, and who asked for that.
+    package var pendingRestart: Initiator?
 
     package init(
         sidecar: String, replica: Int, state: StateName, incarnation: UInt64, isWanted: Bool, since: Instant,
         startedAt: Instant? = nil, restartsTotal: Int = 0, consecutiveFailures: Int = 0, lastExit: ExitStatus? = nil,
         reason: String = "", until: Instant? = nil, startedFingerprint: UInt64 = 0, healthySince: Instant? = nil,
-        recentRestarts: [Instant] = []
+        recentRestarts: [Instant] = [], end: End? = nil, pendingRestart: Initiator? = nil
     ) {
         self.sidecar = sidecar
         self.replica = replica
@@ -74,6 +78,8 @@ package struct InstanceRecord: Hashable, Codable, Sendable {
         self.startedFingerprint = startedFingerprint
         self.healthySince = healthySince
         self.recentRestarts = recentRestarts
+        self.end = end
+        self.pendingRestart = pendingRestart
     }
 }
 

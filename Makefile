@@ -1,0 +1,67 @@
+# Every target works from a fresh clone: what is missing from the system is installed first.
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SWIFT   ?= swift
+
+STRICT  := --explicit-target-dependency-import-check error
+# One scratch path per set of flags: SwiftPM rebuilds everything when the flags of a path change.
+STATIC  := .build/static
+RELEASE := -c release --static-swift-stdlib -Xlinker -s --scratch-path $(STATIC) $(STRICT)
+BIN     := $(STATIC)/release
+STEPS   ?= 1000000
+# Of the simulation: the same for everyone here, another for each commit in CI.
+SEED    ?= 1
+ROUNDS  ?= 100
+SWIFT_SOURCES := Package.swift Sources Tests
+
+.PHONY: demo test build bench format check install clean soak chaos packages test-packages
+
+# Brings the quickstart up, shows it recover from a crash, takes it down. Leaves nothing running.
+demo: build
+	Scripts/demo $(BIN)
+
+# Everything a change must pass: warnings are errors, and so are imports no target declares.
+test: test-packages
+	$(SWIFT) build --build-tests $(STRICT)
+	$(SWIFT) test --skip-build $(STRICT)
+	$(SWIFT) build --product simulate $(RELEASE)
+	$(BIN)/simulate --seed $(SEED) --steps $(STEPS)
+
+# The programs as they are installed: no Swift runtime needed, stripped.
+build: packages
+	$(SWIFT) build $(RELEASE)
+
+# Speed beside the raw system calls that do the same work; a table here, JSON in bench-results/.
+bench: build
+	Scripts/bench $(BIN)
+
+format:
+	$(SWIFT) format --in-place --recursive $(SWIFT_SOURCES)
+
+# What needs no test run: format, freshness of generated files, size budgets.
+check: build
+	$(SWIFT) format lint --strict --recursive $(SWIFT_SOURCES)
+	Scripts/check-generated $(BIN)
+	Scripts/check-sizes $(BIN)
+
+install: build
+	Scripts/install $(BIN) "$(DESTDIR)" "$(PREFIX)"
+
+# Many more simulated steps than `make test` takes, from a fresh seed.
+soak: packages
+	$(SWIFT) build --product simulate $(RELEASE)
+	$(BIN)/simulate --soak --seed $$(date +%s) --steps 50000000
+
+# The end-to-end tests with many rounds of `kill -9` at random instants.
+chaos: test-packages
+	$(SWIFT) build --build-tests $(STRICT)
+	ORCHESTRATE_CHAOS_ROUNDS=$(ROUNDS) $(SWIFT) test --skip-build $(STRICT) --filter EndToEndTests
+
+packages:
+	@Scripts/install-packages build
+
+test-packages:
+	@Scripts/install-packages build test
+
+clean:
+	rm -rf .build bench-results

@@ -1,0 +1,96 @@
+package import SidecarModel
+
+/// Hands over a manifest, and drives towards it. Answered once the core has taken it up; `invalidManifest` otherwise,
+/// and then nothing was touched.
+package enum Apply: ControlOperation {
+    package static let method = "apply"
+
+    package struct Parameters: Hashable, Codable, Sendable {
+        /// Absolute.
+        package var manifest: String
+        /// The client's.
+        package var workingDirectory: String
+        /// The client's. Kept by the first `apply`, and replaced only when `refreshesEnvironment`.
+        package var environment: [String: String]
+        package var umask: UInt32
+        /// Empty: all. Otherwise these and what they depend on are started, and only they are edited.
+        package var names: [String]
+        package var refreshesEnvironment: Bool
+        package var attachment: Attachment
+
+        enum CodingKeys: String, CodingKey {
+            case manifest, environment, umask, names, attachment
+            case workingDirectory = "working_directory"
+            case refreshesEnvironment = "refresh_environment"
+        }
+
+        package init(
+            manifest: String, workingDirectory: String, environment: [String: String], umask: UInt32, names: [String],
+            refreshesEnvironment: Bool, attachment: Attachment
+        ) {
+            self.manifest = manifest
+            self.workingDirectory = workingDirectory
+            self.environment = environment
+            self.umask = umask
+            self.names = names
+            self.refreshesEnvironment = refreshesEnvironment
+            self.attachment = attachment
+        }
+    }
+
+    /// How the project's life hangs on the client's.
+    package enum Attachment: Hashable, Codable, Sendable {
+        /// `up -d`: not at all. A lease there is, is turned into none.
+        case detached
+        /// Foreground `up`: takes the lease if the project is new or nobody holds one and it was not detached before.
+        case foreground(token: String, client: ClientIdentity)
+        /// Leaves it as it is.
+        case unchanged
+    }
+
+    package struct Answer: Hashable, Codable, Sendable {
+        package var summary: ApplySummary
+        package var isLeaseHolder: Bool
+        /// Warnings; errors come as `ControlError.diagnostics`.
+        package var diagnostics: [Diagnostic]
+
+        enum CodingKeys: String, CodingKey { case summary, diagnostics, isLeaseHolder = "lease_holder" }
+
+        package init(summary: ApplySummary, isLeaseHolder: Bool, diagnostics: [Diagnostic] = []) {
+            self.summary = summary
+            self.isLeaseHolder = isLeaseHolder
+            self.diagnostics = diagnostics
+        }
+    }
+}
+
+/// What a manifest changes, by sidecar. `unchanged` names are counted only.
+package struct ApplySummary: Hashable, Codable, Sendable {
+    package struct Change: Hashable, Codable, Sendable {
+        package enum Action: String, Hashable, Codable, Sendable, CaseIterable {
+            case create, restart, update, scale, remove
+        }
+
+        package var sidecar: String
+        package var action: Action
+        /// The manifest keys that differ.
+        package var keys: [String]
+
+        package init(sidecar: String, action: Action, keys: [String] = []) {
+            self.sidecar = sidecar
+            self.action = action
+            self.keys = keys
+        }
+    }
+
+    package var changes: [Change]
+    package var unchanged: Int
+    /// Sidecars this `apply` wants up, dependencies included, in manifest order.
+    package var wanted: [String]
+
+    package init(changes: [Change], unchanged: Int, wanted: [String]) {
+        self.changes = changes
+        self.unchanged = unchanged
+        self.wanted = wanted
+    }
+}

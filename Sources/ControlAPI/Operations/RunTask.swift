@@ -1,0 +1,16 @@
+/// Runs a task now, whatever it did before. Answered when the core has taken it up; its end comes as an event.
+package enum RunTask: ControlOperation {
+    package static let method = "run"
+
+    package struct Parameters: Hashable, Codable, Sendable {
+        package var name: String
+
+        package init(name: String) { self.name = name }
+    }
+
+    package struct Answer: Hashable, Codable, Sendable {
+        package var instances: [String]
+
+        package init(instances: [String]) { self.instances = instances }
+    }
+}

@@ -1,0 +1,240 @@
+import CProcess
+package import ControlAPI
+import Glibc
+import SidecarModel
+package import Supervision
+
+/// Listens on the control socket, speaks JSON-RPC with each client, and sends events to those that subscribed.
+///
+/// Confined to the loop's thread. Output is gathered and written once per turn.
+package final class ControlServer {
+    private let loop: EventLoop
+    private let listener: Int32
+    private var listenerWatch: EventLoop.WatchID?
+    private weak var handler: (any ControlHandler)?
+    private var connections: [ControlPeer.ID: ControlConnection] = [:]
+    private var unflushed: Set<ControlPeer.ID> = []
+    private var flushTimer: EventLoop.TimerID?
+    private var lastID: UInt64 = 0
+
+    private static let maximumConnections = 512
+
+    /// - Parameter listener: from `ControlSocket.listen`, owned from now on.
+    package init(loop: EventLoop, listener: Int32, handler: any ControlHandler) throws(SystemError) {
+        self.loop = loop
+        self.listener = listener
+        self.handler = handler
+        listenerWatch = try loop.watch(listener, .read) { [unowned self] _ in accept() }
+        loop.onTurnEnd { [weak self] in self?.flush() }
+    }
+
+    /// Closes every connection and the listener. What was queued is sent as far as the sockets take it.
+    package func close() {
+        flush()
+        if let listenerWatch {
+            loop.unwatch(listenerWatch)
+            Glibc.close(listener)
+        }
+        listenerWatch = nil
+        for connection in Array(connections.values) { drop(connection) }
+    }
+
+    /// Whether building reports for transitions is worth it.
+    package var hasReportSubscribers: Bool {
+        connections.values.contains { $0.subscription == .eventsWithReports }
+    }
+
+    /// Sends an event to whoever subscribed. Encoded at most twice, however many listen.
+    package func publish(_ message: EventMessage) {
+        var full: [UInt8]?
+        var brief: [UInt8]?
+        for connection in connections.values {
+            let bytes: [UInt8]
+            switch connection.subscription {
+            case .none: continue
+            case .eventsWithReports:
+                bytes = full ?? WireFormat.event(message)
+                full = bytes
+            case .events:
+                bytes = brief ?? WireFormat.event(message.withoutReport)
+                brief = bytes
+            }
+            connection.queueEvent(bytes, sequence: message.sequence, at: message.at)
+            needsFlush(connection)
+        }
+    }
+
+    // MARK: Connections
+
+    private func accept() {
+        while true {
+            let descriptor = loop_accept(listener)
+            if descriptor < 0 {
+                switch errno {
+                case EINTR, ECONNABORTED: continue
+                case EMFILE, ENFILE, ENOBUFS, ENOMEM: pauseAccepting()
+                default: break
+                }
+                return
+            }
+            admit(descriptor)
+        }
+    }
+
+    /// Out of descriptors: the waiting client would wake the loop for ever.
+    private func pauseAccepting() {
+        guard let watch = listenerWatch else { return }
+        try? loop.modify(watch, [])
+        _ = loop.schedule(at: loop.now + .milliseconds(200)) { [weak self] in
+            guard let self, let watch = listenerWatch else { return }
+            try? loop.modify(watch, .read)
+        }
+    }
+
+    private func admit(_ descriptor: Int32) {
+        lastID += 1
+        var peer = ControlPeer(id: .init(number: lastID), pid: 0, uid: 0)
+        var group: UInt32 = 0
+        guard loop_peer_credentials(descriptor, &peer.pid, &peer.uid, &group) == 0 else {
+            Glibc.close(descriptor)
+            return
+        }
+        let connection = ControlConnection(peer: peer, descriptor: descriptor)
+        guard peer.uid == geteuid() || peer.uid == 0 else {
+            return refuse(connection, "this project belongs to another user")
+        }
+        guard connections.count < Self.maximumConnections else {
+            return refuse(connection, "the supervisor has \(Self.maximumConnections) clients and takes no more")
+        }
+        do {
+            connection.watch = try loop.watch(descriptor, .read) { [unowned self] readiness in
+                serve(connection, readiness)
+            }
+        } catch {
+            return refuse(connection, "\(error)")
+        }
+        connections[peer.id] = connection
+    }
+
+    private func refuse(_ connection: ControlConnection, _ reason: String) {
+        connection.queue(WireFormat.failure(ControlError(.conflict, reason), to: nil))
+        _ = connection.flush()
+        Glibc.close(connection.descriptor)
+    }
+
+    private func serve(_ connection: ControlConnection, _ readiness: EventLoop.Readiness) {
+        if readiness.contains(.readable) {
+            switch connection.read({ receive($0, on: connection) }) {
+            case .later: break
+            case .endOfStream: connection.isHalfClosed = true
+            case .failed: return drop(connection)
+            }
+        }
+        // A hang-up means that the client can't read either: nothing it asked for can reach it.
+        if readiness.contains(.hangup) || readiness.contains(.error) { return drop(connection) }
+        needsFlush(connection)
+    }
+
+    private func drop(_ connection: ControlConnection) {
+        guard connections.removeValue(forKey: connection.peer.id) != nil else { return }
+        unflushed.remove(connection.peer.id)
+        if let watch = connection.watch { loop.unwatch(watch) }
+        connection.watch = nil
+        Glibc.close(connection.descriptor)
+        handler?.connectionClosed(connection.peer)
+    }
+
+    // MARK: Messages
+
+    private func receive(_ piece: LineFraming.Piece, on connection: ControlConnection) {
+        switch piece {
+        case .tooLong:
+            let limit = ControlLimits.requestBytes >> 20
+            let error = ControlError(.requestTooLarge, "a request is at most \(limit) MiB")
+            connection.queue(WireFormat.failure(error, to: nil))
+        case .line(let line):
+            do throws(RequestMessage.Refusal) {
+                carryOut(try RequestMessage(line: line), for: connection)
+            } catch {
+                connection.queue(WireFormat.failure(error.error, to: error.id))
+            }
+        }
+    }
+
+    private func carryOut(_ message: RequestMessage, for connection: ControlConnection) {
+        if case .hello(let hello) = message.request, hello.version.major != ControlVersion.current.major {
+            let error = ControlError(
+                .incompatibleVersion,
+                "the supervisor speaks version \(ControlVersion.current) and the client \(hello.version): "
+                    + "use the orchestrate that started this project, or take it down with it first")
+            if let id = message.id { connection.queue(WireFormat.failure(error, to: id)) }
+            return
+        }
+        guard let handler else { return }
+        connection.openRequests += 1
+        let id = connection.peer.id
+        var isAnswered = false
+        handler.handle(message.request, from: connection.peer) { [weak self] result in
+            guard let self, !isAnswered else { return }
+            isAnswered = true
+            answer(message, with: result, on: id)
+        }
+    }
+
+    private func answer(
+        _ message: RequestMessage, with result: Result<ControlResponse, ControlError>, on id: ControlPeer.ID
+    ) {
+        guard let connection = connections[id] else { return }
+        connection.openRequests -= 1
+        if let requestID = message.id {
+            switch result {
+            case .success(let response): connection.queue(WireFormat.response(response, to: requestID))
+            case .failure(let error): connection.queue(WireFormat.failure(error, to: requestID))
+            }
+        }
+        // Only now: the snapshot in the answer comes before every event.
+        if case .subscribe(let parameters) = message.request, case .success = result {
+            connection.subscription = parameters.withReports ? .eventsWithReports : .events
+        }
+        needsFlush(connection)
+    }
+
+    // MARK: Output
+
+    /// The flush at the turn's end does it; the timer, which that flush cancels unarmed, is for what is queued after it.
+    private func needsFlush(_ connection: ControlConnection) {
+        unflushed.insert(connection.peer.id)
+        if flushTimer == nil { flushTimer = loop.schedule(at: loop.now) { [weak self] in self?.flush() } }
+    }
+
+    /// Sends what was queued, as far as the sockets take it. Done at every turn's end.
+    package func flush() {
+        if let flushTimer { loop.cancel(flushTimer) }
+        flushTimer = nil
+        guard !unflushed.isEmpty else { return }
+        let ready = unflushed
+        unflushed.removeAll()
+        for id in ready {
+            guard let connection = connections[id], let watch = connection.watch else { continue }
+            guard connection.flush(), !connection.isFinished else {
+                drop(connection)
+                continue
+            }
+            guard connection.interest != connection.watchedInterest else { continue }
+            connection.watchedInterest = connection.interest
+            do {
+                try loop.modify(watch, connection.interest)
+            } catch {
+                drop(connection)
+            }
+        }
+    }
+}
+
+extension EventMessage {
+    fileprivate var withoutReport: EventMessage {
+        guard case .transition(var transition) = event, transition.report != nil else { return self }
+        transition.report = nil
+        return EventMessage(sequence: sequence, at: at, event: .transition(transition))
+    }
+}

@@ -1,0 +1,39 @@
+import SidecarModel
+
+extension Plan {
+    /// The plan after `up a b`: those named and what they require are as the new manifest says, everything else stays as
+    /// it was. What the new manifest no longer has stays too, until an `up` of all.
+    ///
+    /// Throws `PlanError` when the two together are no plan.
+    package func replacing(_ names: [String], from new: Plan) throws(PlanError) -> Plan {
+        let edited = new.closure(of: names)
+        var before: [String: SidecarSpec] = [:]
+        for sidecar in sidecars { before[sidecar.name] = sidecar }
+        var merged: [SidecarSpec] = []
+        for (position, sidecar) in new.sidecars.enumerated() {
+            let old = before.removeValue(forKey: sidecar.name)
+            merged.append(edited[position] ? sidecar : old ?? sidecar)
+        }
+        merged += sidecars.filter { before[$0.name] != nil }
+        return try Plan(project: new.project, sidecars: merged)
+    }
+
+    /// By position: whether the sidecar is named or required, transitively, by one that is. Unknown names mean none;
+    /// `mcp/0` means `mcp`.
+    package func closure(of names: [String]) -> [Bool] {
+        var isIn = [Bool](repeating: false, count: sidecars.count)
+        var stack: [Int] = []
+        let wanted = Set(names.map { $0.split(separator: "/", maxSplits: 1).first.map(String.init) ?? $0 })
+        for (position, sidecar) in sidecars.enumerated() where wanted.contains(sidecar.name) {
+            isIn[position] = true
+            stack.append(position)
+        }
+        while let position = stack.popLast() {
+            for edge in edges[position] where edge.required && !isIn[edge.target] {
+                isIn[edge.target] = true
+                stack.append(edge.target)
+            }
+        }
+        return isIn
+    }
+}

@@ -1,0 +1,145 @@
+import SidecarModel
+
+/// One replica of a sidecar: what is wanted of it, where it is, and what it has been through.
+struct Instance: Sendable {
+    let group: Int
+    let replica: Int
+    /// False: no longer in the plan; it leaves, and then its place is free.
+    var isDeclared = true
+    var isWanted = false
+    /// The spec its current life was started with; between lives, the one it would be.
+    var spec: SidecarSpec
+    var phase: Phase = .stopped
+    var incarnation = Incarnation(0)
+    /// Why it is where it is, as a sentence, and since when.
+    var reason = ""
+    var since: Instant
+    /// It is to be replaced by a new life as soon as the order allows.
+    var pendingRestart: Initiator?
+    /// It is being replaced; others wait for it to arrive.
+    var isCycling = false
+    /// Its next start is no first one.
+    var isRestart = false
+    /// A start that an apply asked for: it comes after what the apply stops.
+    var waitsForApply = false
+    var restartsTotal = 0
+    var consecutiveFailures = 0
+    var recentRestarts: [Instant] = []
+    var healthySince: Instant?
+    var lastExit: ExitStatus?
+    var startedFingerprint: UInt64 = 0
+    /// Failed, and these dependencies came back since: reason to try again.
+    var hasHopeFrom: [Int] = []
+    /// Stands in the line for `start.max_parallel`.
+    var isInLine = false
+    /// Its place is free.
+    var isRetired = false
+    /// The initiator of the start, stop or restart under way.
+    var initiator = Initiator.apply
+
+    init(group: Int, replica: Int, spec: SidecarSpec, at now: Instant) {
+        self.group = group
+        self.replica = replica
+        self.spec = spec
+        since = now
+    }
+
+    /// No process of it lives, and none is being started. What SIGKILL could not end counts as gone: nobody waits for
+    /// what may never happen.
+    var isGone: Bool {
+        switch phase {
+        case .stopped, .waiting, .blocked, .backoff, .failed, .completed: true
+        case .starting, .healthy, .unhealthy: false
+        case .stopping(_, let stop): if case .stuck = stop.step { true } else { false }
+        }
+    }
+
+    /// On its way out for good, or about to be.
+    var isLeaving: Bool { !isWanted && !isGone }
+
+    var isUnsettled: Bool { pendingRestart != nil || isCycling }
+
+    /// Its old life is to end so that a new one begins.
+    var isToBeReplaced: Bool {
+        if pendingRestart != nil { return true }
+        if case .stopping(_, let stop) = phase, case .restart = stop.ending { return true }
+        return false
+    }
+
+    var isStarting: Bool { if case .starting = phase { spec.kind != .external } else { false } }
+
+    /// Its health ends: long enough without a break, and what went before is forgiven.
+    mutating func leaveHealth(at now: Instant) {
+        if let healthySince, now - healthySince >= spec.restart.resetAfter { forgive() }
+        healthySince = nil
+    }
+
+    /// A fresh budget.
+    mutating func forgive() {
+        consecutiveFailures = 0
+        recentRestarts = []
+    }
+
+    var levels: Levels {
+        switch phase {
+        case .stopped, .waiting, .blocked, .backoff, .stopping, .starting(_, .preparing), .starting(_, .spawning): []
+        case .starting(_, .running), .unhealthy: .started
+        case .healthy: [.started, .healthy]
+        // A task that is done has been started; a service that ended offers nothing any more.
+        case .completed: spec.kind == .task ? [.started, .succeeded, .completed] : [.succeeded, .completed]
+        case .failed(let end, _): end.exitStatus == nil ? [] : .completed
+        }
+    }
+
+    /// False when only somebody's action, or the recovery of another, can bring the level.
+    func mayReach(_ level: Levels) -> Bool {
+        if levels.contains(level) { return true }
+        switch phase {
+        case .stopped: return isWanted
+        case .waiting, .backoff, .starting, .healthy, .unhealthy: return true
+        case .stopping: return isWanted
+        case .blocked, .failed, .completed: return pendingRestart != nil
+        }
+    }
+}
+
+/// A sidecar: its instances, and its edges to other groups.
+struct Group: Sendable {
+    struct Edge: Sendable {
+        var target: Int
+        var condition: DependencySpec.Condition
+        var required: Bool
+        var quorum: Int?
+    }
+
+    let name: String
+    var spec: SidecarSpec
+    var isDeclared = true
+    var edges: [Edge] = []
+    var dependents: [Int] = []
+    /// By replica. Those beyond the declared number are on their way out.
+    var instances: [Int] = []
+    /// How many instances hold each level.
+    var started = 0
+    var healthy = 0
+    var succeeded = 0
+    var completed = 0
+    /// How many are to be, or are being, replaced.
+    var unsettled = 0
+
+    func count(of level: Levels) -> Int {
+        switch level {
+        case .started: started
+        case .healthy: healthy
+        case .succeeded: succeeded
+        default: completed
+        }
+    }
+
+    mutating func adjust(by levels: Levels, _ amount: Int) {
+        if levels.contains(.started) { started += amount }
+        if levels.contains(.healthy) { healthy += amount }
+        if levels.contains(.succeeded) { succeeded += amount }
+        if levels.contains(.completed) { completed += amount }
+    }
+}

@@ -1,0 +1,19 @@
+/// SplitMix64 (Steele, Lea and Flood, 2014): small, seeded, and enough to spread restarts.
+struct JitterGenerator: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// A number from -1 to 1.
+    mutating func nextFactor() -> Double {
+        Double(next() >> 11) / Double(1 << 52) - 1
+    }
+}

@@ -1,0 +1,202 @@
+import Planning
+import SidecarModel
+
+extension Reconciler {
+    /// The plan becomes what is declared: groups and instances come, change in place, are marked for replacement, or
+    /// leave. Nothing is started or stopped here; `advance` does that in order.
+    mutating func apply(_ plan: Plan, selection: [String]?, at now: Instant) {
+        shutdown = nil
+        hurry = nil
+        declare(plan, at: now)
+        let selected = selection.map { closure(of: $0.compactMap { groupPlaces[$0] }) }
+        for position in plan.order {
+            guard let group = groupPlaces[plan.sidecars[position].name] else { continue }
+            if let selected, !selected[group] { continue }
+            for slot in groups[group].instances where slots[slot].isDeclared {
+                bring(slot, toSpecOf: group, at: now)
+            }
+        }
+    }
+
+    /// Makes groups, instances and edges those of the plan.
+    mutating func declare(_ plan: Plan, at now: Instant) {
+        self.plan = plan
+        var isPlanned = [Bool](repeating: false, count: groups.count)
+        var places: [Int] = []
+        places.reserveCapacity(plan.sidecars.count)
+        for spec in plan.sidecars {
+            let group = place(for: spec)
+            while isPlanned.count < groups.count { isPlanned.append(false) }
+            isPlanned[group] = true
+            places.append(group)
+            declareInstances(of: group, at: now)
+        }
+        for group in groups.indices where !isPlanned[group] && groups[group].isDeclared {
+            groups[group].isDeclared = false
+            for slot in groups[group].instances { undeclare(slot) }
+        }
+        for (position, group) in places.enumerated() {
+            groups[group].edges = plan.edges[position].map {
+                Group.Edge(
+                    target: places[$0.target], condition: $0.condition, required: $0.required, quorum: $0.quorum)
+            }
+        }
+        connect()
+    }
+
+    /// Derives `dependents` from `edges`. Groups on their way out keep their edges: they still leave in order.
+    private mutating func connect() {
+        for group in groups.indices { groups[group].dependents.removeAll(keepingCapacity: true) }
+        for group in groups.indices {
+            for edge in groups[group].edges where groups[edge.target].dependents.last != group {
+                groups[edge.target].dependents.append(group)
+            }
+        }
+    }
+
+    private mutating func place(for spec: SidecarSpec) -> Int {
+        if let known = groupPlaces[spec.name] {
+            groups[known].spec = spec
+            groups[known].isDeclared = true
+            return known
+        }
+        let group: Int
+        if let free = freeGroups.popLast() {
+            group = free
+            groups[free] = Group(name: spec.name, spec: spec)
+        } else {
+            group = groups.count
+            groups.append(Group(name: spec.name, spec: spec))
+        }
+        groupPlaces[spec.name] = group
+        return group
+    }
+
+    private mutating func declareInstances(of group: Int, at now: Instant) {
+        let spec = groups[group].spec
+        // Of those on their way out some may be gone already and others not: the numbers can have holes.
+        var isThere = [Bool](repeating: false, count: spec.replicas)
+        for slot in groups[group].instances where slots[slot].replica < spec.replicas {
+            isThere[slots[slot].replica] = true
+        }
+        for replica in isThere.indices where !isThere[replica] {
+            addInstance(group: group, replica: replica, spec: spec, at: now)
+        }
+        for slot in groups[group].instances {
+            if slots[slot].replica >= spec.replicas {
+                undeclare(slot)
+            } else if !slots[slot].isDeclared {
+                change(slot) { $0.isDeclared = true }
+            }
+        }
+    }
+
+    @discardableResult
+    mutating func addInstance(group: Int, replica: Int, spec: SidecarSpec, at now: Instant) -> Int {
+        let slot: Int
+        let instance = Instance(group: group, replica: replica, spec: spec, at: now)
+        if let free = freeSlots.popLast() {
+            slot = free
+            slots[free] = instance
+        } else {
+            slot = slots.count
+            slots.append(instance)
+        }
+        makeRoom(for: slot)
+        let place = groups[group].instances.lastIndex { slots[$0].replica < replica }
+        groups[group].instances.insert(slot, at: place.map { $0 + 1 } ?? 0)
+        return slot
+    }
+
+    private mutating func undeclare(_ slot: Int) {
+        guard slots[slot].isDeclared else { return }
+        change(slot) {
+            $0.isDeclared = false
+            $0.isWanted = false
+            $0.pendingRestart = nil
+            $0.initiator = .apply
+        }
+    }
+
+    /// A selected instance is wanted; what changed of its spec is taken over in place where that will do.
+    private mutating func bring(_ slot: Int, toSpecOf group: Int, at now: Instant) {
+        let spec = groups[group].spec
+        let isReplacing = !slots[slot].isGone && slots[slot].startedFingerprint != spec.restartFingerprint
+        let runsAgain = slots[slot].isGone && slots[slot].startedFingerprint != spec.restartFingerprint
+        let isNew = slots[slot].incarnation.number == 0
+        change(slot) { instance in
+            instance.isWanted = true
+            instance.initiator = .apply
+            if isNew { instance.waitsForApply = true }
+            guard !isReplacing else {
+                instance.pendingRestart = .apply
+                return
+            }
+            instance.pendingRestart = nil
+            instance.rearmProbes(changedBy: spec, at: now)
+            instance.spec = spec
+        }
+        switch slots[slot].phase {
+        case .failed, .backoff, .blocked:
+            change(slot) { $0.forgive() }
+            enter(slot, .waiting(for: []), by: .apply, cause: "applied", at: now)
+        case .completed where runsAgain:
+            enter(slot, .waiting(for: []), by: .apply, cause: "its declaration changed since it completed", at: now)
+        case .completed, .stopped, .waiting, .starting, .healthy, .unhealthy, .stopping: break
+        }
+    }
+
+    /// Frees the place of an instance that is no longer declared and gone; that of its group with the last one.
+    mutating func retire(_ slot: Int) {
+        guard !slots[slot].isRetired else { return }
+        slots[slot].isRetired = true
+        deadlines.set(nil, for: slot)
+        effects.append(.retire(InstanceIndex(slot)))
+        let group = slots[slot].group
+        groups[group].instances.removeAll { $0 == slot }
+        freeSlots.append(slot)
+        guard groups[group].instances.isEmpty, !groups[group].isDeclared else { return }
+        for dependent in groups[group].dependents { groups[dependent].edges.removeAll { $0.target == group } }
+        for edge in groups[group].edges { groups[edge.target].dependents.removeAll { $0 == group } }
+        groups[group].edges = []
+        groups[group].dependents = []
+        groupPlaces[groups[group].name] = nil
+        freeGroups.append(group)
+    }
+
+    /// The groups and all they require, transitively, as a flag for each group.
+    func closure(of roots: [Int]) -> [Bool] {
+        var isIn = [Bool](repeating: false, count: groups.count)
+        var stack = roots
+        for root in roots { isIn[root] = true }
+        while let group = stack.popLast() {
+            for edge in groups[group].edges where edge.required && !isIn[edge.target] {
+                isIn[edge.target] = true
+                stack.append(edge.target)
+            }
+        }
+        return isIn
+    }
+}
+
+extension Instance {
+    /// Health never carries over to a probe that asks something else, but the state it led to holds until it answers.
+    fileprivate mutating func rearmProbes(changedBy new: SidecarSpec, at now: Instant) {
+        guard var run = phase.run else { return }
+        for role in ProbeRole.allCases where spec.health[role] != new.health[role] {
+            guard let probe = new.health[role] else {
+                run[role] = nil
+                continue
+            }
+            if run[role] == nil {
+                var counter = ProbeCounter()
+                counter.activate(probe, at: now)
+                run[role] = counter
+            } else {
+                run[role]?.rearm(probe, at: now)
+            }
+        }
+        if new.health.readiness == nil, run.settleAt == nil { run.settleAt = run.startedAt + new.start.settle }
+        phase.run = run
+    }
+}

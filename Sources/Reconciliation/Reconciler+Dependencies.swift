@@ -1,0 +1,140 @@
+import Planning
+import SidecarModel
+
+extension Reconciler {
+    enum Verdict {
+        case go
+        /// On these groups, which are on their way.
+        case wait([Int])
+        /// By these groups, which are not.
+        case blocked([Int])
+    }
+
+    /// Whether the instance's edges hold now. Conditions are levels: whoever starts late, or again, waits anew.
+    func verdict(for slot: Int) -> Verdict {
+        var waiting: [Int] = []
+        var blocking: [Int] = []
+        for edge in groups[slots[slot].group].edges {
+            if holds(edge) {
+                if !holdsSettled(edge) { waiting.append(edge.target) }
+            } else if edge.required {
+                if mayHold(edge) { waiting.append(edge.target) } else { blocking.append(edge.target) }
+            } else if isUnderWay(edge) {
+                waiting.append(edge.target)
+            }
+        }
+        if !blocking.isEmpty { return .blocked(blocking) }
+        return waiting.isEmpty ? .go : .wait(waiting)
+    }
+
+    private func needed(for edge: Group.Edge) -> Int {
+        let all = groups[edge.target].spec.replicas
+        return min(edge.quorum ?? all, all)
+    }
+
+    func holds(_ edge: Group.Edge) -> Bool {
+        groups[edge.target].count(of: .level(for: edge.condition)) >= needed(for: edge)
+    }
+
+    /// As `holds`, without those that are about to be replaced: who starts on them would lose them at once.
+    private func holdsSettled(_ edge: Group.Edge) -> Bool {
+        guard groups[edge.target].unsettled > 0 else { return true }
+        let level = Levels.level(for: edge.condition)
+        let settled = groups[edge.target].instances.count {
+            slots[$0].levels.contains(level) && !slots[$0].isUnsettled
+        }
+        return settled >= needed(for: edge)
+    }
+
+    /// Enough instances hold the condition or can still come to.
+    private func mayHold(_ edge: Group.Edge) -> Bool {
+        let level = Levels.level(for: edge.condition)
+        let possible = groups[edge.target].instances.count { slots[$0].mayReach(level) }
+        return possible >= needed(for: edge)
+    }
+
+    /// An order-only edge waits for what is coming up, and for nothing that has failed or is not wanted.
+    private func isUnderWay(_ edge: Group.Edge) -> Bool {
+        let level = Levels.level(for: edge.condition)
+        return groups[edge.target].instances.contains { slot in
+            guard slots[slot].isWanted, !slots[slot].levels.contains(level) else { return false }
+            switch slots[slot].phase {
+            case .waiting, .starting: return true
+            case .stopped, .blocked, .backoff, .failed, .completed, .healthy, .unhealthy, .stopping: return false
+            }
+        }
+    }
+
+    func blockedCause(_ groups: [Int]) -> String {
+        groups.map { group in
+            let states = self.groups[group].instances.map { slots[$0] }
+            let worst = states.first { if case .failed = $0.phase { true } else { false } } ?? states.first
+            guard let worst else { return "\(self.groups[group].name) has no instance" }
+            return worst.reason.isEmpty
+                ? "\(self.groups[group].name) is \(worst.phase.name.rawValue)"
+                : "\(self.groups[group].name) is \(worst.phase.name.rawValue): \(worst.reason)"
+        }.joined(separator: "; ")
+    }
+
+    // MARK: Replacement
+
+    /// Dependencies are replaced before dependents, and within a sidecar one instance at a time, the highest first.
+    func mayBeReplaced(_ slot: Int) -> Bool {
+        let group = slots[slot].group
+        for edge in groups[group].edges where groups[edge.target].unsettled > 0 { return false }
+        for sibling in groups[group].instances where sibling != slot {
+            if slots[sibling].isCycling { return false }
+            if slots[sibling].pendingRestart != nil, slots[sibling].replica > slots[slot].replica { return false }
+        }
+        return true
+    }
+
+    /// A replacement went wrong: what would have followed it in this branch keeps its old life.
+    mutating func haltReplacements(of group: Int) {
+        var stack = [group]
+        var isSeen = [Bool](repeating: false, count: groups.count)
+        isSeen[group] = true
+        while let next = stack.popLast() {
+            for slot in groups[next].instances where slots[slot].pendingRestart != nil {
+                change(slot) { $0.pendingRestart = nil }
+            }
+            for dependent in groups[next].dependents where !isSeen[dependent] && requires(dependent, next) {
+                isSeen[dependent] = true
+                stack.append(dependent)
+            }
+        }
+    }
+
+    /// Sidecars with running instances that require one of these, transitively: whom a stop would pull the ground from.
+    /// In manifest order.
+    package func dependents(runningOn sidecars: [String]) -> [String] {
+        var isMeant = [Bool](repeating: false, count: groups.count)
+        var stack = sidecars.compactMap { groupPlaces[$0] }
+        let roots = stack
+        var found = isMeant
+        while let group = stack.popLast() {
+            for dependent in groups[group].dependents where requires(dependent, group) && !isMeant[dependent] {
+                isMeant[dependent] = true
+                stack.append(dependent)
+                found[dependent] = groups[dependent].instances.contains { !slots[$0].isGone }
+            }
+        }
+        for root in roots { found[root] = false }
+        return plan.sidecars.compactMap { groupPlaces[$0.name] }.filter { found[$0] }.map { groups[$0].name }
+    }
+}
+
+extension SidecarSpec {
+    /// True when a template of this spec names an address of the other sidecar.
+    package func refers(to sidecar: String) -> Bool {
+        templates.contains { template in
+            template.references.contains { reference in
+                switch reference {
+                case .sidecarPort(let name, _, _), .sidecarHost(let name), .sidecarAddresses(let name, _):
+                    name == sidecar
+                case .port, .projectName, .projectDirectory, .projectData, .sidecarName, .replica: false
+                }
+            }
+        }
+    }
+}

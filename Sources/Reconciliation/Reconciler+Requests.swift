@@ -1,0 +1,142 @@
+import SidecarModel
+
+extension Reconciler {
+    /// The instances meant by names: `db` is all of its instances, `mcp/0` one. Unknown names mean none.
+    func instances(named names: [String]) -> [Int] {
+        names.flatMap { name -> [Int] in
+            if let group = groupPlaces[name] { return groups[group].instances.filter { slots[$0].isDeclared } }
+            guard let slash = name.utf8.lastIndex(of: UInt8(ascii: "/")),
+                let replica = Int(name[name.index(after: slash)...]),
+                let group = groupPlaces[String(name[..<slash])]
+            else { return [] }
+            return groups[group].instances.filter { slots[$0].replica == replica && slots[$0].isDeclared }
+        }
+    }
+
+    mutating func start(_ names: [String], by initiator: Initiator, at now: Instant) {
+        // What goes down as a whole comes up as a whole: by an apply.
+        guard shutdown == nil else { return }
+        let named = instances(named: names)
+        wantDependencies(of: named, by: initiator, at: now)
+        for slot in named {
+            want(slot, by: initiator)
+            switch slots[slot].phase {
+            case .failed, .backoff, .blocked:
+                enter(slot, .waiting(for: []), by: initiator, cause: "asked to start", at: now)
+            case .completed where slots[slot].spec.kind != .task:
+                enter(slot, .waiting(for: []), by: initiator, cause: "asked to start", at: now)
+            case .completed, .stopped, .waiting, .starting, .healthy, .unhealthy, .stopping: break
+            }
+        }
+    }
+
+    mutating func stop(_ names: [String], scope: StopScope, by initiator: Initiator, at now: Instant) {
+        var isMeant = [Bool](repeating: false, count: slots.count)
+        var meant = instances(named: names)
+        for slot in meant { isMeant[slot] = true }
+        if scope == .cascade {
+            var head = 0
+            while head < meant.count {
+                let group = slots[meant[head]].group
+                head += 1
+                for dependent in groups[group].dependents where requires(dependent, group) {
+                    for slot in groups[dependent].instances where !isMeant[slot] {
+                        isMeant[slot] = true
+                        meant.append(slot)
+                    }
+                }
+            }
+        }
+        for slot in meant { unwant(slot, by: initiator) }
+    }
+
+    mutating func restart(_ names: [String], by initiator: Initiator, at now: Instant) {
+        guard shutdown == nil else { return }
+        let named = instances(named: names)
+        wantDependencies(of: named, by: initiator, at: now)
+        for slot in named {
+            // A life that SIGKILL could not end counts as gone for others, but never has a successor beside it.
+            let isOver = slots[slot].phase.run == nil
+            want(slot, by: initiator)
+            if !isOver {
+                change(slot) { $0.pendingRestart = initiator }
+            } else if case .waiting = slots[slot].phase {
+                continue
+            } else {
+                change(slot) { $0.isRestart = $0.incarnation.number > 0 }
+                enter(slot, .waiting(for: []), by: initiator, cause: "asked to restart", at: now)
+            }
+        }
+    }
+
+    /// Runs a task whatever became of it before.
+    mutating func run(_ name: String, at now: Instant) {
+        guard shutdown == nil else { return }
+        let named = instances(named: [name])
+        wantDependencies(of: named, by: .user, at: now)
+        for slot in named {
+            want(slot, by: .user)
+            switch slots[slot].phase {
+            case .completed, .failed, .backoff, .blocked:
+                enter(slot, .waiting(for: []), by: .user, cause: "asked to run", at: now)
+            case .stopped, .waiting, .starting, .healthy, .unhealthy, .stopping: break
+            }
+        }
+    }
+
+    mutating func beginShutdown(by initiator: Initiator, code: Int32, at now: Instant) {
+        if shutdown == nil { shutdown = Shutdown(code: code) }
+        for slot in slots.indices where !slots[slot].isRetired { unwant(slot, by: initiator) }
+    }
+
+    mutating func hurry(_ hurry: Hurry) {
+        guard self.hurry.map({ $0 < hurry }) ?? true else { return }
+        self.hurry = hurry
+        for slot in slots.indices { if case .stopping = slots[slot].phase { touch(slot) } }
+    }
+
+    /// Who holds an address of this instance holds a dead one now.
+    mutating func portMoved(_ instance: InstanceIndex, at now: Instant) {
+        guard slots.indices.contains(instance.value), !slots[instance.value].isRetired else { return }
+        let name = groups[slots[instance.value].group].name
+        for group in groups.indices where groups[group].isDeclared && groups[group].name != name {
+            guard groups[group].spec.refers(to: name) else { continue }
+            for slot in groups[group].instances where !slots[slot].isGone && slots[slot].isWanted {
+                change(slot) { $0.pendingRestart = .dependency }
+            }
+        }
+    }
+
+    private mutating func want(_ slot: Int, by initiator: Initiator) {
+        change(slot) {
+            $0.isWanted = true
+            $0.initiator = initiator
+            $0.forgive()
+        }
+    }
+
+    private mutating func unwant(_ slot: Int, by initiator: Initiator) {
+        change(slot) {
+            $0.isWanted = false
+            $0.pendingRestart = nil
+            $0.isInLine = false
+            $0.initiator = initiator
+        }
+    }
+
+    /// Whoever is started pulls up what it requires. A sibling replica of what was named is no dependency of it.
+    private mutating func wantDependencies(of named: [Int], by initiator: Initiator, at now: Instant) {
+        let roots = named.map { slots[$0].group }
+        var needed = closure(of: roots)
+        for root in roots { needed[root] = false }
+        for group in groups.indices where needed[group] {
+            for slot in groups[group].instances where slots[slot].isDeclared && !slots[slot].isWanted {
+                want(slot, by: initiator)
+            }
+        }
+    }
+
+    func requires(_ dependent: Int, _ group: Int) -> Bool {
+        groups[dependent].edges.contains { $0.target == group && $0.required }
+    }
+}

@@ -1,0 +1,249 @@
+import SidecarModel
+
+extension Reconciler {
+    /// Takes one step towards what is wanted, by time and by what others have become. True when another may follow.
+    mutating func advance(_ slot: Int, at now: Instant) -> Bool {
+        guard !slots[slot].isRetired else { return false }
+        let wanted = slots[slot].isWanted
+        switch slots[slot].phase {
+        case .stopped:
+            if wanted { return considerStart(slot, at: now) }
+            if !slots[slot].isDeclared { retire(slot) }
+            return false
+        case .waiting, .blocked:
+            return wanted ? considerStart(slot, at: now) : settleStopped(slot, at: now)
+        case .backoff(let until):
+            guard wanted else { return settleStopped(slot, at: now) }
+            return until <= now ? considerStart(slot, at: now) : false
+        case .failed(_, let retryAt):
+            guard wanted else { return settleStopped(slot, at: now) }
+            return reconsiderFailed(slot, retryAt: retryAt, at: now)
+        case .completed:
+            return wanted ? false : settleStopped(slot, at: now)
+        case .starting, .healthy, .unhealthy:
+            return advanceLife(slot, at: now)
+        case .stopping:
+            return advanceStop(slot, at: now)
+        }
+    }
+
+    private mutating func settleStopped(_ slot: Int, at now: Instant) -> Bool {
+        enter(slot, .stopped, by: slots[slot].initiator, cause: "asked to stop", at: now)
+        return true
+    }
+
+    private mutating func reconsiderFailed(_ slot: Int, retryAt: Instant?, at now: Instant) -> Bool {
+        let hope = slots[slot].hasHopeFrom
+        slots[slot].hasHopeFrom = []
+        if let recovered = hope.first, shutdown == nil {
+            change(slot) { $0.forgive() }
+            let name = groups[recovered].name
+            enter(
+                slot, .waiting(for: []), by: .dependency, cause: "\(name) is back", causedBy: name, at: now)
+            return true
+        }
+        guard let retryAt, retryAt <= now else { return false }
+        change(slot) {
+            $0.forgive()
+            $0.isRestart = true
+        }
+        enter(slot, .waiting(for: []), by: .supervisor, cause: "tried again after retry_failed_after", at: now)
+        return true
+    }
+
+    // MARK: Starting
+
+    private mutating func considerStart(_ slot: Int, at now: Instant) -> Bool {
+        switch verdict(for: slot) {
+        case .blocked(let by):
+            let names = by.map { groups[$0].name }
+            if case .blocked(by) = slots[slot].phase { return false }
+            enter(
+                slot, .blocked(by: by), by: .dependency, cause: blockedCause(by), causedBy: names.first, at: now)
+            haltReplacements(of: slots[slot].group)
+            return false
+        case .wait(let groups):
+            if case .waiting(groups) = slots[slot].phase { return false }
+            let names = groups.map { self.groups[$0].name }
+            enter(
+                slot, .waiting(for: groups), by: slots[slot].initiator,
+                cause: "waits for \(names.joined(separator: ", "))", causedBy: names.first, at: now)
+            return false
+        case .go:
+            if waitsForApply(slot) {
+                standInLine(slot, cause: "waits for what the change stops", at: now)
+                return false
+            }
+            guard takesTurn(slot) else {
+                standInLine(slot, cause: "waits for its turn (start.max_parallel)", at: now)
+                return false
+            }
+            beginLife(slot, at: now)
+            return true
+        }
+    }
+
+    private mutating func standInLine(_ slot: Int, cause: String, at now: Instant) {
+        if case .waiting(for: []) = slots[slot].phase, slots[slot].reason == cause { return }
+        enter(slot, .waiting(for: []), by: slots[slot].initiator, cause: cause, at: now)
+    }
+
+    private mutating func beginLife(_ slot: Int, at now: Instant) {
+        let spec = groups[slots[slot].group].spec
+        let incarnation = Incarnation(nextIncarnation)
+        nextIncarnation += 1
+        change(slot) { instance in
+            instance.spec = spec
+            instance.incarnation = incarnation
+            instance.startedFingerprint = spec.restartFingerprint
+            instance.pendingRestart = nil
+            instance.hasHopeFrom = []
+            if instance.isRestart {
+                instance.restartsTotal += 1
+                if let window = spec.restart.window {
+                    instance.recentRestarts.removeAll { now - $0 >= window }
+                    instance.recentRestarts.append(now)
+                }
+            }
+        }
+        var run = Run(startedAt: now)
+        if spec.start.timeout > .zero { run.startDeadline = now + spec.start.timeout }
+        let cause = slots[slot].isRestart ? "restart \(slots[slot].restartsTotal)" : "first start"
+        let initiator = slots[slot].initiator
+        if spec.kind == .external {
+            run.beginProbes(of: spec, at: now)
+            if spec.health.readiness == nil { run.settleAt = now }
+            enter(slot, .starting(run, .running), by: initiator, cause: "probing", at: now)
+        } else if spec.hasHook(.preStart) {
+            emitHook(slot, .preStart, reason: cause)
+            enter(slot, .starting(run, .preparing), by: initiator, cause: "\(cause): pre_start runs", at: now)
+        } else {
+            effects.append(.spawn(InstanceIndex(slot), incarnation))
+            enter(slot, .starting(run, .spawning), by: initiator, cause: cause, at: now)
+        }
+    }
+
+    // MARK: Living
+
+    private mutating func advanceLife(_ slot: Int, at now: Instant) -> Bool {
+        if !slots[slot].isWanted {
+            beginStop(slot, .stop, by: slots[slot].initiator, cause: stopCause(slot), at: now)
+            return true
+        }
+        if let initiator = slots[slot].pendingRestart, mayBeReplaced(slot) {
+            change(slot) { $0.isCycling = true }
+            beginStop(slot, .restart, by: initiator, cause: "to be restarted", at: now)
+            return true
+        }
+        guard var run = slots[slot].phase.run else { return false }
+        if case .starting(_, let step) = slots[slot].phase {
+            if let deadline = run.startDeadline, deadline <= now {
+                let end = End.startTimeout(lateness(of: slots[slot]))
+                beginStop(slot, .ended(end), by: .supervisor, cause: end.summary, at: now)
+                return true
+            }
+            guard case .running = step else { return false }
+        }
+        if let deadline = run.runDeadline, deadline <= now {
+            beginStop(slot, .ended(.runTimeout), by: .supervisor, cause: End.runTimeout.summary, at: now)
+            return true
+        }
+        if evaluateHealth(slot, at: now) { return true }
+        var isProbing = false
+        for role in ProbeRole.allCases where run[role]?.begin(at: now) ?? false {
+            effects.append(.probe(InstanceIndex(slot), slots[slot].incarnation, role))
+            isProbing = true
+        }
+        if isProbing { slots[slot].phase.run = run }
+        return false
+    }
+
+    /// Enters healthy or unhealthy when the probes say so. True when it did.
+    private mutating func evaluateHealth(_ slot: Int, at now: Instant) -> Bool {
+        let spec = slots[slot].spec
+        switch slots[slot].phase {
+        case .starting(var run, _):
+            if let startup = run.startup, startup.isPassing != true { return false }
+            if let readiness = run.readiness {
+                guard readiness.isPassing == true else { return false }
+            } else {
+                guard let settleAt = run.settleAt, settleAt <= now else { return false }
+            }
+            run.settleAt = nil
+            run.startDeadline = nil
+            let took = (now - run.startedAt).shown
+            let cause = run.readiness == nil ? "alive for \(spec.start.settle.shown)" : "ready after \(took)"
+            enter(slot, .healthy(run), by: .probe, cause: cause, at: now)
+            emitHook(slot, .onHealthy, reason: cause)
+            return true
+        case .healthy(let run):
+            guard readinessFails(run, of: spec) else { return false }
+            let cause = "readiness failed: \(run.lastProbe?.shown ?? "no answer")"
+            enter(slot, .unhealthy(run), by: .probe, cause: cause, at: now)
+            emitHook(slot, .onUnhealthy, reason: cause)
+            return true
+        case .unhealthy(let run):
+            guard !readinessFails(run, of: spec) else { return false }
+            enter(slot, .healthy(run), by: .probe, cause: "ready again", at: now)
+            emitHook(slot, .onHealthy, reason: "ready again")
+            return true
+        case .stopped, .waiting, .blocked, .backoff, .failed, .completed, .stopping:
+            return false
+        }
+    }
+
+    /// An external sidecar has no process to end, so its liveness speaks through its health.
+    private func readinessFails(_ run: Run, of spec: SidecarSpec) -> Bool {
+        if run.readiness?.isPassing == false { return true }
+        return spec.kind == .external && run.liveness?.isPassing == false
+    }
+
+    private func lateness(of instance: Instance) -> String {
+        let limit = instance.spec.start.timeout.shown
+        guard case .starting(let run, let step) = instance.phase else { return limit }
+        switch step {
+        case .preparing: return "pre_start still runs after \(limit)"
+        case .spawning: return "not spawned after \(limit)"
+        case .running:
+            return run.lastProbe.map { "after \(limit) the last probe said: \($0.shown)" }
+                ?? "no probe result in \(limit)"
+        }
+    }
+}
+
+extension Run {
+    /// Startup gates the others; without it, readiness begins at once, and liveness with readiness's first success.
+    mutating func beginProbes(of spec: SidecarSpec, at now: Instant) {
+        for role in ProbeRole.allCases where spec.health[role] != nil && self[role] == nil {
+            self[role] = ProbeCounter()
+        }
+        if let probe = spec.health.startup {
+            startup?.activate(probe, at: now)
+        } else {
+            openGate(of: spec, at: now)
+        }
+    }
+
+    mutating func openGate(of spec: SidecarSpec, at now: Instant) {
+        if let probe = spec.health.readiness { readiness?.activate(probe, at: now) }
+        if let probe = spec.health.liveness, startup != nil || readiness == nil || readiness?.hasSucceeded == true {
+            liveness?.activate(probe, at: now)
+        }
+    }
+}
+
+extension SidecarSpec {
+    func hasHook(_ event: HookEvent) -> Bool { hooks.contains { $0.event == event } }
+}
+
+extension ProbeOutcome {
+    package var shown: String {
+        switch self {
+        case .success: "success"
+        case .unverified: "success, owner of the socket not readable"
+        case .foreign(let owner): "answered by another process: \(owner)"
+        case .failure(let detail): detail
+        case .timeout: "no answer in time"
+        }
+    }
+}

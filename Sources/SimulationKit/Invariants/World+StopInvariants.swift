@@ -1,0 +1,75 @@
+import Reconciliation
+import SidecarModel
+
+/// What must be true at the moment something is ended.
+extension World {
+    /// What remains when the leader is gone is granted this much.
+    private static let remainderGrace = Duration.seconds(2)
+
+    mutating func checkSignal(_ life: LifeID, _ signal: Signal) throws(InvariantBroken) {
+        if signal == .kill { return try checkKill(life) }
+        guard !lives[life].wasToldExited else {
+            throw InvariantBroken(
+                invariant: .ownProcess, detail: "\(slots[lives[life].slot].label): its leader has ended")
+        }
+        try checkStopBegins(life)
+    }
+
+    /// The first step of a stop. What is told to leave together leaves after its dependents.
+    mutating func checkStopBegins(_ life: LifeID) throws(InvariantBroken) {
+        guard lives[life].stopBegan == nil else { return }
+        let slot = lives[life].slot
+        lives[life].stopBegan = now
+        lives[life].grace = min(lives[life].grace, slots[slot].rules.grace)
+        guard slots[slot].isDeclared, slots[slot].mayNotStart, hurry != .killNow else { return }
+        for dependent in dependents[slot] where slots[dependent].mayNotStart {
+            guard let left = slots[dependent].unreleased.first(where: { !lives[$0].isEmpty && !lives[$0].wasToldStuck })
+            else { continue }
+            throw InvariantBroken(
+                invariant: .dependentsFirst,
+                detail: "\(slots[slot].label) is told to stop, \(slots[dependent].label) \(lives[left].incarnation) lives"
+            )
+        }
+    }
+
+    mutating func checkKill(_ life: LifeID) throws(InvariantBroken) {
+        let it = lives[life]
+        let slot = slots[it.slot]
+        guard hurry == nil else { return }
+        let grace = min(it.grace, slot.rules.grace)
+        if it.wasToldExited {
+            let granted = min(grace, Self.remainderGrace)
+            if let began = it.stopBegan, now >= began + grace { return }
+            if let cleared = it.clearedAt, now >= cleared + granted { return }
+        } else if let began = it.stopBegan, now >= began + grace {
+            return
+        }
+        throw InvariantBroken(
+            invariant: .graceKept,
+            detail: "\(slot.label) \(it.incarnation): grace \(grace.shown), stop began "
+                + (it.stopBegan.map { "\((now - $0).shown) ago" } ?? "never"))
+    }
+
+    func checkRelease(_ life: LifeID) throws(InvariantBroken) {
+        let it = lives[life]
+        let wasNeverThere = !it.wasSpawned || it.spawnFailure != nil
+        guard !it.isReleased, it.isEmpty, it.wasToldEmptied || wasNeverThere else {
+            throw InvariantBroken(
+                invariant: .releaseEmpty,
+                detail: "\(slots[it.slot].label) \(it.incarnation) is released"
+                    + (it.isReleased ? " again" : it.isEmpty ? " before it is said to be empty" : " while it lives"))
+        }
+    }
+
+    func checkFinish(_ code: Int32) throws(InvariantBroken) {
+        guard isShuttingDown || slots.contains(where: \.isPrimaryAtItsEnd) else {
+            throw InvariantBroken(invariant: .finishEmpty, detail: "nobody asked for it")
+        }
+        for life in lives where !life.isEmpty {
+            guard life.wasToldStuck, code != 0 else {
+                throw InvariantBroken(
+                    invariant: .finishEmpty, detail: "\(slots[life.slot].label) \(life.incarnation) lives")
+            }
+        }
+    }
+}

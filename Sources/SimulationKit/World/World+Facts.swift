@@ -1,0 +1,136 @@
+import Planning
+import Reconciliation
+import SidecarModel
+
+/// What happens by itself, and how the core comes to know.
+extension World {
+    mutating func happen(_ event: Event) throws(InvariantBroken) {
+        switch event {
+        case .fact(let life, let fact, let supervisor):
+            guard supervisor == supervisors, self.supervisor == .running else { return }
+            try tell(fact, of: life)
+        case .repeated(let life, let fact):
+            guard supervisor == .running else { return }
+            try repeatToCore(fact, of: life)
+        case .leaderExits(let life, let status, let isFault): leaderExits(life, status, isFault: isFault)
+        case .childrenExit(let life):
+            lives[life].children = 0
+            answerIfEmpty(life)
+        case .portMoves(let life):
+            guard supervisor == .running, let index = slots[lives[life].slot].index else { return }
+            forgiveDependents(of: lives[life].slot)
+            try deliver(.portMoved(index), to: lives[life].slot)
+        case .pushes(let life, let role):
+            guard lives[life].leaderIsAlive else { return }
+            guard supervisor == .running, lives[life].wasToldSpawned else {
+                // The socket and the log outlive the supervisor: what was said is heard by the next one.
+                heap.schedule(event, at: now + .milliseconds(500))
+                return
+            }
+            schedule(.probed(role, .success, generation: lives[life].probeGeneration), of: life, after: .zero)
+        case .operatorActs: try operatorActs()
+        case .supervisorReturns: try supervisorReturns()
+        }
+        if supervisor == .running, generator.chance(perMille: mix[.supervisorCrash]) { loseSupervisor() }
+    }
+
+    /// Facts of one life keep their order on their way.
+    mutating func schedule(_ fact: Fact, of life: LifeID, after delay: Duration) {
+        let at = max(now + delay, lives[life].lastFactAt + .nanoseconds(1))
+        lives[life].lastFactAt = at
+        heap.schedule(.fact(life, fact, supervisor: supervisors), at: at)
+    }
+
+    /// Answers to questions need not wait for facts.
+    mutating func scheduleAnswer(_ fact: Fact, of life: LifeID, after delay: Duration) {
+        heap.schedule(.fact(life, fact, supervisor: supervisors), at: now + delay)
+    }
+
+    private mutating func tell(_ fact: Fact, of life: LifeID) throws(InvariantBroken) {
+        let slot = lives[life].slot
+        guard let index = slots[slot].index, finished == nil else { return }
+        if case .probed(let role, _, let generation) = fact {
+            if generation == lives[life].probeGeneration {
+                lives[life][underWay: role] = false
+            } else if !generator.chance(perMille: mix[.lateAnswer]) {
+                return
+            }
+        }
+        note(fact, of: life, isRepeated: false)
+        if generator.chance(perMille: mix[.duplicateFact]) {
+            heap.schedule(.repeated(life, fact), at: now + generator.duration(milliseconds: 0...5000))
+        }
+        let isCurrent = slots[slot].life == life
+        try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
+    }
+
+    private mutating func repeatToCore(_ fact: Fact, of life: LifeID) throws(InvariantBroken) {
+        let slot = lives[life].slot
+        guard let index = slots[slot].index, finished == nil, lives[life].epoch == slots[slot].epoch else { return }
+        let isCurrent = slots[slot].life == life
+        // A check answers once: what comes twice is an answer to a life that is over.
+        if isCurrent, case .probed = fact { return }
+        note(fact, of: life, isRepeated: true)
+        try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
+    }
+
+    /// Keeps what the core was told, for the invariants to judge it by.
+    private mutating func note(_ fact: Fact, of life: LifeID, isRepeated: Bool) {
+        let slot = lives[life].slot
+        switch fact {
+        case .spawned:
+            lives[life].wasToldSpawned = true
+        case .spawnFailed:
+            if !isRepeated { slots[slot].ownEnd = Slot.OwnEnd(at: now, status: nil) }
+        case .hookFinished(let event, let failed):
+            if event == .preStart, !isRepeated { lives[life].preStart = failed ? .failed : .succeeded }
+        case .probed(let role, let answer, let generation):
+            lives[life].health.note(
+                answer, role, wasAskedFor: !isRepeated && generation == lives[life].probeGeneration,
+                thresholds: slots[slot].rules.thresholds)
+        case .startExtended: break
+        case .exited:
+            if !isRepeated { noteExit(of: life) }
+        case .emptied:
+            lives[life].wasToldEmptied = true
+        case .survived:
+            if !lives[life].isEmpty { lives[life].wasToldStuck = true }
+        }
+    }
+
+    mutating func noteExit(of life: LifeID) {
+        let slot = lives[life].slot
+        lives[life].wasToldExited = true
+        slots[slot].hasEndedEver = true
+        // What was to be stopped for its health or its time did not end by itself, even when it was quicker.
+        let isOwn = lives[life].stopBegan == nil && slots[slot].state != .stopping
+        slots[slot].ownEnd = Slot.OwnEnd(at: now, status: isOwn ? lives[life].exit : nil)
+        let rules = slots[slot].rules
+        if rules.kind == .task, isOwn, rules.isSuccess(lives[life].exit) {
+            slots[slot].succeeded = lives[life].fingerprint
+        }
+    }
+
+    private mutating func leaderExits(_ life: LifeID, _ status: ExitStatus, isFault: Bool) {
+        guard lives[life].leaderIsAlive, !(isFault && isCalm) else { return }
+        lives[life].leaderIsAlive = false
+        lives[life].exit = lives[life].statusIsLost ? .unknown : status
+        schedule(.exited, of: life, after: .microseconds(100))
+        answerIfEmpty(life)
+    }
+
+    /// Says that nothing lives any more to whoever waits for it.
+    mutating func answerIfEmpty(_ life: LifeID) {
+        guard lives[life].owesEmptied, lives[life].isEmpty else { return }
+        lives[life].owesEmptied = false
+        schedule(.emptied, of: life, after: .microseconds(50))
+    }
+
+    /// Whoever holds the address of a port that moved may be replaced, against no budget.
+    private mutating func forgiveDependents(of slot: Int) {
+        let name = slots[slot].sidecar
+        for (position, sidecar) in plan.sidecars.enumerated() where sidecar.refers(to: name) {
+            for dependent in groups[position] where !slots[dependent].mayNotStart { slots[dependent].ask() }
+        }
+    }
+}

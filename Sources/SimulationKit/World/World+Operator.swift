@@ -1,0 +1,65 @@
+import Planning
+import SidecarModel
+import Reconciliation
+
+/// People: they start, stop, edit and give up at any moment.
+extension World {
+    /// Brings the project up and lets people act from then on.
+    package mutating func begin() throws(InvariantBroken) {
+        try request(.apply(plan, selection: nil))
+        heap.schedule(.operatorActs, at: now + generator.duration(milliseconds: 10...2000))
+    }
+
+    mutating func operatorActs() throws(InvariantBroken) {
+        guard !isCalm else { return }
+        heap.schedule(.operatorActs, at: now + generator.duration(milliseconds: 10...4000))
+        guard supervisor == .running else { return }
+        if finished != nil { return try beginAgain() }
+        if isShuttingDown {
+            if generator.chance(perMille: 200) {
+                try request(.hurry(generator.chance(perMille: 500) ? .noGrace : .killNow))
+            }
+            return
+        }
+        if generator.chance(perMille: mix[.shutdown]) { return try request(.shutdown(by: .user)) }
+        if generator.chance(perMille: mix[.manifestEdit]), var edited = draft {
+            edited.edit(drawnFrom: &generator)
+            draft = edited
+            return try request(.apply(edited.plan, selection: nil))
+        }
+        guard generator.chance(perMille: mix[.operatorRequest]), let input = drawRequest() else { return }
+        try request(input)
+    }
+
+    private mutating func drawRequest() -> Input? {
+        var names = plan.sidecars.map(\.name).filter { _ in generator.chance(perMille: 400) }
+        if names.isEmpty, let name = generator.pick(plan.sidecars)?.name { names = [name] }
+        guard !names.isEmpty else { return nil }
+        switch generator.below(6) {
+        case 0: return .start(names, by: .user)
+        case 1: return .stop(names, scope: .only, by: .user)
+        case 2: return .stop(names, scope: .cascade, by: .user)
+        case 3: return .restart(names, by: .user)
+        case 4: return .apply(plan, selection: generator.chance(perMille: 500) ? names : nil)
+        default:
+            guard let task = generator.pick(plan.sidecars.filter { $0.kind == .task }) else { return nil }
+            return .run(task.name)
+        }
+    }
+
+    /// Ends all faults, and lets what was slow or stubborn be quick.
+    package mutating func calmDown() throws(InvariantBroken) {
+        isCalm = true
+        mix = .none
+        for slot in slots {
+            for life in slot.unreleased {
+                lives[life].nature.readyAfter = .zero
+                lives[life].nature.killLatency = .milliseconds(1)
+                if lives[life].nature.reaction == nil { lives[life].nature.reaction = .milliseconds(5) }
+                if lives[life].nature.childReaction == nil { lives[life].nature.childReaction = .milliseconds(5) }
+            }
+        }
+        try supervisorReturns()
+        if finished != nil { try beginAgain() }
+    }
+}

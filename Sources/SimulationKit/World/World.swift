@@ -1,0 +1,162 @@
+package import Planning
+package import Reconciliation
+package import SidecarModel
+
+/// A world that keeps the truth: processes, probes, people and supervisors that die, around the real core. It performs
+/// the core's effects, tells it what happens, and checks the invariants at every effect.
+package struct World: Sendable {
+    enum Supervisor: Sendable { case running, lost }
+
+    package internal(set) var now = Instant(nanoseconds: 1_000_000_000)
+    package internal(set) var core: Reconciler
+    package internal(set) var plan: Plan
+    package var mix: FaultMix
+    /// By sidecar: what its processes are like, instead of what chance says.
+    package var natures: [String: Nature] = [:]
+    /// What people still do by themselves.
+    package var draft: ManifestDraft?
+    package internal(set) var steps = 0
+    package internal(set) var inputs = 0
+    /// What happened, whether or not the core was told.
+    package internal(set) var events = 0
+    /// The code of `Effect.finish`, when the project is down.
+    package internal(set) var finished: Int32?
+    package var coverage: Coverage?
+    /// What happened, line by line, when somebody asks for it.
+    package var trace: [String]?
+
+    var generator: Generator
+    var bug: PlantedBug?
+    var supervisor = Supervisor.running
+    /// Counts supervisors: what was meant for one never reaches the next.
+    var supervisors = 0
+    var heap = EventHeap<Event>()
+    var slots: [Slot] = []
+    var slotNamed: [String: Int] = [:]
+    /// By place in the reconciler: the slot, or -1.
+    var slotAt: [Int] = []
+    /// By place in the plan: the slots of that sidecar.
+    var groups: [[Int]] = []
+    /// By slot: the slots that depend on it.
+    var dependents: [[Int]] = []
+    var lives: [Life] = []
+    var isShuttingDown = false
+    /// The project goes down because its primary ended.
+    var endsWithPrimary = false
+    var hurry: Hurry?
+    /// The faults are over.
+    var isCalm = false
+    var nextPID: Int32 = 100
+    var highestIncarnation = Incarnation(0)
+
+    package init(draft: ManifestDraft, mix: FaultMix, seed: UInt64, bug: PlantedBug? = nil) {
+        self.init(plan: draft.plan, mix: mix, seed: seed, bug: bug)
+        self.draft = draft
+    }
+
+    package init(plan: Plan, mix: FaultMix, seed: UInt64, bug: PlantedBug? = nil) {
+        self.plan = plan
+        self.mix = mix
+        self.bug = bug
+        generator = Generator(seed: seed)
+        core = Reconciler(plan: bug?.plan(plan) ?? plan, seed: generator.next())
+        mapSlots()
+    }
+
+    /// Lets the next thing happen. False when nothing will.
+    package mutating func step() throws(InvariantBroken) -> Bool {
+        events += 1
+        let deadline = supervisor == .running && finished == nil ? nextDeadline : nil
+        guard let next = heap.first, deadline.map({ next <= $0 }) ?? true else {
+            guard let deadline else { return false }
+            now = max(now, deadline)
+            try deliver(.tick, to: nil)
+            return true
+        }
+        guard let entry = heap.popFirst() else { return false }
+        now = max(now, entry.at)
+        try happen(entry.event)
+        return true
+    }
+
+    /// Tells the core, and does what it says.
+    mutating func deliver(_ input: Input, to slot: Int?, isCurrent: Bool = true) throws(InvariantBroken) {
+        inputs += 1
+        coverage?.note(input, to: slot, in: slots, isCurrent: isCurrent)
+        tell { $0.describe(input) }
+        if let bug {
+            for rewritten in bug.inputs(for: input, in: self) { core.observe(rewritten, at: now) }
+        } else {
+            core.observe(input, at: now)
+        }
+        if case .apply = input { mapSlots() }
+        try turn(about: slot)
+    }
+
+    /// - Parameter slot: whom the fact was about. What a person asked for is answered after it was written down, so
+    ///   only facts can be forgotten.
+    mutating func turn(about slot: Int?) throws(InvariantBroken) {
+        var effects = core.reconcile(at: now)
+        if let slot, generator.chance(perMille: mix[.crashBeforeRecords]) {
+            slots[slot].excuseStart()
+            loseSupervisor()
+            return
+        }
+        let hasRecords = store(core.takeChangedRecords())
+        let transitions = core.takeTransitions()
+        for transition in transitions { try note(transition) }
+        if core.isShuttingDown, !isShuttingDown { noteEndOfPrimary() }
+        if let bug { effects = bug.effects(for: effects, in: self) }
+        if hasRecords || !effects.isEmpty || !transitions.isEmpty { steps += 1 }
+        let mayBreak = mix[.crashBetweenEffects]
+        for effect in effects {
+            if mayBreak > 0, generator.chance(perMille: mayBreak) {
+                loseSupervisor()
+                return
+            }
+            tell { "    → \($0.describe(effect))" }
+            try perform(effect)
+        }
+        if finished == nil { try checkContract() }
+    }
+
+    private mutating func checkContract() throws(InvariantBroken) {
+        let again = core.reconcile(at: now)
+        guard again.isEmpty else {
+            throw InvariantBroken(invariant: .idempotent, detail: again.map(describe).joined(separator: ", "))
+        }
+        if let deadline = core.nextDeadline, deadline <= now {
+            throw InvariantBroken(invariant: .deadlineAhead, detail: "the deadline is \((now - deadline).shown) past")
+        }
+    }
+
+    /// Timers may be late, never early.
+    private var nextDeadline: Instant? {
+        mutating get {
+            guard let deadline = bug == nil ? core.nextDeadline : bug?.deadline(core.nextDeadline) else { return nil }
+            guard generator.chance(perMille: mix[.lateTimer]) else { return deadline }
+            return deadline + generator.duration(milliseconds: 0...50)
+        }
+    }
+
+    /// Keeps the records. False when there were none.
+    private mutating func store(_ records: [InstanceRecord]) -> Bool {
+        for record in records {
+            guard let slot = slotNamed["\(record.sidecar)/\(record.replica)"] else { continue }
+            slots[slot].record = bug == nil ? record : bug?.record(record, replacing: slots[slot].record)
+        }
+        return !records.isEmpty
+    }
+
+    /// Adds a line to the trace, when one is kept.
+    mutating func tell(_ words: (World) -> String) {
+        guard trace != nil else { return }
+        let line = "\(clock)  \(words(self))"
+        trace?.append(line)
+    }
+
+    private var clock: String {
+        let milliseconds = now.nanoseconds / 1_000_000
+        return "\(milliseconds / 1000).\(String(milliseconds % 1000 + 1000).dropFirst())"
+    }
+}

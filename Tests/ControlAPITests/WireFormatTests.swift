@@ -1,0 +1,119 @@
+import ControlAPI
+import SidecarModel
+import Testing
+
+@Suite struct WireFormatTests {
+    private func refusal(_ line: String) -> ControlError.Code? {
+        do throws(RequestMessage.Refusal) {
+            _ = try RequestMessage(line: line.utf8)
+            return nil
+        } catch {
+            return error.error.code
+        }
+    }
+
+    @Test func `a request comes back as it was sent`() throws {
+        let line = WireFormat.request(Stop.self, id: 7, .init(names: ["db"], dependents: .cascade))
+        #expect(line.last == UInt8(ascii: "\n"))
+        let message = try RequestMessage(line: line.dropLast())
+        #expect(message.id == .number(7))
+        guard case .stop(let parameters) = message.request else {
+            Issue.record("not a stop: \(message.request)")
+            return
+        }
+        #expect(parameters == .init(names: ["db"], dependents: .cascade))
+    }
+
+    @Test(arguments: [
+        ("{", ControlError.Code.malformed),
+        ("", .malformed),
+        ("\u{0}", .malformed),
+        ("[]", .invalidRequest),
+        ("1", .invalidRequest),
+        (#"{"id":1,"method":"hello"}"#, .invalidRequest),
+        (#"{"jsonrpc":"2.0","id":1,"method":"dance"}"#, .unknownOperation),
+        (#"{"jsonrpc":"2.0","id":1,"method":"start"}"#, .invalidParameters),
+        (#"{"jsonrpc":"2.0","id":1,"method":"start","params":{"names":"db"}}"#, .invalidParameters),
+        (#"{"jsonrpc":"2.0","id":1,"method":"hurry","params":{"pace":"soon"}}"#, .invalidParameters),
+    ])
+    func `what is no request gets the code for it`(line: String, code: ControlError.Code) {
+        #expect(refusal(line) == code)
+    }
+
+    @Test func `nesting without end is refused, not followed`() {
+        #expect(refusal(String(repeating: "[", count: 1_000_000)) == .malformed)
+    }
+
+    @Test func `a wrong parameter is named`() {
+        let line = #"{"jsonrpc":"2.0","id":"a","method":"start","params":{}}"#
+        do throws(RequestMessage.Refusal) {
+            _ = try RequestMessage(line: line.utf8)
+        } catch {
+            #expect(error.id == .text("a"))
+            #expect(error.error.message == "the parameters of 'start' are wrong: 'params.names' is missing")
+        }
+    }
+
+    @Test func `an event is one flat object`() throws {
+        let transition = TransitionEvent(
+            instance: "mcp/0", incarnation: 3, from: .starting, to: .healthy, initiator: .probe,
+            cause: "GET /health: 200")
+        let message = EventMessage(sequence: 9, at: Timestamp(microseconds: 1), event: .transition(transition))
+        #expect(
+            WireFormat.json(message) == #"{"at":"1970-01-01T00:00:00.000001Z","cause":"GET /health: 200","#
+                + #""from":"starting","incarnation":3,"initiator":"probe","instance":"mcp/0","kind":"transition","#
+                + #""sequence":9,"to":"healthy"}"#)
+        guard case .event(let back) = try WireFormat.serverMessage(WireFormat.event(message).dropLast()) else {
+            Issue.record("not an event")
+            return
+        }
+        #expect(back == message)
+    }
+
+    @Test func `an error keeps its names and diagnostics`() throws {
+        let error = ControlError(
+            .invalidManifest, "wrong", names: ["a"], diagnostics: [Diagnostic(rule: "r", message: "m")])
+        let line = WireFormat.failure(error, to: .number(1))
+        #expect(throws: error) { try WireFormat.answer(line.dropLast(), of: Hello.self) }
+        #expect(error.exitCode == 3)
+    }
+}
+
+@Suite struct TimestampTests {
+    @Test(arguments: [
+        (0, "1970-01-01T00:00:00.000000Z"),
+        (951_782_400_000_000, "2000-02-29T00:00:00.000000Z"),
+        (1_795_428_000_123_456, "2026-11-23T10:00:00.123456Z"),
+        (-1, "1969-12-31T23:59:59.999999Z"),
+    ])
+    func `a moment is written and read as RFC 3339`(microseconds: Int64, text: String) {
+        #expect(Timestamp(microseconds: microseconds).description == text)
+        #expect(Timestamp(text) == Timestamp(microseconds: microseconds))
+    }
+
+    @Test func `offsets are taken off, nonsense is not a time`() {
+        #expect(Timestamp("2026-11-23T12:00:00+02:00") == Timestamp("2026-11-23T10:00:00Z"))
+        for text in [
+            "", "2026", "2026-13-01T00:00:00Z", "2026-11-23T10:00:00", "2026-11-23T10:00:00.Z", "é026-11-23T10:00:00Z",
+        ] {
+            #expect(Timestamp(text) == nil)
+        }
+    }
+}
+
+@Suite struct LineFramingTests {
+    @Test func `lines are cut wherever the bytes were`() {
+        var framing = LineFraming(limit: 10)
+        #expect(framing.append("ab".utf8) == [])
+        #expect(framing.append("c\nde\n\nf".utf8) == [.line(Array("abc".utf8)[...]), .line(Array("de".utf8)[...])])
+        #expect(framing.finish() == Array("f".utf8)[...])
+    }
+
+    @Test func `a line past the limit is told once and skipped`() {
+        var framing = LineFraming(limit: 4)
+        #expect(framing.append("12345".utf8) == [.tooLong])
+        #expect(framing.append("6789".utf8) == [])
+        #expect(framing.append("0\nab\n".utf8) == [.line(Array("ab".utf8)[...])])
+        #expect(framing.append("12345\nab\n".utf8) == [.tooLong, .line(Array("ab".utf8)[...])])
+    }
+}
