@@ -35,6 +35,8 @@ final class LogChannel {
     var streams: [Stream] = []
     var patterns: [LogPattern] = []
     var retry: EventLoop.TimerID?
+    /// Its turn comes again, as others had to come first.
+    var isQueued = false
     private(set) var statistics = LogStatistics()
     private var formatter: LogFormatter
     private var notes: [(WallTime, String)] = []

@@ -165,8 +165,8 @@ final class LogPumpWorker: LogPumping {
             switch try channel.service(index, flushing: flushing, limit: Self.share, by: self) {
             case .idle: break
             case .ended: break
-            case .more, .interrupted: again(channel, at: loop.now)
-            case .blocked: again(channel, at: loop.now + Self.retryDelay)
+            case .more, .interrupted: again(channel)
+            case .blocked: retry(channel)
             }
             noteUnfinished(channel)
         } catch {
@@ -182,9 +182,18 @@ final class LogPumpWorker: LogPumping {
         }
     }
 
-    private func again(_ channel: LogChannel, at instant: Instant) {
+    private func again(_ channel: LogChannel) {
+        guard !channel.isQueued else { return }
+        channel.isQueued = true
+        loop.soon { [unowned self] in
+            channel.isQueued = false
+            for index in channel.streams.indices { service(channel, index) }
+        }
+    }
+
+    private func retry(_ channel: LogChannel) {
         guard channel.retry == nil else { return }
-        channel.retry = loop.schedule(at: instant) { [unowned self, unowned channel] in
+        channel.retry = loop.schedule(at: loop.now + Self.retryDelay) { [unowned self, unowned channel] in
             channel.retry = nil
             for index in channel.streams.indices { service(channel, index) }
         }
