@@ -113,6 +113,12 @@ let package = Package(
         tests("ReconciliationTests", ["Reconciliation", "Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
         tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
+        tests(
+            "OrchestrateCommandsTests",
+            [
+                "OrchestrateCommands", "ControlClient", "ControlServer", "ControlAPI", "StateStore", "Supervision",
+                "SidecarModel", argumentParser,
+            ], exclude: ["Goldens"]),
         tests("StateStoreTests", ["StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),

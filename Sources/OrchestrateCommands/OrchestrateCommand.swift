@@ -18,23 +18,23 @@ package struct OrchestrateCommand: ParsableCommand {
         version: Version.text,
         groupedSubcommands: [
             CommandGroup(
-                name: "Project:",
+                name: "Project",
                 subcommands: [UpCommand.self, DownCommand.self, StatusCommand.self, LsCommand.self]),
             CommandGroup(
-                name: "Sidecars:",
+                name: "Sidecars",
                 subcommands: [
                     StartCommand.self, StopCommand.self, RestartCommand.self, RunCommand.self, WaitCommand.self,
                 ]),
             CommandGroup(
-                name: "Looking closer:",
+                name: "Looking closer",
                 subcommands: [
                     LogsCommand.self, WhyCommand.self, EventsCommand.self, PortCommand.self, EnvCommand.self,
                     ExecCommand.self,
                 ]),
             CommandGroup(
-                name: "Manifest:", subcommands: [InitCommand.self, ValidateCommand.self, PlanCommand.self]),
+                name: "Manifest", subcommands: [InitCommand.self, ValidateCommand.self, PlanCommand.self]),
             CommandGroup(
-                name: "This program:",
+                name: "This program",
                 subcommands: [VersionCommand.self, CompletionCommand.self, SuperviseCommand.self]),
         ])
 

@@ -41,6 +41,10 @@ struct StatusCommand: ParsableCommand {
         let client = try running ?? (LivingSidecars.exist(in: context.location) ? context.connect() : nil)
         guard let client else {
             let report = try Self.lastKnown(context, names: names)
+            guard json || !report.sidecars.isEmpty else {
+                throw CommandFailure(
+                    .noSupervisor, "\(context.name) is not running; start it with 'orchestrate up\(context.selector)'")
+            }
             show(report, terminal)
             throw CommandFailure(exitCode: CommandFailure.Code.noSupervisor.rawValue)
         }

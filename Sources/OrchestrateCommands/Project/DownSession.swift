@@ -11,6 +11,8 @@ final class DownSession {
     private let signals: SignalWatch
     private let palette: Palette
     private var presses = 0
+    /// Who is on its way out, and what was last said of it.
+    private var leaving: [String: String] = [:]
 
     /// - Parameter presses: how often Ctrl-C was pressed already.
     init(
@@ -50,7 +52,9 @@ final class DownSession {
         _ = try client.call(Subscribe.self, .init())
         let request = try client.send(Down.self, .init())
         while true {
-            let ready = Poll.wait(for: [client.descriptor, signals.descriptor], timeout: nil)
+            let ready = Poll.wait(
+                for: [client.descriptor, signals.descriptor], timeout: leaving.isEmpty ? nil : .seconds(3))
+            if ready.isEmpty, !leaving.isEmpty { try sayWhoIsLate() }
             if ready.contains(signals.descriptor) { try takeSignals() }
             guard ready.contains(client.descriptor) || client.hasArrived else { continue }
             for incoming in try client.receive() {
@@ -80,12 +84,22 @@ final class DownSession {
 
     private func show(_ event: ControlEvent) {
         switch event {
-        case .transition(let transition) where transition.to == .stopped:
-            Console.print(EventLine.text(transition, palette: palette))
-        case .transition(let transition) where transition.to == .stopping && !transition.cause.isEmpty:
+        case .transition(let transition):
+            if transition.to == .stopping { leaving[transition.instance] = transition.cause }
+            guard transition.to != .stopping, leaving.removeValue(forKey: transition.instance) != nil else { return }
             Console.print(EventLine.text(transition, palette: palette))
         case .warning(let message): Console.printError("warning: \(message.terminalSafe)")
-        case .transition, .portChanged, .applied, .leaseTaken, .leaseEnded, .finished, .missed: break
+        case .portChanged, .applied, .leaseTaken, .leaseEnded, .finished, .missed: break
+        }
+    }
+
+    /// Nobody left for a while: whom it waits for, and why.
+    private func sayWhoIsLate() throws {
+        let now = Timestamp.now
+        let late = try client.call(Status.self, .init()).sidecars.filter { $0.state == .stopping }
+        for instance in late {
+            let detail = StateText.detail(of: instance, now: now)
+            Console.print("still stopping: \(instance.name)\(detail.isEmpty ? "" : ": \(detail)")".terminalSafe)
         }
     }
 

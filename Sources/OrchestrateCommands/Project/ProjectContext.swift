@@ -30,7 +30,7 @@ struct ProjectContext {
             selector = " --project \(Self.quoted(project))"
             return
         }
-        selector = options.file.map { " -f \(Self.quoted($0))" } ?? ""
+        selector = options.file.map { " --file \(Self.quoted($0))" } ?? ""
         if let found {
             manifest = found
             let id = ManifestIdentity.id(ofManifestAt: found, environment: environment)
@@ -83,7 +83,7 @@ struct ProjectContext {
             options.project ?? ManifestIdentity.id(ofManifestAt: found, environment: environment) ?? found
         location = ProjectLocation(identity: identity, root: root)
         selector =
-            options.project.map { " --project \(Self.quoted($0))" } ?? options.file.map { " -f \(Self.quoted($0))" }
+            options.project.map { " --project \(Self.quoted($0))" } ?? options.file.map { " --file \(Self.quoted($0))" }
             ?? ""
     }
 

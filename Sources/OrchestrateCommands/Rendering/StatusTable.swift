@@ -18,7 +18,7 @@ enum StatusTable {
             case .unsupervised: "not running; last known states"
             }
         var facts = [phase]
-        if let level = project.containment { facts.append("containment \(level.level) (\(level.description))") }
+        if let containment = project.containment { facts.append("contained by \(containment.description)") }
         if let lease = project.lease { facts.append("in the foreground of pid \(lease.client.pid)") }
         return [
             palette.paint(project.project.terminalSafe, .bold) + "  " + facts.joined(separator: "  ·  ").terminalSafe,

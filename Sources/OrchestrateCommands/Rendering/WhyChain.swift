@@ -7,8 +7,9 @@ import StateStore
 enum WhyChain {
     /// - Parameter journal: of all sidecars, oldest first.
     static func lines(for sidecar: String, replica: Int?, journal: [TransitionRow], palette: Palette) -> [String] {
-        let own = journal.filter { $0.sidecar == sidecar && (replica == nil || $0.replica == replica) }
-        guard let last = own.last else { return [] }
+        guard let last = journal.last(where: { $0.sidecar == sidecar && (replica == nil || $0.replica == replica) })
+        else { return [] }
+        let own = journal.filter { $0.sidecar == sidecar && $0.replica == last.replica }
         var lines = [
             "\(palette.paint(name(last, in: journal), .bold)) is "
                 + palette.paint(last.to.rawValue, palette.color(of: last.to))
