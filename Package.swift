@@ -19,8 +19,11 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: strict)
 }
 
 /// A static C program without the Swift runtime: small, and running the moment it is started.
@@ -84,6 +87,10 @@ let package = Package(
             swiftSettings: strict),
         staticProgram("orchestrate-keeper", ["CProcess"]),
 
+        .executableTarget(
+            name: "generate-reference", dependencies: ["DiagnosticRendering", "ManifestLoading"],
+            swiftSettings: strict),
+
         // Simulation
         module("SimulationKit", ["Reconciliation", "Planning", "SidecarModel"]),
         .executableTarget(
@@ -107,10 +114,15 @@ let package = Package(
         tests("ReconciliationTests", ["Reconciliation", "Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
         tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
+        tests(
+            "OrchestrateCommandsTests",
+            [
+                "OrchestrateCommands", "ControlClient", "ControlServer", "ControlAPI", "StateStore", "Supervision",
+                "SidecarModel", argumentParser,
+            ], exclude: ["Goldens"]),
         tests("StateStoreTests", ["StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
-        tests("ManifestLoadingTests", ["ManifestLoading", "YAMLReading", "Planning", "SidecarModel"]),
         .executableTarget(
             name: "process-host-fixture", dependencies: ["Supervision", "Reconciliation", "SidecarModel"],
             path: "Tests/ProcessHostFixture", swiftSettings: strict),
@@ -120,5 +132,9 @@ let package = Package(
                 "Supervision", "Reconciliation", "SidecarModel", "CProcess", "orchestrate-keeper",
                 "process-host-fixture",
             ]),
+        tests(
+            "ManifestLoadingTests",
+            ["ManifestLoading", "DiagnosticRendering", "YAMLReading", "Planning", "SidecarModel"],
+            exclude: ["Fixtures"]),
     ]
 )

@@ -8,16 +8,20 @@ package struct SupervisorStarter: Sendable {
     package var programDescriptorPath = "/proc/self/exe"
     package var stateDirectory: String
     package var startLockPath: String
+    /// Held for as long as a keeper or a supervisor lives.
+    package var lockPath: String
     package var socketPath: String
     package var logPath: String
     /// The supervisor's, without the program's name.
     package var arguments: [String]
 
     package init(
-        stateDirectory: String, startLockPath: String, socketPath: String, logPath: String, arguments: [String]
+        stateDirectory: String, startLockPath: String, lockPath: String, socketPath: String, logPath: String,
+        arguments: [String]
     ) {
         self.stateDirectory = stateDirectory
         self.startLockPath = startLockPath
+        self.lockPath = lockPath
         self.socketPath = socketPath
         self.logPath = logPath
         self.arguments = arguments
@@ -38,22 +42,26 @@ package struct SupervisorStarter: Sendable {
         while flock(lock, LOCK_EX) != 0 {
             guard errno == EINTR else { throw failure("lock \(startLockPath)") }
         }
-        if let client = try ControlClient(socketPath: socketPath) { return Connection(client: client, isFresh: false) }
-        var isFresh = true
-        do {
-            try start()
-        } catch {
-            // The lock is held by a supervisor that does not answer yet, as one that is being started again.
-            guard error.code == .conflict else { throw error }
-            isFresh = false
-        }
-        for _ in 0..<250 {
+        // One that lives but doesn't answer is being started, started again, or on its way out.
+        for _ in 0..<500 {
             if let client = try ControlClient(socketPath: socketPath) {
-                return Connection(client: client, isFresh: isFresh)
+                return Connection(client: client, isFresh: false)
             }
+            guard isProjectLocked else { break }
             poll(nil, 0, 20)
         }
-        throw ControlError(.failed, "the supervisor does not answer at \(socketPath); see \(logPath)")
+        try start()
+        guard let client = try ControlClient(socketPath: socketPath) else {
+            throw ControlError(.failed, "the supervisor does not answer at \(socketPath); see \(logPath)")
+        }
+        return Connection(client: client, isFresh: true)
+    }
+
+    private var isProjectLocked: Bool {
+        let lock = open(lockPath, O_RDONLY | O_CLOEXEC)
+        guard lock >= 0 else { return false }
+        defer { close(lock) }
+        return flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
     private func start() throws(ControlError) {

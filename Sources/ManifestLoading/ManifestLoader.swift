@@ -79,8 +79,13 @@ package func findManifest(from directory: String) -> String? { findManifest(from
 private func finished(_ diagnostics: [Diagnostic], source: SourceText) -> [Diagnostic] {
     guard !diagnostics.isEmpty else { return [] }
     var seen: Set<Diagnostic> = []
+    // What the reader could not take in is no text of the user's: nothing else is to be said of that place.
+    let unread = Set(diagnostics.filter { YAMLRule(rawValue: $0.rule) != nil }.compactMap(\.location))
     let kept = diagnostics.filter { diagnostic in
-        seen.insert(diagnostic).inserted && !isSilenced(diagnostic, in: source)
+        if YAMLRule(rawValue: diagnostic.rule) == nil, let place = diagnostic.location, unread.contains(place) {
+            return false
+        }
+        return seen.insert(diagnostic).inserted && !isSilenced(diagnostic, in: source)
     }
     let order = kept.indices.sorted { left, right in
         let (a, b) = (kept[left].location?.offset ?? -1, kept[right].location?.offset ?? -1)

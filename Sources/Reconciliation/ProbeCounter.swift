@@ -37,6 +37,14 @@ struct ProbeCounter: Hashable, Sendable {
         if isActive, !isUnderWay { dueAt = probe.isPushed ? nil : now }
     }
 
+    /// Its question is answered for this life: it is not asked again.
+    mutating func pass() {
+        isActive = false
+        dueAt = nil
+        hasSucceeded = true
+        isPassing = true
+    }
+
     /// True when a run is due; it then counts as under way.
     mutating func begin(at now: Instant) -> Bool {
         guard let due = dueAt, due <= now else { return false }
@@ -49,7 +57,8 @@ struct ProbeCounter: Hashable, Sendable {
     /// Folds a result in.
     /// - Parameter countsFailures: failures before the first success count, because starting is over.
     mutating func record(_ outcome: ProbeOutcome, of probe: Probe, countsFailures: Bool, at now: Instant) {
-        guard isActive else { return }
+        // What a sidecar says by itself it says once, maybe before it is asked.
+        guard isActive || probe.isPushed else { return }
         switch outcome {
         case .success, .unverified:
             hasSucceeded = true

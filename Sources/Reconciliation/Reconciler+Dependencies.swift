@@ -14,8 +14,10 @@ extension Reconciler {
     func verdict(for slot: Int) -> Verdict {
         var waiting: [Int] = []
         var blocking: [Int] = []
-        for edge in groups[slots[slot].group].edges where !holds(edge) {
-            if edge.required {
+        for edge in groups[slots[slot].group].edges {
+            if holds(edge) {
+                if !holdsSettled(edge) { waiting.append(edge.target) }
+            } else if edge.required {
                 if mayHold(edge) { waiting.append(edge.target) } else { blocking.append(edge.target) }
             } else if isUnderWay(edge) {
                 waiting.append(edge.target)
@@ -32,6 +34,16 @@ extension Reconciler {
 
     func holds(_ edge: Group.Edge) -> Bool {
         groups[edge.target].count(of: .level(for: edge.condition)) >= needed(for: edge)
+    }
+
+    /// As `holds`, without those that are about to be replaced: who starts on them would lose them at once.
+    private func holdsSettled(_ edge: Group.Edge) -> Bool {
+        guard groups[edge.target].unsettled > 0 else { return true }
+        let level = Levels.level(for: edge.condition)
+        let settled = groups[edge.target].instances.count {
+            slots[$0].levels.contains(level) && !slots[$0].isUnsettled
+        }
+        return settled >= needed(for: edge)
     }
 
     /// Enough instances hold the condition or can still come to.

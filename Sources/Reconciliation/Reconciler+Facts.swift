@@ -70,7 +70,10 @@ extension Reconciler {
             run.lastProbe = outcome
             run.lastProbeAt = now
         }
-        if role == .startup, counter.isPassing == true { run.openGate(of: slots[slot].spec, at: now) }
+        if role == .startup, counter.isPassing == true {
+            run.startup?.pass()
+            run.openGate(of: slots[slot].spec, at: now)
+        }
         if role == .readiness, counter.hasSucceeded, run.startup == nil || run.startup?.isPassing == true {
             run.openGate(of: slots[slot].spec, at: now)
         }

@@ -14,6 +14,8 @@ extension Reconciler {
     }
 
     mutating func start(_ names: [String], by initiator: Initiator, at now: Instant) {
+        // What goes down as a whole comes up as a whole: by an apply.
+        guard shutdown == nil else { return }
         let named = instances(named: names)
         wantDependencies(of: named, by: initiator, at: now)
         for slot in named {
@@ -49,12 +51,14 @@ extension Reconciler {
     }
 
     mutating func restart(_ names: [String], by initiator: Initiator, at now: Instant) {
+        guard shutdown == nil else { return }
         let named = instances(named: names)
         wantDependencies(of: named, by: initiator, at: now)
         for slot in named {
-            let runs = !slots[slot].isGone
+            // A life that SIGKILL could not end counts as gone for others, but never has a successor beside it.
+            let isOver = slots[slot].phase.run == nil
             want(slot, by: initiator)
-            if runs {
+            if !isOver {
                 change(slot) { $0.pendingRestart = initiator }
             } else if case .waiting = slots[slot].phase {
                 continue
@@ -67,6 +71,7 @@ extension Reconciler {
 
     /// Runs a task whatever became of it before.
     mutating func run(_ name: String, at now: Instant) {
+        guard shutdown == nil else { return }
         let named = instances(named: [name])
         wantDependencies(of: named, by: .user, at: now)
         for slot in named {

@@ -70,11 +70,16 @@ extension Reconciler {
         for role in ProbeRole.allCases {
             guard let probe = spec.health[role] else { continue }
             run[role] = ProbeCounter()
-            if wasReady { run[role]?.resume(probe, isPassing: role != .readiness || record.state == .healthy, at: now) }
+            if wasReady, role == .startup {
+                run.startup?.pass()
+            } else if wasReady {
+                run[role]?.resume(probe, isPassing: role != .readiness || record.state == .healthy, at: now)
+            }
         }
         if !wasReady {
             if spec.start.timeout > .zero { run.startDeadline = max(run.startedAt + spec.start.timeout, now) }
-            if spec.health.readiness == nil { run.settleAt = run.startedAt + spec.start.settle }
+            // The spawn may be later than the record, which was written before it: it settles from now.
+            if spec.health.readiness == nil { run.settleAt = now + spec.start.settle }
             run.beginProbes(of: spec, at: now)
         }
         if let timeout = spec.timeout, spec.kind == .task { run.runDeadline = run.startedAt + timeout }

@@ -163,10 +163,10 @@ extension Reconciler {
         let spec = slots[slot].spec
         switch slots[slot].phase {
         case .starting(var run, _):
+            if let startup = run.startup, startup.isPassing != true { return false }
             if let readiness = run.readiness {
                 guard readiness.isPassing == true else { return false }
             } else {
-                if let startup = run.startup, startup.isPassing != true { return false }
                 guard let settleAt = run.settleAt, settleAt <= now else { return false }
             }
             run.settleAt = nil

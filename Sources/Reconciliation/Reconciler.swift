@@ -269,7 +269,10 @@ extension Reconciler {
     private mutating func wakeReplacements(around group: Int) {
         for slot in groups[group].instances where slots[slot].pendingRestart != nil { touch(slot) }
         for dependent in groups[group].dependents {
-            for slot in groups[dependent].instances where slots[slot].pendingRestart != nil { touch(slot) }
+            for slot in groups[dependent].instances {
+                if case .waiting = slots[slot].phase { touch(slot) }
+                if slots[slot].pendingRestart != nil { touch(slot) }
+            }
         }
     }
 }

@@ -41,6 +41,9 @@ package final class WorkerThread: Sendable {
         self.thread = thread
     }
 
+    /// Lets it end by itself. Instead of `join`.
+    package func detach() { pthread_detach(thread) }
+
     /// Waits until the work has returned. Once.
     package func join() { pthread_join(thread, nil) }
 }

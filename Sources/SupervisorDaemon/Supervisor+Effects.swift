@@ -33,7 +33,8 @@ extension Supervisor {
 
     var launcher: Launcher {
         Launcher(
-            plan: engine.reconciler.plan, addresses: addresses, inherited: sortedEnvironment, notifySocket: notifyPath)
+            plan: engine.reconciler.plan, addresses: addresses, inherited: sortedEnvironment, 
+            notifySocket: notifySocket.environmentValue)
     }
 
     // MARK: Processes
@@ -103,6 +104,7 @@ extension Supervisor {
         guard let name = engine.name(of: index) else { return }
         logs.retire(name.logInstance)
         host.drop(key: name.holdKey)
+        probes.forget(index)
         allocator.release(instance: name.indexed)
         addresses.forget(name)
     }
@@ -123,8 +125,8 @@ extension Supervisor {
             switch hook.action {
             case .command(let templates): arguments = try launcher.arguments(of: templates, for: name)
             case .shell(let script): arguments = Launcher.shell(try launcher.render(script, for: name))
-            case .webhook:
-                answer(nil)
+            case .webhook(let url):
+                post(payload, to: try launcher.render(url, for: name), timeout: hook.timeout, answer)
                 return
             }
             var request = try launcher.helper(
@@ -137,6 +139,18 @@ extension Supervisor {
             if event == .preStart { probes.adopt(id, index, incarnation) }
         } catch {
             answer(error.message)
+        }
+    }
+
+    private func post(
+        _ payload: HookPayload, to url: String, timeout: Duration, _ answer: @escaping (String?) -> Void
+    ) {
+        guard let webhook = Webhook(url: url) else { return answer("'\(url)' is no http:// address") }
+        openPosts += 1
+        probes.post(payload.json, to: webhook, timeout: timeout) { [unowned self] failure in
+            openPosts -= 1
+            answer(failure)
+            endWhenIdle()
         }
     }
 

@@ -15,8 +15,8 @@ extension Supervisor {
         endWhenIdle()
     }
 
-    private func endWhenIdle() {
-        guard let code = ending, helpers.isIdle else { return }
+    func endWhenIdle() {
+        guard let code = ending, helpers.isIdle, openPosts == 0 else { return }
         // An `up` came between the last sidecar's end and this.
         guard engine.reconciler.isShuttingDown else {
             ending = nil
@@ -30,9 +30,8 @@ extension Supervisor {
         for reply in pendingDowns { reply(.success(.down(Down.Answer(survivors: survivors)))) }
         pendingDowns = []
         server?.close()
-        allocator.releaseAll()
         unlink(location.socketPath)
-        if let notifyPath { unlink(notifyPath) }
+        unlink(location.stateDirectory + "/notify")
         host.sayGoodbye()
         loop.stop()
     }

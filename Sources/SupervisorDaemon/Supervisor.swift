@@ -23,6 +23,9 @@ final class Supervisor {
     let engine: Engine
     let leases: LeaseHolder
     let probes: ProbeRunner
+    let notifySocket: NotifySocket
+    /// Webhooks under way: the project's end waits for them as for other hooks.
+    var openPosts = 0
     var server: ControlServer?
 
     // The project as its clients handed it over.
@@ -56,7 +59,6 @@ final class Supervisor {
         var host: ProcessHost
         var logs: LogPump
         var allocator: PortAllocator
-        var notifySocket: NotifySocket?
         var bootID: String
         var seed: UInt64
         var plan: Plan
@@ -76,7 +78,10 @@ final class Supervisor {
         helpers = HelperRunner(loop: parts.loop, host: parts.host)
         let wire = Wire()
         leases = LeaseHolder(loop: parts.loop, journal: parts.journal) { wire.supervisor?.leaseEnded($0) }
-        probes = try ProbeRunner(loop: parts.loop, helpers: helpers, host: parts.host, notifySocket: parts.notifySocket)
+        probes = ProbeRunner(loop: parts.loop, helpers: helpers, host: parts.host)
+        notifySocket = try NotifySocket(loop: parts.loop, path: parts.location.stateDirectory + "/notify") {
+            wire.supervisor?.notified(by: $0, $1)
+        }
         engine = Engine(
             reconciler: Reconciler(plan: parts.plan, seed: parts.seed, firstIncarnation: parts.firstIncarnation),
             loop: parts.loop, journal: parts.journal, perform: { wire.supervisor?.perform($0) },
@@ -92,8 +97,6 @@ final class Supervisor {
     /// Lets parts be made before what they call.
     private final class Wire { weak var supervisor: Supervisor? }
 
-    var notifyPath: String? { probes.notifyPath }
-
     private func leaseEnded(_ reason: String) {
         publish(.leaseEnded(reason: reason))
         shutDown(by: .lease)
@@ -102,6 +105,21 @@ final class Supervisor {
     /// Sidecars live on; without their parent, emptiness is proved by cgroup, or searched for by session and mark.
     private func keeperLost() {
         warn("the keeper was lost: sidecars go on, and a crash of the supervisor is not repaired until the next up")
+    }
+
+    /// What a process of a sidecar says by sd_notify; what a stranger says is nobody's.
+    private func notified(by pid: Int32, _ notifications: [SidecarNotification]) {
+        guard let process = host.owner(ofPID: pid), let life = lives.life(of: process),
+            let spec = engine.reconciler.spec(of: life.index)
+        else { return }
+        for notification in notifications {
+            switch notification {
+            case .ready: probes.notified(life.index, life.incarnation, spec)
+            case .extendTimeout(let duration):
+                engine.observe(.startExtended(life.index, life.incarnation, duration))
+            case .status, .stopping: break
+            }
+        }
     }
 
     func logSaid(_ event: LogEvent) {
@@ -125,12 +143,8 @@ final class Supervisor {
         guard let status = engine.reconciler.status(of: index),
             let process = lives.process(of: index, status.incarnation)
         else { return nil }
-        var total = UsageReport(cpuMilliseconds: 0, memoryBytes: 0)
-        for pid in host.members(of: process) {
-            guard let usage = ProcessUsage(of: pid) else { continue }
-            total.cpuMilliseconds += usage.cpuTime.nanoseconds / 1_000_000
-            total.memoryBytes += usage.memory.bytes
-        }
-        return total
+        let usage = ProcessUsage(pids: host.members(of: process))
+        return UsageReport(
+            cpuMilliseconds: usage.cpuTime.nanoseconds / 1_000_000, memoryBytes: usage.memory.bytes)
     }
 }

@@ -72,7 +72,7 @@ package enum SupervisorDaemon {
                     containment: wantedContainment),
                 logs: logs,
                 allocator: try PortAllocator(registry: "/\(root)/ports", stateDirectory: location.stateDirectory),
-                notifySocket: nil, bootID: bootID, seed: memory?.project.seed ?? seed(),
+                bootID: bootID, seed: memory?.project.seed ?? seed(),
                 plan: plan, firstIncarnation: try store.lastIncarnation() + 1))
         mailbox.supervisor = supervisor
         supervisor.remember(try store.ports())

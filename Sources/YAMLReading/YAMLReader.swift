@@ -17,7 +17,9 @@ package func readYAML(_ bytes: [UInt8], file: String) -> (document: YAMLDocument
     var diagnostics = reader.diagnostics
     for problem in builder.problems {
         let earlier = problem.related.map { node in
-            Diagnostic.Related(message: "first here", location: document.location(of: NodeID(node)))
+            Diagnostic.Related(
+                message: problem.rule == .recursiveAlias ? "it begins here" : "first here",
+                location: document.location(of: NodeID(node)))
         }
         diagnostics.append(
             Diagnostic(

@@ -34,7 +34,8 @@ extension ManifestDecoder {
     }
 
     private func probe(_ node: NodeID, role: ProbeRole, over base: Probe?, of spec: SidecarSpec) -> Probe? {
-        var probe = base ?? Probe(.notify)
+        // A check that can't be read stays a check: that the probe is missing would be a second, wrong complaint.
+        var probe = base ?? Probe(.exec([]))
         var checks: [NodeID] = []
         decode(node, by: probeKeys, named: "a probe", into: &probe) { form, node, probe in
             checks.append(node)
@@ -53,7 +54,6 @@ extension ManifestDecoder {
                     .probeWithoutCheck, at: node, "the \(role.rawValue) probe has no check",
                     help: "add one of http, tcp, exec, unix, file, log and notify")
             }
-            return nil
         }
         return probe
     }

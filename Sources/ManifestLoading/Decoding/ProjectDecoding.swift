@@ -66,6 +66,7 @@ extension ManifestDecoder {
         indexByName.reserveCapacity(count)
         for position in 0..<count {
             let (key, value) = document.pair(node, at: position)
+            guard document.kind(key) == .scalar else { continue }
             let name = document.string(key)
             guard isSidecarName(name) else {
                 report(

@@ -4,6 +4,8 @@ import YAMLReading
 extension ManifestDecoder {
     /// A key no row is for: allowed as `x-`, promised for later, known from elsewhere, misspelt, or just wrong.
     func reportUnknown<Owner>(_ key: NodeID, _ value: NodeID, in group: KeyGroup<Owner>, named mapping: String) {
+        // A key that is no text was reported by the reader.
+        guard document.kind(key) == .scalar else { return }
         let name = document.string(key)
         if group.allowsExtensions, name.hasPrefix("x-") { return }
         let known = group.keys.map(\.name)
@@ -31,8 +33,12 @@ extension ManifestDecoder {
             report(.unknownKey, at: key, "there is no key '\(name)' in \(mapping)", help: remark)
             return
         }
+        let slip =
+            closest(to: name, among: known)
+            ?? closest(to: name, among: foreignKeys.keys.sorted()).flatMap { foreignKeys[$0] }
+            .flatMap { known.contains(prefix(of: $0)) ? $0 : nil }
         let help: String
-        if let suggestion = translation ?? closest(to: name, among: known) {
+        if let suggestion = translation ?? slip {
             help = "did you mean '\(suggestion)'?"
         } else {
             help = "the keys here are \(known.joined(separator: ", "))"

@@ -8,8 +8,25 @@ extension World {
         slots.allSatisfy { slot in
             guard slot.index != nil else { return true }
             switch slot.state {
-            case .stopped, .healthy, .completed, .failed, .blocked: return true
-            case .waiting, .starting, .unhealthy, .stopping, .backoff, .scheduled: return false
+            case .stopped, .completed, .failed, .blocked: return true
+            // The news of an exit may be on its way.
+            case .healthy: return slot.rules.kind == .external || slot.life.map { lives[$0].leaderIsAlive } ?? false
+            case .waiting: return waitsForAnEnd(slot)
+            case .starting, .unhealthy, .stopping, .backoff, .scheduled: return false
+            }
+        }
+    }
+
+    /// It waits for a service to end that runs well, or for another that does: that may be for ever.
+    private func waitsForAnEnd(_ slot: Slot) -> Bool {
+        slot.rules.edges.contains { edge in
+            groups[edge.target].contains { target in
+                switch slots[target].state {
+                case .healthy: edge.condition == .completed
+                case .waiting: waitsForAnEnd(slots[target])
+                case .starting, .unhealthy, .stopping, .stopped, .backoff, .completed, .failed, .blocked, .scheduled:
+                    false
+                }
             }
         }
     }
@@ -45,7 +62,8 @@ extension World {
             if status.reason.isEmpty { return "without a reason" }
             return isEmpty ? nil : "with processes left"
         case .stopped: return status.isWanted ? "wanted" : isEmpty ? nil : "with processes left"
-        case .waiting, .starting, .unhealthy, .stopping, .backoff, .scheduled: return "on its way for too long"
+        case .waiting: return waitsForAnEnd(slot) ? nil : "for too long"
+        case .starting, .unhealthy, .stopping, .backoff, .scheduled: return "on its way for too long"
         }
     }
 
@@ -55,7 +73,7 @@ extension World {
             throw InvariantBroken(invariant: .ends, detail: "still there: \(left.joined(separator: ", "))")
         }
         for slot in slots {
-            guard let life = slot.unreleased.first else { continue }
+            guard let life = slot.unreleased.first, !(lives[life].wasToldStuck && finished != 0) else { continue }
             throw InvariantBroken(
                 invariant: .releaseEmpty, detail: "\(slot.label) \(lives[life].incarnation) was never released")
         }

@@ -40,7 +40,7 @@ extension World {
     /// Counts the restarts nobody asked for.
     func checkRestart(_ slot: Int) throws(InvariantBroken) {
         let it = slots[slot]
-        if it.rules.kind == .task, it.succeeded == it.rules.fingerprint {
+        if it.rules.kind == .task, it.succeeded == it.rules.fingerprint, !it.mayRunAgain {
             throw InvariantBroken(invariant: .successKept, detail: it.label)
         }
         guard it.isAutomaticRestart, it.rules.kind != .external else { return }
@@ -77,7 +77,7 @@ extension World {
     }
 
     /// True when, by what the core was told, enough instances of the target hold the condition.
-    private func holds(_ edge: Rules.Edge) -> Bool {
+    func holds(_ edge: Rules.Edge) -> Bool {
         let targets = groups[edge.target]
         let wanted = min(edge.quorum ?? targets.count, targets.count)
         return targets.count { holds(slots[$0], edge.condition) } >= wanted
@@ -100,11 +100,15 @@ extension World {
     func checkProbe(_ life: LifeID, _ role: ProbeRole) throws(InvariantBroken) {
         let it = lives[life]
         let label = "\(slots[it.slot].label) \(it.incarnation) \(role)"
-        guard slots[it.slot].rules.has(role), it.runsAsTold, it.stopBegan == nil else {
+        let rules = slots[it.slot].rules
+        guard rules.has(role) && !rules.isPushed(role) || it.health.holdsAnyway, it.runsAsTold, it.stopBegan == nil else {
             throw InvariantBroken(invariant: .probeAlive, detail: label)
         }
         guard !it[underWay: role] else {
             throw InvariantBroken(invariant: .probeAlive, detail: "\(label) is under way")
+        }
+        if role == .startup, slots[it.slot].state != .starting, !it.health.holdsAnyway {
+            throw InvariantBroken(invariant: .probeAlive, detail: "\(label) has passed")
         }
     }
 }

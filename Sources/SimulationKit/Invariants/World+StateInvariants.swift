@@ -18,13 +18,21 @@ extension World {
         slots[slot].since = now
         guard transition.to != before else { return }
         noteHealth(slot, from: before, to: transition.to)
-        if before == .failed { slots[slot].forgive() }
-        if transition.to == .starting { try checkParallel(slot) }
+        if before == .failed { slots[slot].excuseStart() }
+        if transition.to == .starting {
+            if slots[slot].rules.kind == .external {
+                // It has no spawn: its life begins with the decision to look at it.
+                let life = try openLife(slot, transition.incarnation)
+                lives[life].wasToldSpawned = true
+            }
+            try checkParallel(slot)
+        }
         if transition.to == .healthy { try checkHealthy(slot) }
     }
 
     /// Health that lasted clears the count.
-    private mutating func noteHealth(_ slot: Int, from old: StateName, to new: StateName) {
+    mutating func noteHealth(_ slot: Int, from old: StateName, to new: StateName) {
+        guard old != new else { return }
         if old == .healthy, let since = slots[slot].healthySince {
             if now - since >= slots[slot].rules.resetAfter {
                 slots[slot].restartsInARow = 0
@@ -63,7 +71,7 @@ extension StateName {
         case .stopped, .waiting, .blocked, .completed, .failed, .backoff, .scheduled:
             // Nothing runs: it may only wait, begin, or rest.
             return new != .healthy && new != .unhealthy && new != .stopping
-        case .starting: return new != .unhealthy && new != .scheduled && new != .waiting
+        case .starting: return new != .unhealthy && new != .scheduled
         case .healthy: return new != .starting && new != .scheduled && new != .waiting
         case .unhealthy: return new != .starting && new != .scheduled && new != .waiting
         case .stopping: return new != .healthy && new != .unhealthy && new != .scheduled

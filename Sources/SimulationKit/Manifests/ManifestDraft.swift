@@ -74,7 +74,7 @@ package struct ManifestDraft: Sendable {
         spec.restart = Self.restart(for: kind, drawnFrom: &generator)
         spec.stop = Self.stop(drawnFrom: &generator)
         spec.start = StartSpec(
-            timeout: generator.chance(perMille: 100) ? .zero : generator.duration(milliseconds: 500...8000),
+            timeout: generator.chance(perMille: 100) ? .zero : generator.duration(milliseconds: 6000...12_000),
             settle: generator.duration(milliseconds: 0...400))
         if kind == .task, generator.chance(perMille: 300) {
             spec.timeout = generator.duration(milliseconds: 500...3000)

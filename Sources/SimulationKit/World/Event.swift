@@ -10,6 +10,8 @@ enum Event: Sendable {
     case leaderExits(LifeID, ExitStatus, isFault: Bool)
     case childrenExit(LifeID)
     case portMoves(LifeID)
+    /// It says itself that it is ready: by a line of its log, or a notification.
+    case pushes(LifeID, ProbeRole)
     case operatorActs
     case supervisorReturns
 }

@@ -42,6 +42,8 @@ struct Life {
     var clearedAt: Instant?
     var killedAt: Instant?
     var isReleased = false
+    /// The supervisor that released it.
+    var releasedBy = -1
 
     // What is on its way to the core.
     /// `emptied` is to be said as soon as it is true.
@@ -55,6 +57,11 @@ struct Life {
     var isEmpty: Bool { !leaderIsAlive && children == 0 }
     /// The core may take it for running: told of its start, and of no end.
     var runsAsTold: Bool { wasToldSpawned && !wasToldExited }
+
+    mutating func callOffProbes() {
+        probesUnderWay = (false, false, false)
+        probeGeneration += 1
+    }
 
     subscript(underWay role: ProbeRole) -> Bool {
         get {
@@ -80,6 +87,7 @@ enum HookProgress { case none, running, succeeded, failed }
 /// counts, a failure only when it answers a run the core asked for.
 struct ToldHealth {
     private(set) var startupSuccesses = 0
+    private(set) var hasStarted = false
     private(set) var readinessSuccesses = 0
     private(set) var readinessFailures = 0
     private var isReady = false
@@ -89,7 +97,9 @@ struct ToldHealth {
     mutating func note(_ answer: ProbeAnswer, _ role: ProbeRole, wasAskedFor: Bool, thresholds: Rules.Thresholds) {
         let succeeded = answer == .success || answer == .unverified
         switch role {
-        case .startup: if succeeded { startupSuccesses += 1 }
+        case .startup:
+            if succeeded { startupSuccesses += 1 } else if wasAskedFor { startupSuccesses = 0 }
+            if startupSuccesses >= thresholds.startupSuccess { hasStarted = true }
         case .readiness:
             if succeeded {
                 readinessSuccesses += 1
@@ -105,9 +115,18 @@ struct ToldHealth {
         }
     }
 
+    /// A new supervisor counts anew; it keeps what had become a state.
+    mutating func forgetCounts(in state: StateName) {
+        startupSuccesses = 0
+        readinessSuccesses = 0
+        readinessFailures = 0
+        hasStarted = state != .starting
+        isReady = state == .healthy
+    }
+
     func isHealthy(_ rules: Rules, age: Duration) -> Bool {
         if holdsAnyway { return true }
-        if rules.hasStartup, startupSuccesses < rules.thresholds.startupSuccess { return false }
+        if rules.hasStartup, !hasStarted { return false }
         if rules.hasReadiness { return isReady }
         return rules.hasStartup || age >= rules.settle
     }

@@ -26,6 +26,8 @@ struct Slot {
     var mayNotStart = true
     /// A start was asked for since the last one.
     var wasAsked = false
+    /// A task is to run once more, whatever it did before.
+    var mayRunAgain = false
 
     // What the core says.
     var state = StateName.stopped
@@ -57,14 +59,17 @@ struct Slot {
 
     var label: String { "\(sidecar)/\(replica)" }
 
+    var isPrimaryAtItsEnd: Bool { rules.isPrimary && (state == .completed || state == .failed) }
+
     /// A request for a start wipes what held it back.
     mutating func ask() {
         mayNotStart = false
-        wasAsked = true
-        forgive()
+        excuseStart()
     }
 
-    mutating func forgive() {
+    /// The next start is charged to no budget.
+    mutating func excuseStart() {
+        wasAsked = true
         ownEnd = nil
         restartsInARow = 0
         restarts.removeAll(keepingCapacity: true)

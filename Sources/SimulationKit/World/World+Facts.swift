@@ -20,6 +20,14 @@ extension World {
             guard supervisor == .running, let index = slots[lives[life].slot].index else { return }
             forgiveDependents(of: lives[life].slot)
             try deliver(.portMoved(index), to: lives[life].slot)
+        case .pushes(let life, let role):
+            guard lives[life].leaderIsAlive else { return }
+            guard supervisor == .running, lives[life].wasToldSpawned else {
+                // The socket and the log outlive the supervisor: what was said is heard by the next one.
+                heap.schedule(event, at: now + .milliseconds(500))
+                return
+            }
+            schedule(.probed(role, .success, generation: lives[life].probeGeneration), of: life, after: .zero)
         case .operatorActs: try operatorActs()
         case .supervisorReturns: try supervisorReturns()
         }
@@ -59,8 +67,10 @@ extension World {
     private mutating func repeatToCore(_ fact: Fact, of life: LifeID) throws(InvariantBroken) {
         let slot = lives[life].slot
         guard let index = slots[slot].index, finished == nil, lives[life].epoch == slots[slot].epoch else { return }
-        note(fact, of: life, isRepeated: true)
         let isCurrent = slots[slot].life == life
+        // A check answers once: what comes twice is an answer to a life that is over.
+        if isCurrent, case .probed = fact { return }
+        note(fact, of: life, isRepeated: true)
         try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
     }
 
@@ -92,7 +102,8 @@ extension World {
         let slot = lives[life].slot
         lives[life].wasToldExited = true
         slots[slot].hasEndedEver = true
-        let isOwn = lives[life].stopBegan == nil
+        // What was to be stopped for its health or its time did not end by itself, even when it was quicker.
+        let isOwn = lives[life].stopBegan == nil && slots[slot].state != .stopping
         slots[slot].ownEnd = Slot.OwnEnd(at: now, status: isOwn ? lives[life].exit : nil)
         let rules = slots[slot].rules
         if rules.kind == .task, isOwn, rules.isSuccess(lives[life].exit) {

@@ -11,8 +11,7 @@ extension World {
         case .probe(let index, let incarnation, let role): try probe(try slot(at: index), incarnation, role)
         case .endProbes(let index, let incarnation):
             guard let life = life(of: try slot(at: index), incarnation) else { return }
-            lives[life].probeGeneration += 1
-            lives[life].probesUnderWay = (false, false, false)
+            lives[life].callOffProbes()
         case .signal(let index, let incarnation, let signal, let target):
             let life = try process(of: index, incarnation, for: effect)
             try checkSignal(life, signal)
@@ -59,7 +58,7 @@ extension World {
     }
 
     /// The life of an incarnation that begins, or began with its `pre_start` hook.
-    private mutating func openLife(_ slot: Int, _ incarnation: Incarnation) throws(InvariantBroken) -> LifeID {
+    mutating func openLife(_ slot: Int, _ incarnation: Incarnation) throws(InvariantBroken) -> LifeID {
         if let life = life(of: slot, incarnation) { return life }
         guard incarnation > slots[slot].highestIncarnation else {
             throw InvariantBroken(
@@ -71,6 +70,8 @@ extension World {
         try checkStart(slot)
         try checkRestart(slot)
         noteStart(slot)
+        slots[slot].mayRunAgain = false
+        slots[slot].succeeded = nil
         let rules = slots[slot].rules
         let nature =
             natures[slots[slot].sidecar] ?? Nature(of: rules.kind, in: mix, drawnFrom: &generator)
@@ -99,6 +100,9 @@ extension World {
         lives[life].leaderIsAlive = true
         lives[life].children = nature.children
         schedule(.spawned, of: life, after: nature.spawnLatency)
+        for role in [ProbeRole.startup, .readiness] where slots[slot].rules.isPushed(role) {
+            heap.schedule(.pushes(life, role), at: now + max(nature.readyAfter, nature.spawnLatency))
+        }
         if let lifetime = nature.lifetime {
             let isFault = slots[slot].rules.kind != .task
             heap.schedule(.leaderExits(life, nature.exit, isFault: isFault), at: now + lifetime)
@@ -141,10 +145,6 @@ extension World {
         _ slot: Int, _ incarnation: Incarnation, _ role: ProbeRole
     ) throws(InvariantBroken) {
         let rules = slots[slot].rules
-        if rules.kind == .external, life(of: slot, incarnation) == nil {
-            let life = try openLife(slot, incarnation)
-            lives[life].wasToldSpawned = true
-        }
         guard let life = life(of: slot, incarnation) else {
             throw InvariantBroken(invariant: .probeAlive, detail: "\(slots[slot].label) \(incarnation) is not there")
         }
@@ -155,10 +155,7 @@ extension World {
         let isReady = rules.kind == .external || age >= lives[life].nature.readyAfter
         var answer: ProbeAnswer = isReady ? .success : .failure
         var latency = generator.duration(milliseconds: 0...10)
-        if rules.isPushed(role) {
-            if !isReady { latency = lives[life].nature.readyAfter - age }
-            answer = .success
-        } else if generator.chance(perMille: mix[.probeTimeout]) {
+        if generator.chance(perMille: mix[.probeTimeout]) {
             latency = rules.timeout(of: role)
             answer = .timeout
         } else if generator.chance(perMille: mix[.failingProbe]) {
@@ -207,8 +204,11 @@ extension World {
 
     private mutating func release(_ slot: Int, _ incarnation: Incarnation) throws(InvariantBroken) {
         guard let life = life(of: slot, incarnation) else { return }
+        // A supervisor that can't know what the one before it performed releases once more, and nothing is there.
+        if lives[life].isReleased, lives[life].releasedBy < supervisors { return }
         try checkRelease(life)
         lives[life].isReleased = true
+        lives[life].releasedBy = supervisors
         slots[slot].unreleased.removeAll { $0 == life }
     }
 

@@ -10,31 +10,50 @@ extension World {
         case .apply(let newPlan, let selection):
             plan = newPlan
             isShuttingDown = false
+            endsWithPrimary = false
             mapRules()
             askFor(selection)
             var seen = input
             if let bug { seen = .apply(bug.plan(newPlan), selection: selection) }
             return try deliver(seen, to: nil)
-        case .start(let names, _): askFor(names)
-        case .restart(let names, _):
-            askFor(names)
-            forgetSuccess(of: names)
-        case .run(let name):
-            askFor([name])
-            forgetSuccess(of: [name])
+        case .start, .restart, .run: if !isShuttingDown { noteStartRequest(input) }
         case .stop(let names, let scope, _): forbid(names, scope: scope)
         case .shutdown:
-            isShuttingDown = true
-            for slot in slots.indices {
-                slots[slot].mayNotStart = true
-                slots[slot].succeeded = nil
-            }
+            noteShutdown()
         case .hurry(let hurry): self.hurry = self.hurry.map { max($0, hurry) } ?? hurry
         case .spawned, .spawnFailed, .hookFinished, .probed, .startExtended, .exited, .emptied, .survived, .portMoved,
             .tick:
             break
         }
         try deliver(input, to: nil)
+    }
+
+    private mutating func noteStartRequest(_ input: Input) {
+        switch input {
+        case .start(let names, _): askFor(names)
+        case .restart(let names, _):
+            askFor(names)
+            letRunAgain(of: names)
+        case .run(let name):
+            askFor([name])
+            letRunAgain(of: [name])
+        default: break
+        }
+    }
+
+    private mutating func noteShutdown() {
+        isShuttingDown = true
+        for slot in slots.indices {
+            slots[slot].mayNotStart = true
+            slots[slot].succeeded = nil
+        }
+    }
+
+    /// The core takes the project down by itself: only a primary's end is a reason.
+    mutating func noteEndOfPrimary() {
+        guard slots.contains(where: \.isPrimaryAtItsEnd) else { return }
+        endsWithPrimary = true
+        noteShutdown()
     }
 
     /// Those named, and all they depend on, may start again. Nil is all.
@@ -48,15 +67,17 @@ extension World {
         }
     }
 
-    /// A task runs again when that is what was asked for.
-    private mutating func forgetSuccess(of names: [String]) {
-        for slot in slots.indices where names.contains(slots[slot].sidecar) { slots[slot].succeeded = nil }
+    private mutating func letRunAgain(of names: [String]) {
+        for slot in slots.indices where names.contains(slots[slot].sidecar) {
+            slots[slot].mayRunAgain = true
+        }
     }
 
     private mutating func forbid(_ names: [String], scope: StopScope) {
         var leaving = Set(names)
         if scope == .cascade {
-            for sidecar in plan.order where leaving.contains(plan.sidecars[sidecar].name) {
+            for sidecar in plan.order
+            where leaving.contains(plan.sidecars[sidecar].name) && !groups[sidecar].isEmpty {
                 for dependent in plan.dependents[sidecar]
                 where plan.edges[dependent].contains(where: { $0.target == sidecar && $0.required }) {
                     leaving.insert(plan.sidecars[dependent].name)
@@ -85,6 +106,7 @@ extension World {
                 }
                 slots[slot].isDeclared = true
                 slots[slot].rules = rules
+                if let life = slots[slot].life { lives[life].grace = min(lives[life].grace, rules.grace) }
                 members.append(slot)
             }
             groups.append(members)

@@ -11,10 +11,14 @@ extension World {
         tell { _ in "the supervisor\(losesKeeper ? " and its keeper" : "") died" }
         for slot in slots.indices {
             slots[slot].index = nil
+            // Probes and hooks under way die with the supervisor, and so does what was to be said of them.
+            if let life = slots[slot].life {
+                lives[life].callOffProbes()
+                // What was not yet a state is counted anew.
+                lives[life].health.forgetCounts(in: slots[slot].state)
+            }
             for life in slots[slot].unreleased {
-                // Probes and hooks under way die with the supervisor, and so does what was to be said of them.
-                lives[life].probesUnderWay = (false, false, false)
-                lives[life].probeGeneration += 1
+                lives[life].callOffProbes()
                 lives[life].owesEmptied = false
                 if losesKeeper {
                     lives[life].statusIsLost = true
@@ -30,7 +34,7 @@ extension World {
         supervisor = .running
         tell { _ in "a supervisor takes up the project" }
         try restore()
-        if isShuttingDown { try deliver(.shutdown(by: .user), to: nil) }
+        if isShuttingDown, !endsWithPrimary { try deliver(.shutdown(by: .user), to: nil) }
         if let hurry { try deliver(.hurry(hurry), to: nil) }
     }
 
@@ -39,6 +43,7 @@ extension World {
     mutating func beginAgain() throws(InvariantBroken) {
         finished = nil
         isShuttingDown = false
+        endsWithPrimary = false
         hurry = nil
         for slot in slots.indices {
             slots[slot].succeeded = nil
@@ -62,14 +67,15 @@ extension World {
         core.restore(records, at: now)
         mapSlots()
         for slot in slots.indices {
-            slots[slot].state = .stopped
-            guard let index = slots[slot].index, let status = core.status(of: index) else { continue }
-            slots[slot].state = status.state
-            slots[slot].since = status.since
+            let before = slots[slot].state
+            let status = slots[slot].index.flatMap { core.status(of: $0) }
+            slots[slot].state = status?.state ?? .stopped
+            slots[slot].since = status?.since ?? now
+            noteHealth(slot, from: before, to: slots[slot].state)
         }
         // What `restore` itself says of states is where the next supervisor's story begins.
         _ = core.takeTransitions()
-        try turn(mayForget: false)
+        try turn(about: nil)
     }
 
     /// Finds out what became of a recorded life.
@@ -81,14 +87,20 @@ extension World {
         }
         slots[slot].unreleased.removeAll { lives[$0].isReleased }
         guard let life = slots[slot].unreleased.first(where: { lives[$0].incarnation.number == record.incarnation })
-        else { return .neverSpawned }
+        else {
+            // The start that was decided did not take place: it is decided again, and charged once.
+            if record.state == .starting { slots[slot].wasAsked = true }
+            return .neverSpawned
+        }
         if lives[life].spawnFailure != nil {
             slots[slot].unreleased.removeAll { $0 == life }
+            slots[slot].wasAsked = true
             return .neverSpawned
         }
         lives[life].wasToldSpawned = true
         if lives[life].leaderIsAlive { return .alive(pid: lives[life].pid) }
         if !lives[life].wasToldExited { noteExit(of: life) }
+        if lives[life].exit == .unknown, record.state != .stopping { slots[slot].succeeded = nil }
         return .exited(lives[life].exit)
     }
 }

@@ -41,6 +41,8 @@ package struct World: Sendable {
     var dependents: [[Int]] = []
     var lives: [Life] = []
     var isShuttingDown = false
+    /// The project goes down because its primary ended.
+    var endsWithPrimary = false
     var hurry: Hurry?
     /// The faults are over.
     var isCalm = false
@@ -88,19 +90,22 @@ package struct World: Sendable {
             core.observe(input, at: now)
         }
         if case .apply = input { mapSlots() }
-        try turn(mayForget: slot != nil)
+        try turn(about: slot)
     }
 
-    /// - Parameter mayForget: what a person asked for is answered after it was written down, so it can't be forgotten.
-    mutating func turn(mayForget: Bool) throws(InvariantBroken) {
+    /// - Parameter slot: whom the fact was about. What a person asked for is answered after it was written down, so
+    ///   only facts can be forgotten.
+    mutating func turn(about slot: Int?) throws(InvariantBroken) {
         var effects = core.reconcile(at: now)
-        if mayForget, generator.chance(perMille: mix[.crashBeforeRecords]) {
+        if let slot, generator.chance(perMille: mix[.crashBeforeRecords]) {
+            slots[slot].excuseStart()
             loseSupervisor()
             return
         }
         let hasRecords = store(core.takeChangedRecords())
         let transitions = core.takeTransitions()
         for transition in transitions { try note(transition) }
+        if core.isShuttingDown, !isShuttingDown { noteEndOfPrimary() }
         if let bug { effects = bug.effects(for: effects, in: self) }
         if hasRecords || !effects.isEmpty || !transitions.isEmpty { steps += 1 }
         let mayBreak = mix[.crashBetweenEffects]
