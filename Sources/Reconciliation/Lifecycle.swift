@@ -83,8 +83,11 @@ struct Run: Sendable {
 
     var nextProbe: Instant? { earliest([startup?.dueAt, readiness?.dueAt, liveness?.dueAt]) }
 
-    /// Until startup has passed, the end of settling may go by: there is nothing to do then.
-    var settleDeadline: Instant? { startup.map { $0.isPassing == true } ?? true ? settleAt : nil }
+    /// Nil while something else than time is waited for: then the end of settling may go by with nothing to do.
+    var settleDeadline: Instant? {
+        guard readiness == nil, startup.map({ $0.isPassing == true }) ?? true else { return nil }
+        return settleAt
+    }
 
     subscript(role: ProbeRole) -> ProbeCounter? {
         get {

@@ -74,7 +74,12 @@ extension Reconciler {
 
     private mutating func declareInstances(of group: Int, at now: Instant) {
         let spec = groups[group].spec
-        for replica in groups[group].instances.count..<max(spec.replicas, groups[group].instances.count) {
+        // Of those on their way out some may be gone already and others not: the numbers can have holes.
+        var isThere = [Bool](repeating: false, count: spec.replicas)
+        for slot in groups[group].instances where slots[slot].replica < spec.replicas {
+            isThere[slots[slot].replica] = true
+        }
+        for replica in isThere.indices where !isThere[replica] {
             addInstance(group: group, replica: replica, spec: spec, at: now)
         }
         for slot in groups[group].instances {
@@ -98,7 +103,8 @@ extension Reconciler {
             slots.append(instance)
         }
         makeRoom(for: slot)
-        groups[group].instances.append(slot)
+        let place = groups[group].instances.lastIndex { slots[$0].replica < replica }
+        groups[group].instances.insert(slot, at: place.map { $0 + 1 } ?? 0)
         return slot
     }
 

@@ -78,7 +78,8 @@ extension Reconciler {
         }
         if !wasReady {
             if spec.start.timeout > .zero { run.startDeadline = max(run.startedAt + spec.start.timeout, now) }
-            if spec.health.readiness == nil { run.settleAt = run.startedAt + spec.start.settle }
+            // The spawn may be later than the record, which was written before it: it settles from now.
+            if spec.health.readiness == nil { run.settleAt = now + spec.start.settle }
             run.beginProbes(of: spec, at: now)
         }
         if let timeout = spec.timeout, spec.kind == .task { run.runDeadline = run.startedAt + timeout }

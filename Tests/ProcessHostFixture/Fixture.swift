@@ -94,6 +94,7 @@ final class Session {
             host.release(id)
             names[id] = nil
             say("released \(words[1])")
+        case ("storm", _): storm(Int(words[1]) ?? 0)
         case ("bye", _):
             host.sayGoodbye()
             exit(0)
@@ -101,6 +102,33 @@ final class Session {
             let owner = Int32(words[1]).flatMap { host.owner(ofPID: $0) }
             say("owner \(owner.map(name) ?? "none")")
         case _: say("unknown \(words.joined(separator: " "))")
+        }
+    }
+
+    /// Starts so many at once, then kills them all; says how long each took, in microseconds.
+    private func storm(_ count: Int) {
+        var ids: [ProcessID] = []
+        var emptied = 0
+        let start = loop.now
+        var stop = start
+        host.onExit = { [unowned self] id, _ in host.clear(id, .terminate) }
+        host.onEmpty = { [unowned self] id in
+            host.release(id)
+            emptied += 1
+            if emptied == count { say("storm over \((loop.now - stop).nanoseconds / 1000)") }
+        }
+        for number in 0..<count {
+            let request = ProcessRequest(
+                name: "storm/\(number)", kind: .sidecar, incarnation: 1, arguments: ["sleep", "1000"],
+                environment: ["PATH=/usr/bin:/bin"], workingDirectory: "/")
+            host.spawn(request) { [unowned self] result in
+                guard case .success(let process) = result else { return say("storm failed") }
+                ids.append(process.id)
+                guard ids.count == count else { return }
+                stop = loop.now
+                say("storm up \((stop - start).nanoseconds / 1000)")
+                for id in ids { host.kill(id) }
+            }
         }
     }
 

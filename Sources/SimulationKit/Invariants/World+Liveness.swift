@@ -8,7 +8,9 @@ extension World {
         slots.allSatisfy { slot in
             guard slot.index != nil else { return true }
             switch slot.state {
-            case .stopped, .healthy, .completed, .failed, .blocked: return true
+            case .stopped, .completed, .failed, .blocked: return true
+            // The news of an exit may be on its way.
+            case .healthy: return slot.rules.kind == .external || slot.life.map { lives[$0].leaderIsAlive } ?? false
             case .waiting: return waitsForAnEnd(slot)
             case .starting, .unhealthy, .stopping, .backoff, .scheduled: return false
             }
@@ -18,16 +20,14 @@ extension World {
     /// It waits for a service to end that runs well, or for another that does: that may be for ever.
     private func waitsForAnEnd(_ slot: Slot) -> Bool {
         slot.rules.edges.contains { edge in
-            !holds(edge)
-                && groups[edge.target].contains { target in
-                    switch slots[target].state {
-                    case .healthy: edge.condition == .completed
-                    case .waiting: waitsForAnEnd(slots[target])
-                    case .starting, .unhealthy, .stopping, .stopped, .backoff, .completed, .failed, .blocked,
-                        .scheduled:
-                        false
-                    }
+            groups[edge.target].contains { target in
+                switch slots[target].state {
+                case .healthy: edge.condition == .completed
+                case .waiting: waitsForAnEnd(slots[target])
+                case .starting, .unhealthy, .stopping, .stopped, .backoff, .completed, .failed, .blocked, .scheduled:
+                    false
                 }
+            }
         }
     }
 
@@ -73,7 +73,7 @@ extension World {
             throw InvariantBroken(invariant: .ends, detail: "still there: \(left.joined(separator: ", "))")
         }
         for slot in slots {
-            guard let life = slot.unreleased.first else { continue }
+            guard let life = slot.unreleased.first, !(lives[life].wasToldStuck && finished != 0) else { continue }
             throw InvariantBroken(
                 invariant: .releaseEmpty, detail: "\(slot.label) \(lives[life].incarnation) was never released")
         }

@@ -40,7 +40,7 @@ extension World {
     /// Counts the restarts nobody asked for.
     func checkRestart(_ slot: Int) throws(InvariantBroken) {
         let it = slots[slot]
-        if it.rules.kind == .task, it.succeeded == it.rules.fingerprint {
+        if it.rules.kind == .task, it.succeeded == it.rules.fingerprint, !it.mayRunAgain {
             throw InvariantBroken(invariant: .successKept, detail: it.label)
         }
         guard it.isAutomaticRestart, it.rules.kind != .external else { return }
@@ -101,7 +101,7 @@ extension World {
         let it = lives[life]
         let label = "\(slots[it.slot].label) \(it.incarnation) \(role)"
         let rules = slots[it.slot].rules
-        guard rules.has(role), !rules.isPushed(role), it.runsAsTold, it.stopBegan == nil else {
+        guard rules.has(role) && !rules.isPushed(role) || it.health.holdsAnyway, it.runsAsTold, it.stopBegan == nil else {
             throw InvariantBroken(invariant: .probeAlive, detail: label)
         }
         guard !it[underWay: role] else {

@@ -62,7 +62,7 @@ extension World {
     }
 
     func checkFinish(_ code: Int32) throws(InvariantBroken) {
-        guard isShuttingDown || slots.contains(where: { $0.rules.isPrimary && $0.hasEndedEver }) else {
+        guard isShuttingDown || slots.contains(where: \.isPrimaryAtItsEnd) else {
             throw InvariantBroken(invariant: .finishEmpty, detail: "nobody asked for it")
         }
         for life in lives where !life.isEmpty {

@@ -42,6 +42,8 @@ struct Life {
     var clearedAt: Instant?
     var killedAt: Instant?
     var isReleased = false
+    /// The supervisor that released it.
+    var releasedBy = -1
 
     // What is on its way to the core.
     /// `emptied` is to be said as soon as it is true.
@@ -114,14 +116,12 @@ struct ToldHealth {
     }
 
     /// A new supervisor counts anew; it keeps what had become a state.
-    mutating func forgetCounts(isStarting: Bool) {
+    mutating func forgetCounts(in state: StateName) {
         startupSuccesses = 0
         readinessSuccesses = 0
         readinessFailures = 0
-        if isStarting {
-            hasStarted = false
-            isReady = false
-        }
+        hasStarted = state != .starting
+        isReady = state == .healthy
     }
 
     func isHealthy(_ rules: Rules, age: Duration) -> Bool {

@@ -26,6 +26,8 @@ struct Slot {
     var mayNotStart = true
     /// A start was asked for since the last one.
     var wasAsked = false
+    /// A task is to run once more, whatever it did before.
+    var mayRunAgain = false
 
     // What the core says.
     var state = StateName.stopped
@@ -56,6 +58,8 @@ struct Slot {
     }
 
     var label: String { "\(sidecar)/\(replica)" }
+
+    var isPrimaryAtItsEnd: Bool { rules.isPrimary && (state == .completed || state == .failed) }
 
     /// A request for a start wipes what held it back.
     mutating func ask() {

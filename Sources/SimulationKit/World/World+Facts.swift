@@ -102,10 +102,11 @@ extension World {
         let slot = lives[life].slot
         lives[life].wasToldExited = true
         slots[slot].hasEndedEver = true
-        let isOwn = lives[life].stopBegan == nil
+        // What was to be stopped for its health or its time did not end by itself, even when it was quicker.
+        let isOwn = lives[life].stopBegan == nil && slots[slot].state != .stopping
         slots[slot].ownEnd = Slot.OwnEnd(at: now, status: isOwn ? lives[life].exit : nil)
         let rules = slots[slot].rules
-        if rules.kind == .task, isOwn, slots[slot].state != .stopping, rules.isSuccess(lives[life].exit) {
+        if rules.kind == .task, isOwn, rules.isSuccess(lives[life].exit) {
             slots[slot].succeeded = lives[life].fingerprint
         }
     }

@@ -70,6 +70,8 @@ extension World {
         try checkStart(slot)
         try checkRestart(slot)
         noteStart(slot)
+        slots[slot].mayRunAgain = false
+        slots[slot].succeeded = nil
         let rules = slots[slot].rules
         let nature =
             natures[slots[slot].sidecar] ?? Nature(of: rules.kind, in: mix, drawnFrom: &generator)
@@ -202,8 +204,11 @@ extension World {
 
     private mutating func release(_ slot: Int, _ incarnation: Incarnation) throws(InvariantBroken) {
         guard let life = life(of: slot, incarnation) else { return }
+        // A supervisor that can't know what the one before it performed releases once more, and nothing is there.
+        if lives[life].isReleased, lives[life].releasedBy < supervisors { return }
         try checkRelease(life)
         lives[life].isReleased = true
+        lives[life].releasedBy = supervisors
         slots[slot].unreleased.removeAll { $0 == life }
     }
 

@@ -33,10 +33,10 @@ extension World {
         case .start(let names, _): askFor(names)
         case .restart(let names, _):
             askFor(names)
-            forgetSuccess(of: names)
+            letRunAgain(of: names)
         case .run(let name):
             askFor([name])
-            forgetSuccess(of: [name])
+            letRunAgain(of: [name])
         default: break
         }
     }
@@ -51,7 +51,7 @@ extension World {
 
     /// The core takes the project down by itself: only a primary's end is a reason.
     mutating func noteEndOfPrimary() {
-        guard slots.contains(where: { $0.rules.isPrimary && $0.hasEndedEver }) else { return }
+        guard slots.contains(where: \.isPrimaryAtItsEnd) else { return }
         endsWithPrimary = true
         noteShutdown()
     }
@@ -67,15 +67,17 @@ extension World {
         }
     }
 
-    /// A task runs again when that is what was asked for.
-    private mutating func forgetSuccess(of names: [String]) {
-        for slot in slots.indices where names.contains(slots[slot].sidecar) { slots[slot].succeeded = nil }
+    private mutating func letRunAgain(of names: [String]) {
+        for slot in slots.indices where names.contains(slots[slot].sidecar) {
+            slots[slot].mayRunAgain = true
+        }
     }
 
     private mutating func forbid(_ names: [String], scope: StopScope) {
         var leaving = Set(names)
         if scope == .cascade {
-            for sidecar in plan.order where leaving.contains(plan.sidecars[sidecar].name) {
+            for sidecar in plan.order
+            where leaving.contains(plan.sidecars[sidecar].name) && !groups[sidecar].isEmpty {
                 for dependent in plan.dependents[sidecar]
                 where plan.edges[dependent].contains(where: { $0.target == sidecar && $0.required }) {
                     leaving.insert(plan.sidecars[dependent].name)

@@ -15,7 +15,7 @@ extension World {
             if let life = slots[slot].life {
                 lives[life].callOffProbes()
                 // What was not yet a state is counted anew.
-                lives[life].health.forgetCounts(isStarting: slots[slot].state == .starting)
+                lives[life].health.forgetCounts(in: slots[slot].state)
             }
             for life in slots[slot].unreleased {
                 lives[life].callOffProbes()
@@ -94,12 +94,13 @@ extension World {
         }
         if lives[life].spawnFailure != nil {
             slots[slot].unreleased.removeAll { $0 == life }
+            slots[slot].wasAsked = true
             return .neverSpawned
         }
         lives[life].wasToldSpawned = true
         if lives[life].leaderIsAlive { return .alive(pid: lives[life].pid) }
         if !lives[life].wasToldExited { noteExit(of: life) }
-        if lives[life].exit == .unknown { slots[slot].succeeded = nil }
+        if lives[life].exit == .unknown, record.state != .stopping { slots[slot].succeeded = nil }
         return .exited(lives[life].exit)
     }
 }

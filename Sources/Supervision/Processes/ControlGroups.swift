@@ -87,11 +87,13 @@ struct ControlGroups: Sendable {
     }
 
     static func isPopulated(events descriptor: Int32) -> Bool {
-        var text = [UInt8](repeating: 0, count: 128)
-        let size = pread(descriptor, &text, text.count, 0)
-        // A cgroup that was removed has nobody in it.
-        guard size > 0 else { return false }
-        return !String(decoding: text[..<size], as: UTF8.self).contains("populated 0")
+        withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { text in
+            let size = pread(descriptor, text.baseAddress, text.count, 0)
+            // A cgroup that was removed has nobody in it.
+            guard size > 0 else { return false }
+            // `populated 0` is the first line, but nobody promised that.
+            return text[..<size].split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual("populated 1".utf8) }
+        }
     }
 
     func kill(_ id: ProcessID) {

@@ -70,7 +70,11 @@ extension ProcessHost {
         guard let process = process(id) else { return }
         processes[Int(id.slot)]?.isAwaited = true
         if process.isInGroup, let groups {
-            if let signal, isPopulated(id) { groups.signal(id, signal.number) }
+            if !isPopulated(id) {
+                processes[Int(id.slot)]?.isKnownEmpty = true
+            } else if let signal {
+                groups.signal(id, signal.number)
+            }
         } else if !process.isKnownEmpty {
             if asksKeeper(process) {
                 link?.send(ORCH_MESSAGE_CLEAR, slot: id.slot, value: signal?.number ?? 0)
@@ -97,6 +101,9 @@ extension ProcessHost {
         } else if !process.isKnownEmpty, asksKeeper(process) {
             link?.send(ORCH_MESSAGE_KILL, slot: id.slot)
             return
+        } else if !process.isKnownEmpty {
+            // Not only once the leader has ended: it may be one that can't.
+            sweep(id)
         }
         look(id)
     }
@@ -106,9 +113,13 @@ extension ProcessHost {
     /// Calls `onEmpty` if nothing lives, else sees to it that we learn of it.
     private func look(_ id: ProcessID) {
         guard let process = process(id), process.isAwaited else { return }
+        // Before its end there is nothing to find out: the leader is one of them.
+        guard process.hasExited else { return }
         if process.isInGroup, groups != nil {
-            if !isPopulated(id) { processes[Int(id.slot)]?.isKnownEmpty = true } else { watchGroup(id) }
-        } else if !process.isKnownEmpty, !asksKeeper(process), process.hasExited {
+            if !process.isKnownEmpty {
+                if !isPopulated(id) { processes[Int(id.slot)]?.isKnownEmpty = true } else { watchGroup(id) }
+            }
+        } else if !process.isKnownEmpty, !asksKeeper(process) {
             sweep(id)
         }
         answerIfEmpty(id)
@@ -132,7 +143,8 @@ extension ProcessHost {
         guard let process = process(id), let groups else { return false }
         if process.events >= 0 { return ControlGroups.isPopulated(events: process.events) }
         let events = groups.openEvents(id)
-        guard events >= 0 else { return false }
+        // Only a cgroup that isn't there is known to be empty.
+        guard events >= 0 else { return errno != ENOENT }
         defer { close(events) }
         return ControlGroups.isPopulated(events: events)
     }
@@ -140,8 +152,13 @@ extension ProcessHost {
     private func watchGroup(_ id: ProcessID) {
         guard let process = process(id), process.eventsWatch == nil, let groups else { return }
         let events = groups.openEvents(id)
-        guard events >= 0 else { return }
-        let watch = try? loop.watch(events, .priority) { [unowned self] _ in groupChanged(id) }
+        let watch = events < 0 ? nil : try? loop.watch(events, .priority) { [unowned self] _ in groupChanged(id) }
+        guard let watch else {
+            // Out of descriptors: some will be given back.
+            if events >= 0 { close(events) }
+            lookLater(id)
+            return
+        }
         processes[Int(id.slot)]?.events = events
         processes[Int(id.slot)]?.eventsWatch = watch
         // It may have changed before it was watched.
@@ -188,12 +205,13 @@ extension ProcessHost {
     private func watchMember(_ pid: Int32, of id: ProcessID) {
         let descriptor = orch_pidfd_open(pid)
         guard descriptor >= 0 else {
-            awaitSweepInNextTurn(id)
+            lookLater(id)
             return
         }
         let watch = try? loop.watch(descriptor, .read) { [unowned self] _ in memberEnded(pid, of: id) }
         guard let watch else {
             close(descriptor)
+            lookLater(id)
             return
         }
         processes[Int(id.slot)]?.members[pid] = (descriptor, watch)
@@ -206,8 +224,8 @@ extension ProcessHost {
         awaitSweep(id)
     }
 
-    private func awaitSweepInNextTurn(_ id: ProcessID) {
-        _ = loop.schedule(at: loop.now + .milliseconds(1)) { [weak self] in self?.awaitSweep(id) }
+    private func lookLater(_ id: ProcessID) {
+        _ = loop.schedule(at: loop.now + .milliseconds(10)) { [weak self] in self?.look(id) }
     }
 
     private func deliver(_ signal: Signal, to pid: Int32, _ process: HostedProcess) {
