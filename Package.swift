@@ -123,6 +123,7 @@ let package = Package(
         tests("StateStoreTests", ["StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
+        tests("DiagnosticRenderingTests", ["DiagnosticRendering", "Planning", "SidecarModel"]),
         .executableTarget(
             name: "process-host-fixture", dependencies: ["Supervision", "Reconciliation", "SidecarModel"],
             path: "Tests/ProcessHostFixture", swiftSettings: strict),
