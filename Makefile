@@ -9,6 +9,8 @@ STATIC  := .build/static
 RELEASE := -c release --static-swift-stdlib -Xlinker -s --scratch-path $(STATIC) $(STRICT)
 BIN     := $(STATIC)/release
 STEPS   ?= 1000000
+# Of the simulation: the same for everyone here, another for each commit in CI.
+SEED    ?= 1
 ROUNDS  ?= 100
 SWIFT_SOURCES := Package.swift Sources Tests
 
@@ -23,7 +25,7 @@ test: test-packages
 	$(SWIFT) build --build-tests $(STRICT)
 	$(SWIFT) test --skip-build $(STRICT)
 	$(SWIFT) build --product simulate $(RELEASE)
-	$(BIN)/simulate --steps $(STEPS)
+	$(BIN)/simulate --seed $(SEED) --steps $(STEPS)
 
 # The programs as they are installed: no Swift runtime needed, stripped.
 build: packages
@@ -48,7 +50,7 @@ install: build
 # Many more simulated steps than `make test` takes, from a fresh seed.
 soak: packages
 	$(SWIFT) build --product simulate $(RELEASE)
-	$(BIN)/simulate --soak --steps 50000000
+	$(BIN)/simulate --soak --seed $$(date +%s) --steps 50000000
 
 # The end-to-end tests with many rounds of `kill -9` at random instants.
 chaos: test-packages

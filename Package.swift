@@ -19,8 +19,18 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: strict)
+}
+
+/// A static C program without the Swift runtime: small, and running the moment it is started.
+func staticProgram(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, cSettings: strictC,
+        linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])])
 }
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -75,23 +85,55 @@ let package = Package(
         .executableTarget(
             name: "orchestrate", dependencies: ["OrchestrateCommands"],
             swiftSettings: strict),
+        staticProgram("orchestrate-keeper", ["CProcess"]),
+
         .executableTarget(
-            name: "orchestrate-keeper", dependencies: ["CProcess"], cSettings: strictC,
-            linkerSettings: [
-                // A static C program without the Swift runtime: it must stay small and start at once.
-                .unsafeFlags(["-static-executable", "-nostartfiles"])
-            ]),
+            name: "generate-reference", dependencies: ["DiagnosticRendering", "ManifestLoading"],
+            swiftSettings: strict),
 
         // Simulation
         module("SimulationKit", ["Reconciliation", "Planning", "SidecarModel"]),
         .executableTarget(
             name: "simulate", dependencies: ["SimulationKit"], swiftSettings: strict),
 
+        // The programs of examples/quickstart
+        .executableTarget(name: "quickstart-sidecar", swiftSettings: strict),
+
+        // Benchmarks
+        .target(name: "CRawBaselines", dependencies: ["CLibYAML"], cSettings: strictC),
+        staticProgram("bench-sidecar"),
+        .executableTarget(
+            name: "orchestrate-bench", dependencies: ["CRawBaselines"], swiftSettings: strict),
+
         // Tests
         tests("ArchitectureTests", []),
+        // The programs themselves, as built beside the test bundle.
+        tests("EndToEndTests", []),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
+        tests("ReconciliationTests", ["Reconciliation", "Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
         tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
+        tests(
+            "OrchestrateCommandsTests",
+            [
+                "OrchestrateCommands", "ControlClient", "ControlServer", "ControlAPI", "StateStore", "Supervision",
+                "SidecarModel", argumentParser,
+            ], exclude: ["Goldens"]),
+        tests("StateStoreTests", ["StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
+        tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
+        .executableTarget(
+            name: "process-host-fixture", dependencies: ["Supervision", "Reconciliation", "SidecarModel"],
+            path: "Tests/ProcessHostFixture", swiftSettings: strict),
+        tests(
+            "SupervisionProcessTests",
+            [
+                "Supervision", "Reconciliation", "SidecarModel", "CProcess", "orchestrate-keeper",
+                "process-host-fixture",
+            ]),
+        tests(
+            "ManifestLoadingTests",
+            ["ManifestLoading", "DiagnosticRendering", "YAMLReading", "Planning", "SidecarModel"],
+            exclude: ["Fixtures"]),
     ]
 )

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -101,6 +103,19 @@ int loop_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC | O_NONBLOCK); }
 
 ssize_t loop_tee(int from, int to, size_t length) { return tee(from, to, length, SPLICE_F_NONBLOCK); }
 
+ssize_t loop_discard(int from, int null, size_t length) {
+    return splice(from, NULL, null, NULL, length, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+}
+
+int loop_fifo_is_full(int directory, const char *name) {
+    int fd = openat(directory, name, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return 0;
+    struct pollfd writer = {.fd = fd, .events = POLLOUT};
+    int count = poll(&writer, 1, 0);
+    close(fd);
+    return count == 0;
+}
+
 int loop_pipe_resize(int fd, int bytes) { return fcntl(fd, F_SETPIPE_SZ, bytes); }
 
 int loop_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }
@@ -159,5 +174,13 @@ int loop_inotify_create(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); 
 int loop_inotify_add(int fd, const char *path) {
     return inotify_add_watch(fd, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF);
 }
+
+const void *loop_find(const void *text, size_t length, const void *part, size_t part_length) {
+    return memmem(text, length, part, part_length);
+}
+
+const void *loop_find_last(const void *text, int byte, size_t length) { return memrchr(text, byte, length); }
+
+void loop_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 const char *loop_error_text(int number) { return strerrordesc_np(number); }

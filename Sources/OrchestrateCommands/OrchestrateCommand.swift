@@ -1,9 +1,73 @@
 package import ArgumentParser
+import ControlAPI
+import Glibc
 
 package struct OrchestrateCommand: ParsableCommand {
-    package static let configuration = CommandConfiguration(commandName: "orchestrate")
+    package static let configuration = CommandConfiguration(
+        commandName: "orchestrate",
+        abstract: "Starts, watches and ends the sidecars of a project, in the order they need.",
+        discussion: """
+            Reads sidecars.yaml in this directory or the nearest one above it.
+
+              orchestrate init      write a first sidecars.yaml
+              orchestrate up        bring it up and stay with it; Ctrl-C takes it down
+              orchestrate up -d     bring it up and leave it running
+              orchestrate status    see how it does
+              orchestrate down      take it down
+            """,
+        version: Version.text,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Project",
+                subcommands: [UpCommand.self, DownCommand.self, StatusCommand.self, LsCommand.self]),
+            CommandGroup(
+                name: "Sidecars",
+                subcommands: [
+                    StartCommand.self, StopCommand.self, RestartCommand.self, RunCommand.self, WaitCommand.self,
+                ]),
+            CommandGroup(
+                name: "Looking closer",
+                subcommands: [
+                    LogsCommand.self, WhyCommand.self, EventsCommand.self, PortCommand.self, EnvCommand.self,
+                    ExecCommand.self,
+                ]),
+            CommandGroup(
+                name: "Manifest", subcommands: [InitCommand.self, ValidateCommand.self, PlanCommand.self]),
+            CommandGroup(
+                name: "This program",
+                subcommands: [VersionCommand.self, CompletionCommand.self, SuperviseCommand.self]),
+        ])
+
     package init() {}
 
     /// Reads the arguments of this process and does what they say. The only way in for `main`.
-    package static func run() { main() }
+    package static func run() {
+        do {
+            let arguments = LeadingOptions.moved(behindCommandIn: Array(CommandLine.arguments.dropFirst()))
+            var command = try parseAsRoot(arguments)
+            try command.run()
+        } catch let failure as CommandFailure {
+            if !failure.message.isEmpty { Console.printError("orchestrate: \(failure.message.terminalSafeLines)") }
+            Glibc.exit(failure.exitCode)
+        } catch let error as ControlError {
+            Console.printError("orchestrate: \(error.message.terminalSafeLines)")
+            Glibc.exit(error.exitCode)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}
+
+extension String {
+    /// Sentences of several lines keep their line breaks; nothing else that steers a terminal stays.
+    var terminalSafeLines: String {
+        split(separator: "\n", omittingEmptySubsequences: false).map { String($0).terminalSafe }
+            .joined(separator: "\n")
+    }
+}
+
+/// Of this program.
+enum Version {
+    static let number = "0.1.0"
+    static var text: String { "orchestrate \(number) (control protocol \(ControlVersion.current))" }
 }

@@ -59,7 +59,7 @@ package struct SidecarSpec: Hashable, Codable, Sendable {
     /// Its final end is the project's end.
     package var primary: Bool
     package var replicas: Int
-    /// One per manifest key that was set or has a default, in the order of the key table.
+    /// One per manifest key whose value is not the default, in the order of the key table.
     package var fingerprints: [KeyFingerprint]
 
     package init(name: String, kind: Kind = .service, program: Program? = nil) {
@@ -286,7 +286,6 @@ package struct LogSpec: Hashable, Codable, Sendable {
     package var maxSize = ByteCount(bytes: 10 << 20)
     package var maxFiles: Int = 5
     package var maxAge: Duration?
-    package var compress: Bool = false
     package var format: Format = .text
     package var timestamps: Bool = true
     /// stdout and stderr through one FIFO: exact order, one stream name.

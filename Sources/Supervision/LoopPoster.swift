@@ -58,6 +58,8 @@ package final class Mailbox<Message: Sendable>: Sendable {
         if wasEmpty { poster.enqueue(.mail(number)) }
     }
 
+    var isEmpty: Bool { letters.withLock(\.isEmpty) }
+
     func take() -> [Message] {
         letters.withLock { letters in
             let taken = letters

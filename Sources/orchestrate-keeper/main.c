@@ -1,1 +1,193 @@
-int main(void) { return 0; }
+#define _GNU_SOURCE
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+struct keeper keeper = {.program = -1, .ready = -1, .lock = -1};
+
+enum { EXIT_CONFLICT = 7, EXIT_USAGE = 64, LOCK_PATIENCE_MS = 1000 };
+
+int64_t now_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+void say(const char *format, ...) {
+    char line[512] = "keeper: ";
+    size_t size = strlen(line);
+    va_list arguments;
+    va_start(arguments, format);
+    int more = vsnprintf(line + size, sizeof line - size - 1, format, arguments);
+    va_end(arguments);
+    if (more < 0) return;
+    size += (size_t)more < sizeof line - size - 1 ? (size_t)more : sizeof line - size - 2;
+    line[size++] = '\n';
+    if (write(2, line, size) < 0) return;
+}
+
+uint64_t watch_token(uint32_t tag, uint32_t value) { return (uint64_t)tag << 32 | value; }
+
+int watch(int fd, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data.u64 = token};
+    return epoll_ctl(keeper.epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static void ignore_signal(int number) { (void)number; }
+
+/// The project's lock. A child between clone and exec of an earlier life may still hold it: hence some patience.
+static int take_lock(int directory) {
+    keeper.lock = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (keeper.lock < 0) return -errno;
+    struct sigaction action = {.sa_handler = ignore_signal};
+    sigaction(SIGALRM, &action, NULL);
+    // Repeats, as the first one may come before flock waits.
+    struct itimerval patience = {
+        .it_value = {LOCK_PATIENCE_MS / 1000, 0}, .it_interval = {0, 50000}};
+    setitimer(ITIMER_REAL, &patience, NULL);
+    int error = flock(keeper.lock, LOCK_EX) < 0 ? -errno : 0;
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+    return error;
+}
+
+static int usage(void) {
+    say("usage: orchestrate-keeper [--detach] --state-directory DIR --program-fd N [--ready-fd N] -- ARGUMENTS");
+    return EXIT_USAGE;
+}
+
+static bool parse_descriptor(const char *text, int *fd) {
+    char *end;
+    errno = 0;
+    long value = text ? strtol(text, &end, 10) : -1;
+    if (!text || *end || errno || value < 3 || value > 65535 || fcntl((int)value, F_GETFD) < 0) return false;
+    *fd = (int)value;
+    return true;
+}
+
+static int fail_at_start(const char *what, int error) {
+    const char *why = strerrordesc_np(-error);
+    say("%s: %s", what, why ? why : "unknown error");
+    if (keeper.ready >= 0) dprintf(keeper.ready, "error %s: %s\n", what, why ? why : "unknown error");
+    return 1;
+}
+
+static int prepare(const char *state_directory) {
+    int directory = open(state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) return fail_at_start("cannot open the state directory", -errno);
+    int error = take_lock(directory);
+    if (error == -EINTR) {
+        say("another supervisor of this project holds the lock");
+        if (keeper.ready >= 0) dprintf(keeper.ready, "conflict another supervisor of this project holds the lock\n");
+        return EXIT_CONFLICT;
+    }
+    if (error) return fail_at_start("cannot lock the state directory", error);
+    error = orch_records_open(directory, &keeper.records);
+    close(directory);
+    if (error) return fail_at_start("cannot open the spawn records", error);
+    struct orch_process_facts facts;
+    keeper.records.header->keeper_pid = getpid();
+    keeper.records.header->keeper_start_time = orch_process_look(getpid(), &facts) == 0 ? facts.start_time : 0;
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) return fail_at_start("cannot become subreaper", -errno);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+    keeper.children = open(path, O_RDONLY | O_CLOEXEC);
+    keeper.epoll = epoll_create1(EPOLL_CLOEXEC);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    keeper.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (keeper.children < 0 || keeper.epoll < 0 || keeper.signals < 0)
+        return fail_at_start("cannot set up the keeper", -errno);
+    error = watch(keeper.signals, EPOLLIN, watch_token(TAG_SIGNALS, 0));
+    return error ? fail_at_start("cannot set up the keeper", error) : 0;
+}
+
+static void read_signals(void) {
+    struct signalfd_siginfo information;
+    while (read(keeper.signals, &information, sizeof information) == sizeof information) {
+        if (information.ssi_signo == SIGCHLD) {
+            keeper.must_reap = true;
+        } else if (keeper.supervisor.pid > 0) {
+            // Whoever asks the keeper to end means the project.
+            orch_pidfd_signal(keeper.supervisor.pidfd, SIGTERM);
+        }
+    }
+}
+
+static void turn(void) {
+    struct epoll_event events[128];
+    int count = epoll_wait(keeper.epoll, events, 128, supervisor_delay_ms());
+    for (int at = 0; at < count; at++) {
+        uint32_t value = (uint32_t)events[at].data.u64;
+        switch (events[at].data.u64 >> 32) {
+        case TAG_SIGNALS: read_signals(); break;
+        case TAG_SUPERVISOR: supervisor_ended(); break;
+        case TAG_SOCKET: receive_mail(); break;
+        case TAG_LEADER: leader_ended(value); break;
+        }
+    }
+    if (keeper.must_reap) reap();
+    if (keeper.must_sweep) sweep();
+    flush_mail();
+    restart_supervisor_when_due();
+}
+
+int main(int count, char **arguments) {
+    const char *state_directory = NULL;
+    bool detach = false;
+    int at = 1;
+    for (; at < count && strcmp(arguments[at], "--") != 0; at++) {
+        const char *value = at + 1 < count ? arguments[at + 1] : NULL;
+        if (strcmp(arguments[at], "--detach") == 0) {
+            detach = true;
+        } else if (strcmp(arguments[at], "--state-directory") == 0 && value) {
+            state_directory = arguments[++at];
+        } else if (strcmp(arguments[at], "--program-fd") == 0 && parse_descriptor(value, &keeper.program)) {
+            at++;
+        } else if (strcmp(arguments[at], "--ready-fd") == 0 && parse_descriptor(value, &keeper.ready)) {
+            at++;
+        } else {
+            return usage();
+        }
+    }
+    if (!state_directory || keeper.program < 0) return usage();
+    keeper.supervisor_arguments = arguments + (at < count ? at + 1 : at);
+    if (detach) {
+        pid_t child = fork();
+        if (child < 0) return fail_at_start("cannot fork", -errno);
+        // A plain exit would flush what the child is to write.
+        if (child > 0) _exit(0);
+    }
+    setsid();
+    fcntl(keeper.program, F_SETFD, FD_CLOEXEC);
+    if (keeper.ready >= 0) fcntl(keeper.ready, F_SETFD, FD_CLOEXEC);
+    for (int fd = 3; fd < 64; fd++)
+        if (fd != keeper.program && fd != keeper.ready) close(fd);
+    syscall(SYS_close_range, 64u, ~0u, 1u << 2);
+    int failure = prepare(state_directory);
+    if (failure) return failure;
+    // The file system we were started on may be unmounted while we live.
+    if (chdir("/") < 0) return fail_at_start("cannot change to the root directory", -errno);
+    keeper.descriptor_limit = orch_raise_descriptor_limit();
+    start_supervisor();
+    for (;;) turn();
+}

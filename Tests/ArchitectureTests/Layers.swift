@@ -42,7 +42,7 @@ enum Layers {
     /// Executables: each is the composition of what it needs, and nothing imports it.
     static let programs: [String: Set<String>] = [
         "orchestrate": ["OrchestrateCommands"],
-        "simulate": ["SimulationKit", "Glibc"],
+        "simulate": ["SimulationKit", "Glibc", "Musl"],
         "generate-reference": ["ManifestLoading", "DiagnosticRendering", "SidecarModel", "Planning", "Glibc"],
         "orchestrate-bench": ["CRawBaselines", "Glibc", "FoundationEssentials"],
         "quickstart-sidecar": ["Glibc"],

@@ -1,3 +1,9 @@
 #pragma once
+
+#include "launch.h"
 #include "loop.h"
 #include "netdiag.h"
+#include "processes.h"
+#include "protocol.h"
+#include "records.h"
+#include "spawning.h"

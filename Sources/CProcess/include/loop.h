@@ -40,6 +40,10 @@ int loop_signalfd_read(int fd, int32_t *sender);
 
 int loop_pipe(int ends[2]);
 ssize_t loop_tee(int from, int to, size_t length);
+/* Throws away what waits in a pipe, at most `length` bytes, without copying; `null` is an open /dev/null. */
+ssize_t loop_discard(int from, int null, size_t length);
+/* True when a write to the FIFO would wait now. */
+int loop_fifo_is_full(int directory, const char *name);
 /* Grows or shrinks a pipe; answers the size it has now. */
 int loop_pipe_resize(int fd, int bytes);
 int loop_pipe_size(int fd);
@@ -55,6 +59,12 @@ ssize_t loop_receive_with_credentials(int fd, void *buffer, size_t capacity, int
 
 int loop_inotify_create(void);
 int loop_inotify_add(int fd, const char *path);
+
+/* memmem and memrchr, which are GNU's. */
+const void *loop_find(const void *text, size_t length, const void *part, size_t part_length);
+const void *loop_find_last(const void *text, int byte, size_t length);
+/* Names the calling thread. */
+void loop_name_thread(const char *name);
 
 /* A static text for an errno, or NULL. */
 const char *loop_error_text(int number);

@@ -1,0 +1,62 @@
+#pragma once
+
+// What keeper and supervisor say to each other: packets of up to ORCH_PACKET_MESSAGES fixed-size messages on a
+// SOCK_SEQPACKET pair.
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ORCH_PROTOCOL_VERSION 1u
+#define ORCH_PACKET_MESSAGES 128u
+
+enum {
+    // Supervisor to keeper
+
+    /// It serves: the ready descriptor is no longer needed, and an exit from now on is a death.
+    ORCH_MESSAGE_READY = 1,
+    /// slot, pid: a child of the keeper runs there.
+    ORCH_MESSAGE_SPAWNED = 2,
+    /// slot, pid: its status may be reaped, the slot freed.
+    ORCH_MESSAGE_RELEASE = 3,
+    /// slot, value: send this signal (0: none) to all that remains, then say EMPTY when nothing does.
+    ORCH_MESSAGE_CLEAR = 4,
+    /// slot: SIGKILL to the leader and all that remains or appears, then EMPTY.
+    ORCH_MESSAGE_KILL = 5,
+    /// key, with descriptors: keep them open.
+    ORCH_MESSAGE_HOLD = 6,
+    /// key: close them.
+    ORCH_MESSAGE_DROP = 7,
+    /// All is down: the supervisor's exit is the end.
+    ORCH_MESSAGE_BYE = 8,
+
+    // Keeper to supervisor
+
+    /// slot, pid, value: the leader ended, its status is in the slot; value of its processes remain, -1 when not counted.
+    ORCH_MESSAGE_EXITED = 64,
+    /// slot, pid: nothing of it remains.
+    ORCH_MESSAGE_EMPTY = 65,
+};
+
+struct orch_message {
+    uint16_t version;
+    uint16_t type;
+    uint32_t slot;
+    int32_t pid;
+    int32_t value;
+    uint64_t key;
+};
+
+enum { ORCH_TO_KEEPER = 0, ORCH_TO_SUPERVISOR = 1 };
+
+/// Reads a packet. Whatever is not well-formed for that direction is left out and counted. Returns how many are in
+/// `messages`, at most `capacity`.
+size_t orch_decode(
+    int direction, const void *bytes, size_t size, struct orch_message *messages, size_t capacity, uint32_t *malformed);
+
+struct orch_message orch_message_make(uint16_t type, uint32_t slot, int32_t pid, int32_t value, uint64_t key);
+
+/// Sends one packet, without waiting, with up to 4 descriptors. Returns 0 or -errno.
+int orch_packet_send(int fd, const struct orch_message *messages, size_t count, const int *fds, size_t fd_count);
+/// Receives one packet, without waiting. Returns its size, 0 at the end, or -errno. Descriptors that came along are
+/// close-on-exec.
+long orch_packet_receive(int fd, void *bytes, size_t capacity, int fds[4], size_t *fd_count);

@@ -1,0 +1,126 @@
+#pragma once
+
+// Spawn records: who was started, written so that no crash of the supervisor, the keeper or both hides a process.
+//
+// A file in the state directory, mapped shared by keeper, supervisor and (between clone and exec) each child. The child
+// itself writes its identity before exec, so there is no instant at which it lives and is not on record.
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ORCH_RECORDS_VERSION 1u
+#define ORCH_SLOT_COUNT 16384u
+#define ORCH_SLOT_SIZE 256u
+#define ORCH_HEADER_SIZE 4096u
+#define ORCH_NAME_SIZE 128u
+#define ORCH_CGROUP_SIZE 1024u
+
+enum {
+    /// Nobody's.
+    ORCH_SLOT_FREE = 0,
+    /// The supervisor is about to clone for it. Once nobody holds the supervisor's socket this means: no process.
+    ORCH_SLOT_CLAIMED = 1,
+    /// Written by the child: pid, start time and mark are valid.
+    ORCH_SLOT_RUNNING = 2,
+    /// The leader ended and `exit_kind` (CLD_EXITED, …), `exit_value` are valid.
+    ORCH_SLOT_EXITED = 3,
+    /// Written by a child that could not exec.
+    ORCH_SLOT_FAILED = 4,
+};
+
+enum { ORCH_KIND_SIDECAR = 0, ORCH_KIND_HOOK = 1, ORCH_KIND_PROBE = 2 };
+
+enum {
+    /// It was cloned into the cgroup named after its slot.
+    ORCH_SLOT_IN_CGROUP = 1,
+    /// It ended while nobody could look.
+    ORCH_SLOT_STATUS_UNKNOWN = 2,
+};
+
+enum {
+    ORCH_SUPERVISOR_ABSENT = 0,
+    ORCH_SUPERVISOR_RUNNING = 1,
+    ORCH_SUPERVISOR_BACKING_OFF = 2,
+    /// It died too often in too short a time; still tried again, slowly.
+    ORCH_SUPERVISOR_BROKEN = 3,
+};
+
+struct orch_slot {
+    uint32_t state;
+    uint32_t kind;
+    uint32_t generation;
+    uint32_t flags;
+    int32_t pid;
+    int32_t exit_kind;
+    int32_t exit_value;
+    int32_t failed_errno;
+    /// Field 22 of /proc/PID/stat: with the pid and the boot, the process's identity.
+    uint64_t start_time;
+    uint64_t incarnation;
+    /// The value of RLIMIT_RTTIME it carries, and all its descendants. 0: none could be set.
+    uint64_t mark;
+    /// CLOCK_BOOTTIME
+    uint64_t exited_at_ns;
+    uint64_t cpu_time_us;
+    uint64_t max_rss_kib;
+    /// Which keeper it is a child of: that one's start time. 0: none.
+    uint64_t keeper_start_time;
+    uint64_t unused[5];
+    char name[ORCH_NAME_SIZE];
+};
+
+struct orch_records_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t slot_size;
+    uint32_t slot_count;
+    /// Slots at and beyond this one were never used.
+    uint32_t used_slots;
+    uint64_t boot_hash;
+    uint64_t pid_namespace;
+    uint32_t nonce;
+    uint32_t supervisor_state;
+    int32_t keeper_pid;
+    int32_t supervisor_pid;
+    uint64_t keeper_start_time;
+    uint32_t supervisor_deaths;
+    uint32_t malformed_messages;
+    uint32_t unattributed_orphans;
+    uint32_t unwatched_leaders;
+    /// The cgroup that holds those of the spawns, as a path under a mount of cgroup2. Empty: none.
+    char cgroup[ORCH_CGROUP_SIZE];
+};
+
+struct orch_records {
+    struct orch_records_header *header;
+    struct orch_slot *slots;
+    int fd;
+};
+
+/// Opens or creates `spawns` under the directory and maps it. Records of another boot, pid namespace or format version
+/// are moved aside, as nothing in them can be proved. Returns 0 or -errno.
+int orch_records_open(int directory_fd, struct orch_records *records);
+/// Maps an inherited descriptor. Returns 0 or -errno (-EPROTO: not such a file).
+int orch_records_map(int fd, struct orch_records *records);
+void orch_records_unmap(struct orch_records *records);
+
+/// Backs the slot's page with real blocks, so that a full disk is an error here and not a SIGBUS later. 0 or -errno.
+int orch_records_reserve(const struct orch_records *records, uint32_t slot);
+
+/// Makes the slot CLAIMED, with the next generation. The caller has seen it FREE.
+void orch_slot_claim(
+    const struct orch_records *records, uint32_t slot, uint32_t kind, uint64_t incarnation, const char *name);
+uint64_t orch_slot_mark_value(const struct orch_records *records, uint32_t slot);
+/// Whether the value is a mark of this project; then also of which slot.
+int orch_mark_slot(const struct orch_records *records, uint64_t mark, uint32_t *slot);
+
+struct orch_slot *orch_slot_at(const struct orch_records *records, uint32_t slot);
+uint32_t orch_slot_state(const struct orch_slot *slot);
+void orch_slot_set_state(struct orch_slot *slot, uint32_t state);
+const char *orch_slot_name(const struct orch_slot *slot);
+const char *orch_records_cgroup(const struct orch_records *records);
+/// -ENAMETOOLONG when it doesn't fit.
+int orch_records_set_cgroup(const struct orch_records *records, const char *path);
+
+/// A number for this boot, from the kernel's boot id. 0 when it can't be read.
+uint64_t orch_boot_hash(void);

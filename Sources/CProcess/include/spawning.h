@@ -1,0 +1,56 @@
+#pragma once
+
+// The child side of a spawn: from clone to exec, every step with its own report.
+
+#include "records.h"
+
+enum {
+    ORCH_STEP_NONE = 0,
+    ORCH_STEP_CGROUP,
+    ORCH_STEP_FORK,
+    ORCH_STEP_SESSION,
+    ORCH_STEP_LIMITS,
+    ORCH_STEP_IDENTITY,
+    ORCH_STEP_DESCRIPTORS,
+    ORCH_STEP_DIRECTORY,
+    ORCH_STEP_EXECUTE,
+};
+
+struct orch_spawn_request {
+    /// What is executed, relative to `directory`. Found along PATH beforehand.
+    const char *path;
+    char *const *arguments;
+    char *const *environment;
+    const char *directory;
+    /// -1: /dev/null
+    int standard_input;
+    int standard_output;
+    int standard_error;
+    /// -1: stay in the caller's.
+    int cgroup_fd;
+    /// Whether the child is the keeper's (the caller's parent's), not the caller's.
+    int is_keepers_child;
+    /// The soft limit of open files the child gets. 0: as it is.
+    uint64_t descriptor_limit;
+    uint64_t mark;
+    struct orch_slot *slot;
+};
+
+struct orch_spawn_result {
+    int32_t pid;
+    int pidfd;
+    int step;
+    int error;
+};
+
+/// Returns when the child has executed its program or given up. `pid` > 0 with a step: there is a child to be reaped.
+void orch_spawn(const struct orch_spawn_request *request, struct orch_spawn_result *result);
+
+/// Whether a process can be cloned into that cgroup. 0 or -errno.
+int orch_try_cgroup(int cgroup_fd);
+
+/// Finds the file to execute, as the child would: a name with a slash as it is, else along `search_path`, relative
+/// entries against `directory`. Writes it to `found`. 0, -ENOENT, -EACCES (there is one, but it can't be executed), or
+/// -ENAMETOOLONG.
+int orch_find_executable(
+    const char *name, const char *search_path, const char *directory, char *found, size_t capacity);

@@ -1,0 +1,265 @@
+#define _GNU_SOURCE
+#include "processes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+enum { SIGNAL_PROCESS_GROUP = 1 << 2 };
+
+// The kernel's struct pidfd_info up to the exit code, as of 6.15.
+struct pidfd_information {
+    uint64_t mask, cgroupid;
+    uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+    int32_t exit_code;
+};
+#define INFORMATION_EXIT (1u << 3)
+#define GET_INFORMATION _IOWR(0xFF, 11, struct pidfd_information)
+
+static ssize_t read_small_file(const char *path, char *text, size_t capacity) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    ssize_t size = read(fd, text, capacity - 1);
+    int error = errno;
+    close(fd);
+    if (size < 0) return -error;
+    text[size] = 0;
+    return size;
+}
+
+int orch_process_look(int32_t pid, struct orch_process_facts *facts) {
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    ssize_t size = read_small_file(path, text, sizeof text);
+    if (size < 0) return size == -ENOENT ? -ESRCH : (int)size;
+    // The command's name may hold anything, parentheses too; the last one ends it.
+    const char *rest = strrchr(text, ')');
+    if (!rest) return -ESRCH;
+    facts->pid = pid;
+    unsigned long long start = 0;
+    int found = sscanf(
+        rest, ") %c %d %d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &facts->state,
+        &facts->parent, &facts->group, &facts->session, &start);
+    facts->start_time = start;
+    return found == 5 ? 0 : -ESRCH;
+}
+
+static int is_mark_of(uint64_t value, uint32_t nonce) {
+    return value >> 62 == 1 && ((value - ((uint64_t)1 << 62)) >> 30) == nonce;
+}
+
+uint64_t orch_process_mark(int32_t pid, uint32_t nonce) {
+    struct rlimit limit;
+    if (prlimit(pid, RLIMIT_RTTIME, NULL, &limit) < 0) return 0;
+    if (is_mark_of(limit.rlim_cur, nonce)) return limit.rlim_cur;
+    return is_mark_of(limit.rlim_max, nonce) ? limit.rlim_max : 0;
+}
+
+void orch_process_wait_channel(int32_t pid, char *name, size_t capacity) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/wchan", pid);
+    if (read_small_file(path, name, capacity) <= 0 || strcmp(name, "0") == 0) name[0] = 0;
+}
+
+int orch_pidfd_open(int32_t pid) {
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+int orch_pidfd_open_proven(int32_t pid, uint64_t start_time) {
+    int fd = orch_pidfd_open(pid);
+    if (fd < 0) return fd;
+    struct orch_process_facts facts;
+    // Still alive after the look: so the look was at the process the descriptor holds.
+    int is_same = orch_process_look(pid, &facts) == 0 && facts.start_time == start_time && start_time != 0
+        && facts.state != 'Z' && !orch_pidfd_has_ended(fd);
+    if (is_same) return fd;
+    close(fd);
+    return -ESRCH;
+}
+
+int orch_pidfd_signal(int pidfd, int signal) {
+    return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+int orch_pidfd_signal_group(int pidfd, int signal) {
+    return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, SIGNAL_PROCESS_GROUP) < 0 ? -errno : 0;
+}
+
+int orch_pidfd_has_ended(int pidfd) {
+    struct pollfd poller = {.fd = pidfd, .events = POLLIN};
+    return poll(&poller, 1, 0) == 1 && poller.revents & (POLLIN | POLLHUP);
+}
+
+int orch_pidfd_exit_status(int pidfd, int *kind, int *value) {
+    struct pidfd_information information = {.mask = INFORMATION_EXIT};
+    if (ioctl(pidfd, GET_INFORMATION, &information) < 0) return -errno;
+    if (!(information.mask & INFORMATION_EXIT)) return -EAGAIN;
+    int status = information.exit_code;
+    *kind = WIFEXITED(status) ? CLD_EXITED : WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
+    *value = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+    return 0;
+}
+
+int orch_pidfd_reap(int pidfd, int *kind, int *value) {
+    siginfo_t information = {0};
+    while (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &information, WEXITED | WNOHANG | __WALL) < 0)
+        if (errno != EINTR) return -errno;
+    if (information.si_pid == 0) return -EAGAIN;
+    *kind = information.si_code;
+    *value = information.si_status;
+    return 0;
+}
+
+static long children_of_thread(const char *path, int32_t *pids, size_t capacity, long count) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    char text[4097];
+    size_t kept = 0;
+    for (;;) {
+        ssize_t size = read(fd, text + kept, sizeof text - 1 - kept);
+        if (size <= 0) break;
+        text[kept + (size_t)size] = 0;
+        char *at = text;
+        for (char *end; (end = strchr(at, ' ')) != NULL; at = end + 1, count++)
+            if ((size_t)count < capacity) pids[count] = atoi(at);
+        kept = strlen(at);
+        memmove(text, at, kept);
+    }
+    close(fd);
+    return count;
+}
+
+long orch_children(int32_t pid, int32_t *pids, size_t capacity) {
+    char path[96];
+    // Nearly always there is one thread that has them all.
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return errno == ENOENT ? -ESRCH : -errno;
+    char entries[2048];
+    long count = 0;
+    for (long size; (size = syscall(SYS_getdents64, fd, entries, sizeof entries)) > 0;) {
+        for (long at = 0; at < size;) {
+            unsigned short length;
+            memcpy(&length, entries + at + 16, sizeof length);
+            const char *name = entries + at + 19;
+            if (name[0] >= '1' && name[0] <= '9') {
+                snprintf(path, sizeof path, "/proc/%d/task/%.20s/children", pid, name);
+                long found = children_of_thread(path, pids, capacity, count);
+                if (found >= 0) count = found;
+            }
+            at += length;
+        }
+    }
+    close(fd);
+    return count;
+}
+
+static int is_member(int32_t pid, uint64_t mark, uint32_t nonce, int32_t leader) {
+    uint64_t found = orch_process_mark(pid, nonce);
+    if (found) return found == mark;
+    return leader > 0 && getsid(pid) == leader;
+}
+
+long orch_find_members(uint64_t mark, uint32_t nonce, int32_t leader, int32_t *pids, size_t capacity) {
+    int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    char entries[16384];
+    long count = 0;
+    for (long size; (size = syscall(SYS_getdents64, fd, entries, sizeof entries)) > 0;) {
+        for (long at = 0; at < size;) {
+            unsigned short length;
+            memcpy(&length, entries + at + 16, sizeof length);
+            int32_t pid = atoi(entries + at + 19);
+            at += length;
+            struct orch_process_facts facts;
+            if (pid <= 0 || pid == getpid() || !is_member(pid, mark, nonce, leader)) continue;
+            if (orch_process_look(pid, &facts) < 0 || facts.state == 'Z' || facts.state == 'X') continue;
+            if ((size_t)count < capacity) pids[count] = pid;
+            count++;
+        }
+    }
+    close(fd);
+    return count;
+}
+
+int orch_signal_member(int32_t pid, uint64_t mark, uint32_t nonce, int32_t leader, int signal) {
+    int fd = orch_pidfd_open(pid);
+    if (fd < 0) return fd;
+    int error = -ESRCH;
+    if (is_member(pid, mark, nonce, leader) && !orch_pidfd_has_ended(fd)) error = orch_pidfd_signal(fd, signal);
+    close(fd);
+    return error;
+}
+
+static long signal_below(int32_t pid, uint64_t mark, uint32_t nonce, int32_t leader, int signal, int depth) {
+    enum { children_at_once = 512, deepest = 64 };
+    int32_t *pids = malloc(children_at_once * sizeof *pids);
+    if (!pids || depth > deepest) {
+        free(pids);
+        return 0;
+    }
+    long found = orch_children(pid, pids, children_at_once), signalled = 0;
+    if (found > children_at_once) found = children_at_once;
+    for (long at = 0; at < found; at++) {
+        // The deepest first: a parent that ends would take its children out of this tree.
+        signalled += signal_below(pids[at], mark, nonce, leader, signal, depth + 1);
+        if (orch_signal_member(pids[at], mark, nonce, leader, signal) == 0) signalled++;
+    }
+    free(pids);
+    return signalled;
+}
+
+long orch_signal_descendants(int32_t pid, uint64_t mark, uint32_t nonce, int32_t leader, int signal) {
+    return signal_below(pid, mark, nonce, leader, signal, 0);
+}
+
+uint64_t orch_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return 0;
+    uint64_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : before;
+}
+
+void orch_set_process_name(const char *name) { prctl(PR_SET_NAME, name); }
+
+int orch_eventfd(void) {
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+int orch_memory_file(const void *bytes, size_t size) {
+    int fd = memfd_create("standard-input", MFD_CLOEXEC);
+    if (fd < 0) return -errno;
+    for (size_t done = 0; done < size;) {
+        ssize_t written = write(fd, (const char *)bytes + done, size - done);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) {
+            int error = errno;
+            close(fd);
+            return -error;
+        }
+        done += (size_t)written;
+    }
+    lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+const char *orch_error_text(int error) { return strerrordesc_np(error); }

@@ -1,0 +1,227 @@
+#define _GNU_SOURCE
+#include "spawning.h"
+#include "rawcalls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ULL
+#endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+
+// The layout of version 2 of the kernel's struct; older kernel headers know only parts of it.
+struct clone_arguments {
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+
+struct child_context {
+    const struct orch_spawn_request *request;
+    struct orch_spawn_result *result;
+};
+
+struct kernel_sigaction {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
+// Everything below runs in the child on the parent's stack and memory: no libc call that may touch shared state, and no
+// sanitizer, whose bookkeeping would be the parent's.
+#define IN_CHILD __attribute__((noinline, no_sanitize("address", "undefined")))
+#if __has_attribute(disable_tail_calls)
+#define KEEPS_ITS_FRAME __attribute__((disable_tail_calls))
+#else
+#define KEEPS_ITS_FRAME
+#endif
+
+static IN_CHILD __attribute__((noreturn)) void child_fail(const struct child_context *context, int step, long error) {
+    context->result->step = step;
+    context->result->error = (int)-error;
+    struct orch_slot *slot = context->request->slot;
+    if (slot) {
+        slot->failed_errno = (int32_t)-error;
+        __atomic_store_n(&slot->state, ORCH_SLOT_FAILED, __ATOMIC_RELEASE);
+    }
+    for (;;) RAW1(SYS_exit_group, 127);
+}
+
+static IN_CHILD uint64_t parse_start_time(const char *text, long size) {
+    long at = size;
+    while (at > 0 && text[at - 1] != ')') at--;
+    // After the command's name come field 3 and on, each behind one space.
+    int field = 2;
+    uint64_t value = 0;
+    for (; at < size && field <= 22; at++) {
+        if (text[at] == ' ') {
+            field++;
+        } else if (field == 22) {
+            if (text[at] < '0' || text[at] > '9') return 0;
+            value = value * 10 + (uint64_t)(text[at] - '0');
+        }
+    }
+    return field >= 22 ? value : 0;
+}
+
+static IN_CHILD uint64_t own_start_time(void) {
+    char text[512];
+    long fd = RAW4(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) return 0;
+    long size = RAW3(SYS_read, fd, text, sizeof text);
+    RAW1(SYS_close, fd);
+    return size > 0 ? parse_start_time(text, size) : 0;
+}
+
+static IN_CHILD long set_mark(uint64_t mark) {
+    struct rlimit64 {
+        uint64_t soft, hard;
+    } limit;
+    long error = RAW4(SYS_prlimit64, 0, RLIMIT_RTTIME, 0, &limit);
+    if (error < 0) return error;
+    // Inside another orchestrator's sidecar the hard limit carries that one's mark: it stays readable.
+    if (limit.hard == UINT64_MAX) limit.hard = mark;
+    limit.soft = mark;
+    return RAW4(SYS_prlimit64, 0, RLIMIT_RTTIME, &limit, 0);
+}
+
+static IN_CHILD void record_identity(const struct child_context *context) {
+    const struct orch_spawn_request *request = context->request;
+    long pid = RAW0(SYS_getpid);
+    context->result->pid = (int32_t)pid;
+    uint64_t mark = request->mark;
+    if (mark && set_mark(mark) < 0) mark = 0;
+    struct orch_slot *slot = request->slot;
+    if (!slot) return;
+    slot->pid = (int32_t)pid;
+    slot->mark = mark;
+    slot->start_time = own_start_time();
+    __atomic_store_n(&slot->state, ORCH_SLOT_RUNNING, __ATOMIC_RELEASE);
+}
+
+static IN_CHILD long above_standard(int fd) {
+    return fd < 0 || fd > 2 ? fd : RAW3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
+}
+
+static IN_CHILD long put(long from, int to) {
+    if (from < 0) {
+        from = RAW4(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+        if (from < 0) return from;
+        // Nothing below 3 was free, or it would have to be kept from closing on exec.
+        if (from == to) return RAW3(SYS_fcntl, to, F_SETFD, 0);
+    }
+    return RAW3(SYS_dup3, from, to, 0);
+}
+
+static IN_CHILD long place_descriptors(const struct orch_spawn_request *request) {
+    long input = above_standard(request->standard_input);
+    long output = above_standard(request->standard_output);
+    long errors = above_standard(request->standard_error);
+    if (input < -1) return input;
+    if (output < -1) return output;
+    if (errors < -1) return errors;
+    long error = put(input, 0);
+    if (error >= 0) error = put(output, 1);
+    if (error >= 0) error = put(errors, 2);
+    if (error < 0) return error;
+    // Marked, not closed: the project's lock and the keeper's socket stay ours until exec, which tells that we are past
+    // the point where nobody knows of us.
+    enum { close_range_cloexec = 1 << 2 };
+    return RAW3(SYS_close_range, 3, ~0u, close_range_cloexec);
+}
+
+static IN_CHILD void reset_signals(void) {
+    // Handlers were reset by the clone; what is ignored stays ignored unless it is said here.
+    struct kernel_sigaction action = {0};
+    for (int number = 1; number <= 64; number++)
+        if (number != SIGKILL && number != SIGSTOP) RAW4(SYS_rt_sigaction, number, &action, 0, sizeof action.mask);
+    uint64_t none = 0;
+    RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
+}
+
+static IN_CHILD __attribute__((noreturn)) void child_main(const struct child_context *context) {
+    const struct orch_spawn_request *request = context->request;
+    record_identity(context);
+    long error = RAW0(SYS_setsid);
+    if (error < 0) child_fail(context, ORCH_STEP_SESSION, error);
+    if (request->descriptor_limit) {
+        uint64_t limit[2];
+        error = RAW4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, limit);
+        if (error >= 0) {
+            limit[0] = request->descriptor_limit < limit[1] ? request->descriptor_limit : limit[1];
+            error = RAW4(SYS_prlimit64, 0, RLIMIT_NOFILE, limit, 0);
+        }
+        if (error < 0) child_fail(context, ORCH_STEP_LIMITS, error);
+    }
+    error = place_descriptors(request);
+    if (error < 0) child_fail(context, ORCH_STEP_DESCRIPTORS, error);
+    if (request->directory && (error = RAW1(SYS_chdir, request->directory)) < 0)
+        child_fail(context, ORCH_STEP_DIRECTORY, error);
+    reset_signals();
+    error = RAW3(SYS_execve, request->path, request->arguments, request->environment);
+    child_fail(context, ORCH_STEP_EXECUTE, error);
+}
+
+// The child returns nowhere: it runs on below this frame while the parent is stopped, until exec or exit. So the parent
+// finds its own frame untouched, and needs no second stack.
+static IN_CHILD KEEPS_ITS_FRAME long clone_child(struct clone_arguments *arguments, const struct child_context *context) {
+    long pid = RAW2(SYS_clone3, arguments, sizeof *arguments);
+    if (pid == 0) child_main(context);
+    return pid;
+}
+
+void orch_spawn(const struct orch_spawn_request *request, struct orch_spawn_result *result) {
+    *result = (struct orch_spawn_result){.pid = 0, .pidfd = -1, .step = ORCH_STEP_NONE, .error = 0};
+    int pidfd = -1;
+    struct clone_arguments arguments = {
+        .flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+        .pidfd = (uint64_t)(uintptr_t)&pidfd,
+        .exit_signal = SIGCHLD,
+    };
+    if (request->is_keepers_child) {
+        arguments.flags |= CLONE_PARENT;
+        arguments.exit_signal = 0;
+    }
+    if (request->cgroup_fd >= 0) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = (uint64_t)request->cgroup_fd;
+    }
+    if (request->slot && request->cgroup_fd >= 0) request->slot->flags |= ORCH_SLOT_IN_CGROUP;
+    struct child_context context = {request, result};
+    // A handler of ours must not run in the child on our stack; libc's own signals included, hence the raw call.
+    uint64_t all = ~(uint64_t)0, before = 0;
+    RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+    long pid = clone_child(&arguments, &context);
+    RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof before);
+    if (pid < 0) {
+        // With a cgroup to clone into, everything but a lack of processes or memory is about the cgroup.
+        int is_about_cgroup = request->cgroup_fd >= 0 && pid != -EAGAIN && pid != -ENOMEM && pid != -ENOSYS;
+        result->step = is_about_cgroup ? ORCH_STEP_CGROUP : ORCH_STEP_FORK;
+        result->error = (int)-pid;
+        result->pid = 0;
+        return;
+    }
+    result->pid = (int32_t)pid;
+    result->pidfd = pidfd;
+}
+
+int orch_try_cgroup(int cgroup_fd) {
+    struct clone_arguments arguments = {
+        .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)cgroup_fd};
+    long pid = RAW2(SYS_clone3, &arguments, sizeof arguments);
+    if (pid == 0)
+        for (;;) RAW1(SYS_exit_group, 0);
+    if (pid < 0) return (int)pid;
+    int status;
+    while (waitpid((pid_t)pid, &status, 0) < 0 && errno == EINTR) {}
+    return 0;
+}

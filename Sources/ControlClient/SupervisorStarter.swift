@@ -1,0 +1,152 @@
+package import ControlAPI
+import CProcess
+import Glibc
+
+/// Starts a project's keeper, which starts its supervisor, and waits until that answers.
+package struct SupervisorStarter: Sendable {
+    /// Of the running program; the supervisor is the same one.
+    package var programDescriptorPath = "/proc/self/exe"
+    package var stateDirectory: String
+    package var startLockPath: String
+    /// Held for as long as a keeper or a supervisor lives.
+    package var lockPath: String
+    package var socketPath: String
+    package var logPath: String
+    /// The supervisor's, without the program's name.
+    package var arguments: [String]
+
+    package init(
+        stateDirectory: String, startLockPath: String, lockPath: String, socketPath: String, logPath: String,
+        arguments: [String]
+    ) {
+        self.stateDirectory = stateDirectory
+        self.startLockPath = startLockPath
+        self.lockPath = lockPath
+        self.socketPath = socketPath
+        self.logPath = logPath
+        self.arguments = arguments
+    }
+
+    package struct Connection {
+        package var client: ControlClient
+        /// This call started the supervisor.
+        package var isFresh: Bool
+    }
+
+    /// Connects, and starts a supervisor first when nobody answers. Two that do so at once get the same one.
+    package func connect() throws(ControlError) -> Connection {
+        if let client = try ControlClient(socketPath: socketPath) { return Connection(client: client, isFresh: false) }
+        let lock = open(startLockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0 else { throw failure("open \(startLockPath)") }
+        defer { close(lock) }
+        while flock(lock, LOCK_EX) != 0 {
+            guard errno == EINTR else { throw failure("lock \(startLockPath)") }
+        }
+        // One that lives but doesn't answer is being started, started again, or on its way out.
+        for _ in 0..<500 {
+            if let client = try ControlClient(socketPath: socketPath) {
+                return Connection(client: client, isFresh: false)
+            }
+            guard isProjectLocked else { break }
+            poll(nil, 0, 20)
+        }
+        try start()
+        guard let client = try ControlClient(socketPath: socketPath) else {
+            throw ControlError(.failed, "the supervisor does not answer at \(socketPath); see \(logPath)")
+        }
+        return Connection(client: client, isFresh: true)
+    }
+
+    private var isProjectLocked: Bool {
+        let lock = open(lockPath, O_RDONLY | O_CLOEXEC)
+        guard lock >= 0 else { return false }
+        defer { close(lock) }
+        return flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
+    private func start() throws(ControlError) {
+        let keeper = try keeperPath()
+        let program = open(programDescriptorPath, O_RDONLY | O_CLOEXEC)
+        guard program >= 0 else { throw failure("open the running program") }
+        defer { close(program) }
+        let log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard log >= 0 else { throw failure("open \(logPath)") }
+        defer { close(log) }
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw failure("make a pipe") }
+        defer { close(ends[0]) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let code = withCStrings(arguments) { arguments in
+            keeper.withCString { keeper in
+                stateDirectory.withCString { directory in
+                    var request = orch_launch_request(
+                        keeper_path: keeper, state_directory: directory, program_fd: program, ready_fd: ends[1],
+                        log_fd: log, arguments: arguments, environment: environ)
+                    return orch_launch_keeper(&request)
+                }
+            }
+        }
+        close(ends[1])
+        guard code == 0 else {
+            errno = -code
+            throw failure("start \(keeper)")
+        }
+        try waitUntilReady(ends[0])
+    }
+
+    /// Reads the one line the supervisor, or a keeper that could not start one, sends.
+    private func waitUntilReady(_ descriptor: Int32) throws(ControlError) {
+        var line: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1024)
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while !line.contains(UInt8(ascii: "\n")) {
+            guard poll(&entry, 1, 30_000) != 0 else {
+                throw ControlError(.timeout, "the supervisor was not ready within 30 s; see \(logPath)")
+            }
+            let count = read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            line.append(contentsOf: buffer[..<count])
+        }
+        let text = String(decoding: line.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        let space = text.firstIndex(of: " ") ?? text.endIndex
+        let reason = String(text[space...].dropFirst())
+        switch text[..<space] {
+        case "ready": return
+        case "conflict": throw ControlError(.conflict, reason)
+        case "error": throw ControlError(.failed, reason)
+        default: throw ControlError(.failed, "the supervisor ended before it was ready; see \(logPath)")
+        }
+    }
+
+    /// Beside the running program, or in `../libexec/orchestrate` of it.
+    private func keeperPath() throws(ControlError) -> String {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        guard count > 0 else { throw failure("find the running program") }
+        let program = String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let directory = program[..<(program.lastIndex(of: "/") ?? program.startIndex)]
+        let places = ["\(directory)/orchestrate-keeper", "\(directory)/../libexec/orchestrate/orchestrate-keeper"]
+        for place in places where access(place, X_OK) == 0 { return place }
+        throw ControlError(
+            .failed,
+            "cannot find orchestrate-keeper, looked at \(places.joined(separator: " and ")): "
+                + "install it beside orchestrate")
+    }
+
+    private func failure(_ what: String) -> ControlError {
+        ControlError(.failed, "cannot \(what): \(String(cString: strerror(errno)).lowercased())")
+    }
+}
+
+/// Calls the body with a NULL-terminated list of C strings.
+package func withCStrings<Result>(
+    _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+) -> Result {
+    let copies: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) } + [nil]
+    defer { copies.forEach { free($0) } }
+    return copies.withUnsafeBufferPointer { buffer in
+        var none: UnsafeMutablePointer<CChar>?
+        return withUnsafePointer(to: &none) { body(buffer.baseAddress ?? $0) }
+    }
+}

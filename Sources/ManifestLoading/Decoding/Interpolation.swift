@@ -1,0 +1,207 @@
+import SidecarModel
+import YAMLReading
+
+enum InterpolationMode {
+    /// `${VAR}`, `${VAR:-default}`, `${VAR:?message}`, `$$`, and references.
+    case full
+    /// Only references with a dot: all else is the shell's.
+    case shell
+}
+
+struct Interpolated {
+    var template: Template
+    /// A variable could not be, or was not to be, replaced.
+    var isUnresolved = false
+    var usedVariables = false
+}
+
+extension ManifestDecoder {
+    func hasDollar(_ node: NodeID) -> Bool {
+        document.withText(node) { $0.contains(UInt8(ascii: "$")) }
+    }
+
+    /// A scalar as text in which references may stand.
+    func template(_ node: NodeID, named name: String, mode: InterpolationMode = .full) -> Template? {
+        guard document.kind(node) == .scalar else {
+            report(.wrongType, at: node, "'\(name)' takes text, and this is \(document.kind(node).sentence)")
+            return nil
+        }
+        guard hasDollar(node) else { return Template(document.string(node)) }
+        return interpolate(document.string(node), at: node, mode: mode).template
+    }
+
+    /// Variables are replaced, references become segments. What a variable holds is never looked into again.
+    func interpolate(_ text: String, at node: NodeID, mode: InterpolationMode) -> Interpolated {
+        var result = SegmentCollector()
+        let bytes = Array(text.utf8)
+        expand(bytes[...], into: &result, at: node, mode: mode, depth: 0)
+        return result.finish()
+    }
+
+    func expand(
+        _ bytes: ArraySlice<UInt8>, into result: inout SegmentCollector, at node: NodeID, mode: InterpolationMode,
+        depth: Int
+    ) {
+        var position = bytes.startIndex
+        while position < bytes.endIndex {
+            guard bytes[position] == UInt8(ascii: "$"), position + 1 < bytes.endIndex else {
+                result.literal.append(bytes[position])
+                position += 1
+                continue
+            }
+            switch bytes[position + 1] {
+            case UInt8(ascii: "$") where mode == .full:
+                result.literal.append(UInt8(ascii: "$"))
+                position += 2
+            case UInt8(ascii: "{"):
+                guard let end = closingBrace(in: bytes, from: position + 2) else {
+                    if mode == .full {
+                        report(
+                            .interpolationSyntax, at: node, "'${' without its '}'",
+                            help: "close it, or write '$${' for the text")
+                    }
+                    result.literal.append(contentsOf: bytes[position...])
+                    return
+                }
+                let content = bytes[(position + 2)..<end]
+                if !expandExpression(content, into: &result, at: node, mode: mode, depth: depth) {
+                    result.literal.append(contentsOf: bytes[position...end])
+                }
+                position = end + 1
+            default:
+                result.literal.append(bytes[position])
+                position += 1
+            }
+        }
+    }
+
+    /// False: leave it as it stands.
+    private func expandExpression(
+        _ content: ArraySlice<UInt8>, into result: inout SegmentCollector, at node: NodeID, mode: InterpolationMode,
+        depth: Int
+    ) -> Bool {
+        let text = String(decoding: content, as: UTF8.self)
+        if isReference(text, mode: mode) {
+            guard let reference = Reference(parsing: text) else {
+                report(
+                    .unknownReference, at: node, "there is nothing called '${\(text)}'",
+                    help: "references are ${ports.NAME}, ${sidecars.NAME.ports.PORT}, ${sidecars.NAME.host}, "
+                        + "${sidecars.NAME.addresses.PORT}, ${project.name}, ${project.dir}, ${project.data}, "
+                        + "${sidecar.name} and ${replica}")
+                return true
+            }
+            references.append(WrittenReference(sidecar: current, reference: reference, node: node))
+            result.append(reference)
+            return true
+        }
+        if mode == .shell { return false }
+        return expandVariable(content, text: text, into: &result, at: node, depth: depth)
+    }
+
+    private func expandVariable(
+        _ content: ArraySlice<UInt8>, text: String, into result: inout SegmentCollector, at node: NodeID, depth: Int
+    ) -> Bool {
+        let nameEnd = content.firstIndex { !isNameByte($0) } ?? content.endIndex
+        let name = String(decoding: content[content.startIndex..<nameEnd], as: UTF8.self)
+        let rest = content[nameEnd...]
+        guard let first = name.utf8.first, !(0x30...0x39).contains(first),
+            rest.isEmpty || rest.starts(with: ":-".utf8) || rest.starts(with: ":?".utf8)
+        else {
+            report(
+                .interpolationSyntax, at: node, "'${\(text)}' is no variable and no reference",
+                help: "the forms are ${VAR}, ${VAR:-default} and ${VAR:?message}; '$$' is a dollar sign")
+            return true
+        }
+        result.usedVariables = true
+        guard options.interpolates else {
+            result.isUnresolved = true
+            return false
+        }
+        let value = clientEnvironment[name] ?? dotEnvironment[name]
+        if let value, !value.isEmpty || rest.isEmpty {
+            result.literal.append(contentsOf: value.utf8)
+            return true
+        }
+        if rest.starts(with: ":-".utf8) {
+            guard depth < 16 else {
+                report(.interpolationSyntax, at: node, "defaults are nested more than 16 deep")
+                return true
+            }
+            expand(rest.dropFirst(2), into: &result, at: node, mode: .full, depth: depth + 1)
+            return true
+        }
+        result.isUnresolved = true
+        let message = String(decoding: rest.dropFirst(2), as: UTF8.self)
+        if rest.starts(with: ":?".utf8) {
+            report(
+                .requiredVariable, at: node,
+                message.isEmpty ? "the variable \(name) is not set" : "\(name): \(message)",
+                help: "set \(name) in the environment or in .env beside the manifest")
+        } else {
+            report(
+                .undefinedVariable, at: node, "the variable \(name) is not set",
+                help: "set it, give it a default as in ${\(name):-value}, or write '$$' for a dollar sign")
+        }
+        return true
+    }
+
+    private func isReference(_ text: String, mode: InterpolationMode) -> Bool {
+        guard let dot = text.utf8.firstIndex(of: UInt8(ascii: ".")) else { return mode == .full && text == "replica" }
+        guard text.utf8.allSatisfy({ isNameByte($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }) else {
+            return false
+        }
+        return mode == .full || ["ports", "sidecars", "sidecar", "project"].contains(text[..<dot])
+    }
+
+    private func closingBrace(in bytes: ArraySlice<UInt8>, from start: Int) -> Int? {
+        var depth = 0
+        var position = start
+        while position < bytes.endIndex {
+            if bytes[position] == UInt8(ascii: "}") {
+                if depth == 0 { return position }
+                depth -= 1
+            } else if bytes[position] == UInt8(ascii: "$"), position + 1 < bytes.endIndex,
+                bytes[position + 1] == UInt8(ascii: "{")
+            {
+                depth += 1
+                position += 1
+            }
+            position += 1
+        }
+        return nil
+    }
+}
+
+func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+        true
+    default: false
+    }
+}
+
+/// Builds a template piece by piece.
+struct SegmentCollector {
+    var literal: [UInt8] = []
+    var isUnresolved = false
+    var usedVariables = false
+    private var segments: [Template.Segment] = []
+
+    mutating func append(_ reference: Reference) {
+        flush()
+        segments.append(.reference(reference))
+    }
+
+    mutating func finish() -> Interpolated {
+        flush()
+        return Interpolated(
+            template: Template(segments: segments), isUnresolved: isUnresolved, usedVariables: usedVariables)
+    }
+
+    private mutating func flush() {
+        guard !literal.isEmpty else { return }
+        segments.append(.literal(String(decoding: literal, as: UTF8.self)))
+        literal.removeAll(keepingCapacity: true)
+    }
+}

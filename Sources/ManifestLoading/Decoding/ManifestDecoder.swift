@@ -1,0 +1,185 @@
+import Planning
+import SidecarModel
+import YAMLReading
+
+/// Turns the tree into specs by the key table, and collects whatever is wrong on the way.
+///
+/// A value that can't be read leaves the default in place, so that one mistake hides no other.
+final class ManifestDecoder {
+    /// A dependency as it was written, to be completed when all sidecars are known.
+    struct WrittenDependency {
+        var sidecar: Int
+        var position: Int
+        var node: NodeID
+        var hasCondition: Bool
+    }
+
+    struct WrittenReference {
+        var sidecar: Int?
+        var reference: Reference
+        var node: NodeID
+    }
+
+    let document: YAMLDocument
+    let directory: String
+    let options: LoadOptions
+    let files: any FileReading
+    let clientEnvironment: [String: String]
+    var diagnostics: [Diagnostic] = []
+
+    var project: ProjectSpec
+    var sidecars: [SidecarSpec] = []
+    /// By sidecar: its key and its value.
+    var places: [(key: NodeID, value: NodeID)] = []
+    var sidecarsNode: NodeID?
+    var defaultsNode: NodeID?
+    var topEnvironment: [EnvironmentEntry] = []
+    var indexByName: [String: Int] = [:]
+    var dependencies: [WrittenDependency] = []
+    var references: [WrittenReference] = []
+    /// The sidecar that is being decoded.
+    var current: Int?
+    /// `.env` beside the manifest, read when the first variable is not in the client's environment.
+    lazy var dotEnvironment: [String: String] = readDotEnvironment()
+    var environmentFiles: [String: [EnvironmentEntry]] = [:]
+
+    init(
+        document: YAMLDocument, directory: String, environment: [String: String], options: LoadOptions,
+        files: any FileReading
+    ) {
+        self.document = document
+        self.directory = directory
+        self.options = options
+        self.files = files
+        clientEnvironment = environment
+        project = ProjectSpec(name: projectName(fromDirectory: directory), directory: directory)
+    }
+
+    func makePlan() -> Plan? {
+        guard let root = document.root, !document.isNull(root) else {
+            report(
+                .emptyManifest, location: document.source.location(offset: 0), "the manifest is empty",
+                help: "run `orchestrate init` for a start")
+            return nil
+        }
+        decodeProject(root)
+        completeDependencies()
+        checkReferences()
+        let plan = buildPlan()
+        runRules()
+        return diagnostics.contains { $0.severity == .error } ? nil : plan
+    }
+
+    // MARK: Reporting
+
+    func report(
+        _ rule: RuleID, at node: NodeID, _ message: String, help: String? = nil, related: [Diagnostic.Related] = []
+    ) {
+        report(rule, location: document.location(of: node), message, help: help, related: related)
+    }
+
+    func report(
+        _ rule: RuleID, location: SourceLocation, _ message: String, help: String? = nil,
+        related: [Diagnostic.Related] = []
+    ) {
+        diagnostics.append(
+            Diagnostic(
+                rule: rule.rawValue, severity: rule.severity, message: message, location: location, related: related,
+                help: help))
+    }
+
+    func related(_ message: String, _ node: NodeID) -> Diagnostic.Related {
+        Diagnostic.Related(message: message, location: document.location(of: node))
+    }
+
+    // MARK: Mappings
+
+    /// Decodes every key of a mapping by its row. `form` is called for those with rules of their own.
+    func decode<Owner>(
+        _ mapping: NodeID, by group: KeyGroup<Owner>, named name: String, into owner: inout Owner,
+        form: (Form, NodeID, inout Owner) -> Void
+    ) {
+        guard expect(.mapping, mapping, named: name) else { return }
+        for position in 0..<document.count(mapping) {
+            let (key, value) = document.pair(mapping, at: position)
+            guard let row = row(for: key, in: group) else {
+                reportUnknown(key, value, in: group, named: name)
+                continue
+            }
+            guard row.allowsNull || !document.isNull(value) else {
+                report(.missingValue, at: key, "'\(row.name)' has no value", help: "give it one, or remove the key")
+                continue
+            }
+            decode(value, by: row, into: &owner, form: form)
+        }
+    }
+
+    private func row<Owner>(for key: NodeID, in group: KeyGroup<Owner>) -> ManifestKey<Owner>? {
+        guard let position = group.position(ofHash: document.keyHash(key)) else { return nil }
+        let row = group.keys[position]
+        return document.text(of: key, equals: row.name) ? row : nil
+    }
+
+    private func decode<Owner>(
+        _ value: NodeID, by row: ManifestKey<Owner>, into owner: inout Owner,
+        form: (Form, NodeID, inout Owner) -> Void
+    ) {
+        switch row.codec {
+        case .flag(let field):
+            if let flag = flag(value, named: row.name) { owner[keyPath: field] = flag }
+        case .integer(let range, let field):
+            if let number = integer(value, in: range, named: row.name) { owner[keyPath: field] = number }
+        case .optionalInteger(let range, let field):
+            if let number = integer(value, in: range, named: row.name) { owner[keyPath: field] = number }
+        case .number(let range, let field):
+            if let number = number(value, in: range, named: row.name) { owner[keyPath: field] = number }
+        case .duration(let bounds, let field):
+            if let duration = duration(value, bounds, named: row.name) { owner[keyPath: field] = duration }
+        case .optionalDuration(let bounds, let field):
+            if let duration = duration(value, bounds, named: row.name) { owner[keyPath: field] = duration }
+        case .size(let field):
+            if let size = size(value, named: row.name) { owner[keyPath: field] = size }
+        case .optionalText(let field):
+            if let text = text(value, named: row.name) { owner[keyPath: field] = text }
+        case .optionalTemplate(let field):
+            if let template = template(value, named: row.name) { owner[keyPath: field] = template }
+        case .signal(let field):
+            if let signal = signal(value, named: row.name) { owner[keyPath: field] = signal }
+        case .exitCodes(let field):
+            if let codes = exitCodes(value, named: row.name) { owner[keyPath: field] = codes }
+        case .choice(let choices, let set, _):
+            if let choice = choice(value, among: choices, named: row.name) { set(&owner, choice) }
+        case .group(let inner, let short):
+            if let short, document.kind(value) == .scalar {
+                form(short, value, &owner)
+            } else {
+                decode(value, by: inner, named: row.name, into: &owner, form: form)
+            }
+        case .form(let wanted): form(wanted, value, &owner)
+        }
+    }
+
+    func expect(_ kind: YAMLDocument.Kind, _ node: NodeID, named name: String) -> Bool {
+        let found = document.kind(node)
+        guard found != kind else { return true }
+        report(.wrongType, at: node, "'\(name)' takes \(kind.sentence), and this is \(found.sentence)")
+        return false
+    }
+}
+
+extension ManifestKey {
+    /// `env: null` in a sidecar says nothing, and does no harm.
+    fileprivate var allowsNull: Bool {
+        if case .form(.environment) = codec { true } else { false }
+    }
+}
+
+extension YAMLDocument.Kind {
+    var sentence: String {
+        switch self {
+        case .scalar: "a single value"
+        case .sequence: "a list"
+        case .mapping: "a mapping"
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import SidecarModel
+
+enum UnitFailure: Error, Hashable { case missingUnit, malformed, tooLarge }
+
+/// `250ms`, `5s`, `1m30s`, `2h`, `7d`, `1.5s`; `0` needs no unit.
+func parseDuration(_ text: String) -> Result<Duration, UnitFailure> {
+    if text == "0" { return .success(.zero) }
+    var total: Int64 = 0
+    var rest = Array(text.utf8)[...]
+    guard !rest.isEmpty else { return .failure(.malformed) }
+    while !rest.isEmpty {
+        guard let (number, unit) = takeQuantity(&rest) else { return .failure(.malformed) }
+        let nanoseconds: Double
+        switch unit {
+        case "us": nanoseconds = 1e3
+        case "ms": nanoseconds = 1e6
+        case "s": nanoseconds = 1e9
+        case "m": nanoseconds = 60e9
+        case "h": nanoseconds = 3600e9
+        case "d": nanoseconds = 86400e9
+        case "": return .failure(rest.isEmpty && total == 0 ? .missingUnit : .malformed)
+        default: return .failure(.malformed)
+        }
+        let value = number * nanoseconds
+        guard value <= 100 * 366 * 86400e9 else { return .failure(.tooLarge) }
+        total += Int64(value.rounded())
+    }
+    return total <= Int64(100 * 366 * 86400e9) ? .success(.nanoseconds(total)) : .failure(.tooLarge)
+}
+
+/// `512KiB`, `10MiB`, `1GB`, `100B`; `0` needs no unit.
+func parseSize(_ text: String) -> Result<ByteCount, UnitFailure> {
+    if text == "0" { return .success(ByteCount(bytes: 0)) }
+    var rest = Array(text.utf8)[...]
+    guard let (number, unit) = takeQuantity(&rest), rest.isEmpty else { return .failure(.malformed) }
+    let factor: Double
+    switch unit {
+    case "B": factor = 1
+    case "kB", "KB": factor = 1e3
+    case "MB": factor = 1e6
+    case "GB": factor = 1e9
+    case "TB": factor = 1e12
+    case "KiB", "Ki": factor = 1024
+    case "MiB", "Mi": factor = 1_048_576
+    case "GiB", "Gi": factor = 1_073_741_824
+    case "TiB", "Ti": factor = 1_099_511_627_776
+    case "": return .failure(.missingUnit)
+    default: return .failure(.malformed)
+    }
+    let bytes = number * factor
+    return bytes <= 1e15 ? .success(ByteCount(bytes: Int64(bytes.rounded()))) : .failure(.tooLarge)
+}
+
+/// Digits with at most one point, then letters.
+private func takeQuantity(_ rest: inout ArraySlice<UInt8>) -> (number: Double, unit: String)? {
+    let digits = rest.prefix { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
+    guard let first = digits.first, first != UInt8(ascii: "."), digits.last != UInt8(ascii: "."),
+        let number = Double(String(decoding: digits, as: UTF8.self))
+    else { return nil }
+    rest = rest.dropFirst(digits.count)
+    let letters = rest.prefix { ($0 | 0x20) >= UInt8(ascii: "a") && ($0 | 0x20) <= UInt8(ascii: "z") }
+    rest = rest.dropFirst(letters.count)
+    return (number, String(decoding: letters, as: UTF8.self))
+}

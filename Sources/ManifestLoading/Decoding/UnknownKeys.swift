@@ -1,0 +1,146 @@
+import SidecarModel
+import YAMLReading
+
+extension ManifestDecoder {
+    /// A key no row is for: allowed as `x-`, promised for later, known from elsewhere, misspelt, or just wrong.
+    func reportUnknown<Owner>(_ key: NodeID, _ value: NodeID, in group: KeyGroup<Owner>, named mapping: String) {
+        // A key that is no text was reported by the reader.
+        guard document.kind(key) == .scalar else { return }
+        let name = document.string(key)
+        if group.allowsExtensions, name.hasPrefix("x-") { return }
+        let known = group.keys.map(\.name)
+        if let probe = unsupportedChecks[name], known.contains("http") || known.contains("scheme") {
+            report(.unsupportedProbe, at: key, "'\(name)' is not supported in this version", help: probe)
+            return
+        }
+        if laterKeys.contains(name),
+            Owner.self == SidecarSpec.self || Owner.self == ProjectSpec.self || Owner.self == PortSpec.self
+                || Owner.self == DependencySpec.self
+        {
+            report(
+                .unsupportedKey, at: key, "'\(name)' is not supported in this version",
+                help: "remove it; nothing is done for it yet")
+            return
+        }
+        if Owner.self == ProjectSpec.self, sidecarKeys.keys.contains(where: { $0.name == name }) {
+            report(
+                .unknownKey, at: key, "'\(name)' is a sidecar's key, and this is the top level",
+                help: "move it into a sidecar, or into 'defaults:' for all of them")
+            return
+        }
+        let translation = foreignKeys[name].flatMap { known.contains(prefix(of: $0)) ? $0 : nil }
+        if let remark = foreignRemarks[name] {
+            report(.unknownKey, at: key, "there is no key '\(name)' in \(mapping)", help: remark)
+            return
+        }
+        let slip =
+            closest(to: name, among: known)
+            ?? closest(to: name, among: foreignKeys.keys.sorted()).flatMap { foreignKeys[$0] }
+            .flatMap { known.contains(prefix(of: $0)) ? $0 : nil }
+        let help: String
+        if let suggestion = translation ?? slip {
+            help = "did you mean '\(suggestion)'?"
+        } else {
+            help = "the keys here are \(known.joined(separator: ", "))"
+        }
+        report(.unknownKey, at: key, "there is no key '\(name)' in \(mapping)", help: help)
+    }
+
+    private func prefix(of path: String) -> String { String(path.prefix { $0 != "." }) }
+}
+
+/// Keys of the language that this version does not know yet.
+private let laterKeys: Set<String> = [
+    "include", "profiles", "secrets", "labels", "user", "group", "umask", "nice", "no_new_privileges", "ulimits",
+    "resources", "rolling", "reload", "schedule", "inputs", "creates", "watch", "stale", "stdio", "was", "budget",
+    "metrics", "control", "listen", "on_restart", "on_failure", "compress",
+]
+
+private let unsupportedChecks: [String: String] = [
+    "grpc": "check with exec and grpc_health_probe, or with tcp",
+    "tls": "check with exec and curl, or with tcp",
+]
+
+/// What others call it, and what it is called here.
+private let foreignKeys: [String: String] = [
+    // Compose
+    "environment": "env", "healthcheck": "health", "working_dir": "cwd", "entrypoint": "command",
+    "services": "sidecars",
+    "stop_signal": "stop.signal", "stop_grace_period": "stop.grace", "interval": "period",
+    "retries": "failure_threshold",
+    "start_period": "initial_delay", "test": "exec", "scale": "replicas", "logging": "logs", "deploy": "replicas",
+    "expose": "ports", "publish": "ports",
+    // Kubernetes
+    "livenessProbe": "health.liveness", "readinessProbe": "health.readiness", "startupProbe": "health.startup",
+    "workingDir": "cwd", "envFrom": "env_file", "args": "command", "restartPolicy": "restart", "httpGet": "http",
+    "tcpSocket": "tcp", "initialDelaySeconds": "initial_delay", "periodSeconds": "period", "timeoutSeconds": "timeout",
+    "failureThreshold": "failure_threshold", "successThreshold": "success_threshold", "httpHeaders": "headers",
+    "terminationGracePeriodSeconds": "stop.grace", "lifecycle": "hooks", "preStop": "pre_stop",
+    "postStart": "post_start",
+    "containers": "sidecars",
+    // process-compose
+    "processes": "sidecars", "readiness_probe": "health.readiness", "liveness_probe": "health.liveness",
+    "availability": "restart", "max_restarts": "max_attempts", "backoff_seconds": "delay", "shutdown": "stop",
+    "log_location": "logs.dir", "is_elevated": "command", "http_get": "http", "initial_delay_seconds": "initial_delay",
+    "period_seconds": "period", "timeout_seconds": "timeout", "env_files": "env_file", "exit_on_end": "primary",
+    // systemd and others
+    "ExecStart": "command", "WorkingDirectory": "cwd", "Environment": "env", "EnvironmentFile": "env_file",
+    "Restart": "restart", "RestartSec": "restart.delay", "KillSignal": "stop.signal", "TimeoutStopSec": "stop.grace",
+    "cmd": "command", "exec": "command", "script": "shell", "dir": "cwd", "directory": "cwd", "depends": "depends_on",
+    "dependsOn": "depends_on", "after": "depends_on", "requires": "depends_on", "port": "ports",
+    "instances": "replicas",
+    "numprocs": "replicas", "type": "kind", "probe": "health", "ready": "health", "readiness": "health.readiness",
+    "liveness": "health.liveness", "startup": "health.startup",
+]
+
+private let foreignRemarks: [String: String] = [
+    "image": "nothing runs in containers here: say in 'command' what to run",
+    "build": "nothing runs in containers here: say in 'command' what to run",
+    "container_name": "a sidecar is called by its key",
+    "networks": "sidecars share the network of this machine",
+    "network_mode": "sidecars share the network of this machine",
+    "volumes": "sidecars share the files of this machine",
+]
+
+/// Values others use, and ours.
+let foreignValues: [String: String] = [
+    "unless-stopped": "always", "on_failure": "on-failure", "OnFailure": "on-failure", "Always": "always",
+    "Never": "never", "no": "never", "exit_on_failure": "on-failure", "service_healthy": "healthy",
+    "service_started": "started", "service_completed_successfully": "succeeded", "process_healthy": "healthy",
+    "process_started": "started", "process_completed": "completed", "process_completed_successfully": "succeeded",
+    "process_log_ready": "healthy", "oneshot": "task", "job": "task", "daemon": "service", "simple": "service",
+    "ready": "healthy", "running": "started", "exited": "completed",
+]
+
+/// The nearest of the words, if it is near enough to be a slip.
+func closest(to text: String, among words: [String]) -> String? {
+    let wanted = Array(text.utf8)
+    guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
+    let limit = max(1, min(3, wanted.count / 3))
+    var best: (word: String, distance: Int)?
+    for word in words {
+        let distance = editDistance(wanted, Array(word.utf8))
+        if distance <= limit, distance < best?.distance ?? .max { best = (word, distance) }
+    }
+    return best?.word
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours.
+private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    if left.isEmpty || right.isEmpty { return max(left.count, right.count) }
+    var beforeLast: [Int] = []
+    var last = Array(0...right.count)
+    for row in 1...left.count {
+        var current = [row] + [Int](repeating: 0, count: right.count)
+        for column in 1...right.count {
+            let isSame = left[row - 1] | 0x20 == right[column - 1] | 0x20
+            current[column] = min(last[column] + 1, current[column - 1] + 1, last[column - 1] + (isSame ? 0 : 1))
+            if row > 1, column > 1, left[row - 1] == right[column - 2], left[row - 2] == right[column - 1] {
+                current[column] = min(current[column], beforeLast[column - 2] + 1)
+            }
+        }
+        beforeLast = last
+        last = current
+    }
+    return last[right.count]
+}

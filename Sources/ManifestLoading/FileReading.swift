@@ -1,0 +1,26 @@
+/// Why a file could not be read.
+package enum FileReadFailure: Error, Hashable, Sendable {
+    case notFound
+    case permissionDenied
+    case isDirectory
+    case tooLarge(limit: Int)
+    case other(String)
+}
+
+/// What a path leads to.
+package enum FileKind: Hashable, Sendable {
+    case file(isExecutable: Bool)
+    case directory(isAccessible: Bool)
+    case other
+}
+
+/// The host's files, as far as a manifest needs them.
+package protocol FileReading {
+    /// Absolute.
+    var currentDirectory: String { get }
+
+    func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8]
+
+    /// Nil when nothing is there, or it can't be looked at.
+    func kind(of path: String) -> FileKind?
+}

@@ -1,0 +1,80 @@
+import Glibc
+
+/// The files of this machine.
+package struct HostFiles: FileReading {
+    package init() {}
+
+    package var currentDirectory: String {
+        guard let path = getcwd(nil, 0) else { return "/" }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    package func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+        guard descriptor >= 0 else { throw FileReadFailure(errno: errno) }
+        defer { close(descriptor) }
+        return try Self.readAll(from: descriptor, limit: limit)
+    }
+
+    /// Everything up to the end: of a file, or of standard input.
+    package static func readAll(from descriptor: Int32, limit: Int) throws(FileReadFailure) -> [UInt8] {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileReadFailure(errno: errno) }
+        guard status.st_mode & S_IFMT != S_IFDIR else { throw .isDirectory }
+        guard status.st_size <= limit else { throw .tooLarge(limit: limit) }
+        var bytes: [UInt8] = []
+        var chunk = max(4096, Int(status.st_size) + 1)
+        var failure: Int32 = 0
+        while failure == 0 {
+            let wanted = chunk
+            let before = bytes.count
+            bytes.reserveCapacity(before + wanted)
+            let part = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in
+                let received = Glibc.read(descriptor, buffer.baseAddress, wanted)
+                if received < 0, errno != EINTR { failure = errno }
+                count = max(0, received)
+                if received < 0, errno == EINTR { count = 0; failure = -1 }
+            }
+            if failure == -1 { failure = 0; continue }
+            guard failure == 0 else { throw FileReadFailure(errno: failure) }
+            if part.isEmpty { return bytes }
+            if before == 0 { bytes = part } else { bytes += part }
+            guard bytes.count <= limit else { throw .tooLarge(limit: limit) }
+            chunk = 65536
+        }
+        return bytes
+    }
+
+    package func kind(of path: String) -> FileKind? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return .file(isExecutable: access(path, X_OK) == 0)
+        case S_IFDIR: return .directory(isAccessible: access(path, X_OK) == 0)
+        default: return .other
+        }
+    }
+}
+
+extension FileReadFailure {
+    fileprivate init(errno code: Int32) {
+        switch code {
+        case ENOENT, ENOTDIR: self = .notFound
+        case EACCES, EPERM: self = .permissionDenied
+        case EISDIR: self = .isDirectory
+        default: self = .other(String(cString: strerror(code)))
+        }
+    }
+
+    /// As the end of a sentence.
+    package var reason: String {
+        switch self {
+        case .notFound: "no such file"
+        case .permissionDenied: "permission denied"
+        case .isDirectory: "it is a directory"
+        case .tooLarge(let limit): "it is larger than \(limit) bytes"
+        case .other(let text): text
+        }
+    }
+}

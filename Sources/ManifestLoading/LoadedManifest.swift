@@ -1,0 +1,28 @@
+package import Planning
+package import SidecarModel
+
+package struct LoadOptions: Hashable, Sendable {
+    /// Look at what depends on this machine: whether directories, files and commands are there.
+    package var checksHost: Bool
+    /// Replace `${VAR}`. Without it they stay as they are and what they stand for is not checked.
+    package var interpolates: Bool
+
+    package init(checksHost: Bool = true, interpolates: Bool = true) {
+        self.checksHost = checksHost
+        self.interpolates = interpolates
+    }
+}
+
+/// A manifest as far as it could be understood.
+package struct LoadedManifest: Sendable {
+    /// Nil when there is an error among the diagnostics.
+    package var plan: Plan?
+    /// Sorted by place, with snippets.
+    package var diagnostics: [Diagnostic]
+    /// The manifest as the user named it.
+    package var file: String
+    /// Absolute; empty for standard input.
+    package var path: String
+
+    package var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+}

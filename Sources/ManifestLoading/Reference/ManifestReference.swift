@@ -1,0 +1,119 @@
+import SidecarModel
+import YAMLReading
+
+/// The reference page of the manifest, from the key table.
+package func manifestReference() -> String {
+    var page = """
+        # The manifest
+
+        Generated from the key table: change it there. `sidecars.yaml` is YAML 1.2; editors check it by \
+        [the JSON Schema](../../schemas/sidecars.schema.json).
+
+        A key that is not listed here is an error at every depth. Keys beginning with `x-` are allowed at the top level and \
+        in a sidecar, and ignored: a home for anchors.
+
+        """
+    page += section("Top level", projectKeys, of: ProjectSpec(name: "", directory: ""), prefix: "")
+    page += section("Sidecars", sidecarKeys, of: SidecarSpec(name: ""), prefix: "")
+    page += section("A port in long form", portKeys, of: PortSpec(name: "", wanted: .automatic), prefix: "")
+    page += section(
+        "A dependency in long form", dependencyKeys, of: DependencySpec(sidecar: "", condition: .started), prefix: "")
+    page +=
+        "\n## Probes\n\n`health` is one probe, which is the readiness probe, or `startup`, `readiness` and `liveness`.\n"
+    page += table(probeKeys, of: Probe(.notify), prefix: "")
+    page += section("`http` in long form", httpKeys, of: Probe.HTTP(path: Template("/"), port: .number(1)), prefix: "")
+    page += section("`tcp` in long form", tcpKeys, of: TCPCheck(), prefix: "")
+    page += section("`file` in long form", fileKeys, of: FileCheck(), prefix: "")
+    page += section("`log` in long form", logCheckKeys, of: LogCheck(), prefix: "")
+    let events = HookEvent.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", ")
+    page += "\n## Hooks\n\nThe moments are \(events). Each takes one action:\n"
+    page += table(hookKeys, of: HookForm(), prefix: "")
+    page += section("A step of `stop.steps`", stepKeys, of: StepForm(), prefix: "")
+    page += section("`env_file` in long form", environmentFileKeys, of: EnvironmentFileForm(), prefix: "")
+    return page + values
+}
+
+private func section<Owner>(_ title: String, _ group: KeyGroup<Owner>, of owner: Owner, prefix: String) -> String {
+    "\n## \(title)\n" + table(group, of: owner, prefix: prefix)
+}
+
+private func table<Owner>(_ group: KeyGroup<Owner>, of owner: Owner, prefix: String) -> String {
+    "\n| key | takes | default | a change | meaning | example |\n|---|---|---|---|---|---|\n"
+        + rows(group, of: owner, prefix: prefix)
+}
+
+private func rows<Owner>(_ group: KeyGroup<Owner>, of owner: Owner, prefix: String) -> String {
+    var text = ""
+    for key in group.keys {
+        let fallback = key.defaultNote ?? key.codec.defaultText(in: owner) ?? "none"
+        let cells = [
+            "`\(prefix)\(key.name)`", key.codec.takes, fallback, key.onChange.sentence, key.summary,
+            "`\(key.name): \(key.example)`",
+        ]
+        text += "| " + cells.map(escaped).joined(separator: " | ") + " |\n"
+        if case .group(let inner, _) = key.codec { text += rows(inner, of: owner, prefix: "\(prefix)\(key.name).") }
+    }
+    return text
+}
+
+/// A bar would end the cell.
+private func escaped(_ text: String) -> String {
+    text.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+}
+
+extension ChangeEffect {
+    fileprivate var sentence: String {
+        switch self {
+        case .restart: "restarts"
+        case .inPlace: "in place"
+        case .ignore: "nothing"
+        }
+    }
+}
+
+private let values = """
+
+    ## Values
+
+    - **Scalars** follow the YAML 1.2 core schema: `yes`, `no`, `on` and `off` are text. Values of `env` are the text as \
+    written: `0644` stays `0644`.
+    - **Durations**: `250ms`, `5s`, `1m30s`, `2h`, `7d`. **Sizes**: `512KiB`, `10MiB`, `1GB`. A bare number is an error; \
+    `0` is fine.
+    - **Paths** that are relative start at the manifest's directory.
+    - **A `command` in one text** is split as a shell does it: spaces separate, quotes and backslashes keep. No shell runs, \
+    so operators and globs are plain text. The split comes first, so a variable never changes the number of words.
+    - **`defaults`** lie beneath each sidecar: mappings merge by key; lists, and the choice of a probe's check, replace.
+
+    ## Variables
+
+    `${VAR}`, `${VAR:-default}` (also when empty), `${VAR:?message}`, and `$$` for a dollar sign. They are looked up in the \
+    environment of the command, then in `.env` beside the manifest; never in `env:`. A variable that is not set and has no \
+    default is an error. `$VAR` without braces is left alone. In `shell`, `${VAR}` is the shell's, and only references with \
+    a dot are replaced.
+
+    ## References
+
+    `${ports.NAME}`, `${sidecars.NAME.ports.PORT}`, `${sidecars.NAME.0.ports.PORT}` (one replica), `${sidecars.NAME.host}`, \
+    `${sidecars.NAME.addresses.PORT}` (host:port of all replicas, comma-separated), `${project.name}`, `${project.dir}`, \
+    `${project.data}` (writable, kept), `${sidecar.name}`, `${replica}`.
+
+    ## Environment files
+
+    Lines of `NAME=value`; `export ` before the name is ignored. `#` begins a comment at the start of a line or after a \
+    space. Single quotes keep everything; double quotes know `\\n`, `\\t`, `\\r`, `\\"`, `\\\\` and `\\$`; quoted values may \
+    span lines. Nothing in them is interpolated. A file has at most 1 MiB.
+
+    A sidecar's environment, the later winning: that of whoever started the project, the top level's `env_file`, its `env`, \
+    the sidecar's `env_file`, its `env`, and what orchestrate sets (`PORT` and the like).
+
+    ## Limits
+
+    A manifest has at most \(YAMLLimits.bytes >> 20) MiB, \(YAMLLimits.depth) levels, \(YAMLLimits.nodes) keys and values, \
+    and aliases that stand for at most \(YAMLLimits.aliasedNodes) of them. It is one document in UTF-8.
+
+    ## Silencing a warning
+
+    `# orchestrate: ignore=<rule>` at the end of the line, or on a line of its own above it. Several rules are separated by \
+    commas. Errors can't be silenced. The rules are listed in [rules.md](rules.md).
+
+    """

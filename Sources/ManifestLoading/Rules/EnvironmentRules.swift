@@ -1,0 +1,59 @@
+import SidecarModel
+import YAMLReading
+
+extension ManifestDecoder {
+    /// Variables that carry a port are set by us; a value of the manifest is lost.
+    func checkEnvironments() {
+        for (position, sidecar) in sidecars.enumerated() where !sidecar.ports.isEmpty && !sidecar.environment.isEmpty {
+            let injected = portVariables(of: sidecar).map(\.variable)
+            for entry in sidecar.environment where injected.contains(entry.name) {
+                report(
+                    .portVariableOverridden, at: place(position, "env", entry.name),
+                    "'\(entry.name)' is set to the port that is given, and this value is lost",
+                    help: "remove it, or name the port differently")
+            }
+        }
+    }
+
+    /// Called for every value written into an `env:` as it is.
+    func checkSecret(named name: String, value: NodeID) {
+        guard isSecretName(name) || isSecretValue(value) else { return }
+        let text = document.string(value)
+        guard text.utf8.count >= 4, !text.hasPrefix("/"),
+            !["true", "false", "none", "null", "disabled"].contains(text.lowercased())
+        else { return }
+        report(
+            .secretInPlainText, at: value, "'\(name)' looks like a secret, written where everyone can read it",
+            help: "take it from the environment: ${\(name)}, or from an env_file that is not committed")
+    }
+
+    private func isSecretName(_ name: String) -> Bool {
+        let words = [
+            "PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "API_KEY", "PRIVATE_KEY", "ACCESS_KEY", "CREDENTIALS",
+        ]
+        let upper = name.uppercased()
+        return words.contains { upper.hasSuffix($0) }
+    }
+
+    /// Forms that only keys have.
+    private func isSecretValue(_ value: NodeID) -> Bool {
+        guard document.count(value) >= 20 else { return false }
+        let text = document.string(value)
+        return ["AKIA", "ghp_", "gho_", "github_pat_", "glpat-", "sk-", "xoxb-", "xoxp-", "-----BEGIN"].contains {
+            text.hasPrefix($0)
+        }
+    }
+}
+
+/// The variables by which a sidecar is told its ports.
+func portVariables(of sidecar: SidecarSpec) -> [(variable: String, port: String)] {
+    var variables = sidecar.ports.map { (portVariable($0.name), $0.name) }
+    for port in sidecar.ports { if let variable = port.environmentVariable { variables.append((variable, port.name)) } }
+    if sidecar.ports.count == 1 { variables.append(("PORT", sidecar.ports[0].name)) }
+    return variables
+}
+
+/// `http-admin` becomes `HTTP_ADMIN_PORT`.
+func portVariable(_ name: String) -> String {
+    String(decoding: name.uppercased().utf8.map { isNameByte($0) ? $0 : UInt8(ascii: "_") }, as: UTF8.self) + "_PORT"
+}

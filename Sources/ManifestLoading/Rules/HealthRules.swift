@@ -1,0 +1,100 @@
+import SidecarModel
+import YAMLReading
+
+extension ManifestDecoder {
+    func checkHealth() {
+        var fixedPorts: [UInt16: Int]?
+        for (position, sidecar) in sidecars.enumerated() {
+            let health = sidecar.health
+            guard health.startup != nil || health.readiness != nil || health.liveness != nil else { continue }
+            for role in ProbeRole.allCases {
+                guard let probe = health[role] else { continue }
+                checkPushed(probe, role: role, of: position)
+                checkDelay(probe, role: role, of: position)
+                if let number = localPort(of: probe) {
+                    let ports = fixedPorts ?? collectFixedPorts()
+                    fixedPorts = ports
+                    checkOwner(of: number, role: role, of: position, ports: ports)
+                }
+            }
+            if let liveness = health.liveness, health.startup == nil, health.readiness == nil,
+                liveness.initialDelay == .zero, !liveness.isPushed
+            {
+                report(
+                    .livenessBeforeStartup, at: probePlace(position, .liveness),
+                    "liveness begins at once, while '\(sidecar.name)' may still be starting",
+                    help: "add a startup or readiness probe, or an initial_delay")
+            }
+        }
+    }
+
+    private func checkPushed(_ probe: Probe, role: ProbeRole, of position: Int) {
+        guard probe.isPushed else { return }
+        if sidecars[position].kind == .external {
+            report(
+                .pushedProbeOnExternal, at: probePlace(position, role),
+                "nothing is heard from an external sidecar: this check can never succeed",
+                help: "use http, tcp, unix, file or exec")
+        } else if role == .liveness {
+            report(
+                .pushedLiveness, at: probePlace(position, role),
+                "this check can't fail once it was met, so it says nothing of liveness",
+                help: "use it for startup or readiness, and http, tcp or exec for liveness")
+        }
+    }
+
+    private func checkDelay(_ probe: Probe, role: ProbeRole, of position: Int) {
+        let timeout = sidecars[position].start.timeout
+        guard role != .liveness, timeout > .zero, probe.initialDelay >= timeout else { return }
+        report(
+            .probeAfterStartTimeout, at: probePlace(position, role),
+            "the first check comes after start.timeout is over, so every start fails",
+            help: "shorten initial_delay, or lengthen start.timeout")
+    }
+
+    /// A number on this machine; ports by name are its own by construction.
+    private func localPort(of probe: Probe) -> UInt16? {
+        switch probe.check {
+        case .http(let http):
+            guard case .number(let number) = http.port, isLocal(http.host) else { return nil }
+            return number
+        case .tcp(.number(let number), let host): return isLocal(host) ? number : nil
+        case .tcp, .exec, .unix, .file, .log, .notify: return nil
+        }
+    }
+
+    private func isLocal(_ host: Template?) -> Bool {
+        guard let host else { return true }
+        return ["localhost", "127.0.0.1", "::1", "0.0.0.0"].contains(host.literal ?? "")
+    }
+
+    private func collectFixedPorts() -> [UInt16: Int] {
+        var ports: [UInt16: Int] = [:]
+        for (position, sidecar) in sidecars.enumerated() where sidecar.kind != .external {
+            for port in sidecar.ports { if case .number(let number) = port.wanted { ports[number] = position } }
+        }
+        return ports
+    }
+
+    private func checkOwner(of number: UInt16, role: ProbeRole, of position: Int, ports: [UInt16: Int]) {
+        guard let owner = ports[number], owner != position, sidecars[position].kind != .external else { return }
+        let isOwn = sidecars[position].ports.contains { port in
+            switch port.wanted {
+            case .number(let own): own == number
+            case .range(let first, let last): (first...last).contains(number)
+            case .automatic: false
+            }
+        }
+        guard !isOwn else { return }
+        report(
+            .probeHitsOtherSidecar, at: probePlace(position, role),
+            "port \(number) is that of '\(sidecars[owner].name)', so this checks the other one",
+            help: "check a port of '\(sidecars[position].name)'",
+            related: [related("declared here", place(owner, "ports"))])
+    }
+
+    func probePlace(_ position: Int, _ role: ProbeRole) -> NodeID {
+        let health = place(position, "health")
+        return document.entry(role.rawValue, in: health)?.key ?? health
+    }
+}

@@ -1,0 +1,85 @@
+import SidecarModel
+import YAMLReading
+
+/// What depends on this machine. Warnings: a dependency or a hook may yet create what is missing.
+extension ManifestDecoder {
+    func checkHost() {
+        var commands: [String: FileKind?] = [:]
+        var directories: [String: FileKind?] = [:]
+        for (position, sidecar) in sidecars.enumerated() where sidecar.kind != .external {
+            let directory = sidecar.workingDirectory.literal
+            if let directory { checkDirectory(directory, of: position, known: &directories) }
+            guard case .command(let words) = sidecar.program, let program = words.first?.literal else { continue }
+            checkCommand(program, of: position, in: directory, known: &commands)
+        }
+    }
+
+    private func checkDirectory(_ path: String, of position: Int, known: inout [String: FileKind?]) {
+        let kind = known[path] ?? files.kind(of: path)
+        known[path] = kind
+        switch kind {
+        case .directory(isAccessible: true): break
+        case .directory(isAccessible: false):
+            report(
+                .directoryNotFound, at: place(position, "cwd"),
+                "the directory \(path) can't be entered: permission denied")
+        case .file, .other: report(.directoryNotFound, at: place(position, "cwd"), "\(path) is no directory")
+        case nil:
+            report(
+                .directoryNotFound, at: place(position, "cwd"), "there is no directory \(path)", help: "create it")
+        }
+    }
+
+    private func checkCommand(
+        _ program: String, of position: Int, in directory: String?, known: inout [String: FileKind?]
+    ) {
+        if program.utf8.contains(UInt8(ascii: "/")) {
+            guard program.hasPrefix("/") || directory != nil else { return }
+            let path = absolutePath(program, from: directory ?? "/")
+            let kind = known[path] ?? files.kind(of: path)
+            known[path] = kind
+            report(kind, path: path, of: position)
+            return
+        }
+        let searchPath = path(of: position)
+        let key = searchPath + "\0" + program
+        let kind = known[key] ?? lookUp(program, in: searchPath)
+        known[key] = kind
+        guard kind == nil else { return }
+        report(
+            .commandNotFound, at: place(position, "command"), "there is no command '\(program)' in PATH",
+            help: "install it, or give its path")
+    }
+
+    private func report(_ kind: FileKind?, path: String, of position: Int) {
+        switch kind {
+        case .file(isExecutable: true): break
+        case .file(isExecutable: false):
+            report(
+                .commandNotExecutable, at: place(position, "command"), "\(path) is not executable",
+                help: "chmod +x \(path)")
+        case .directory, .other:
+            report(.commandNotExecutable, at: place(position, "command"), "\(path) is no program")
+        case nil:
+            report(
+                .commandNotFound, at: place(position, "command"), "there is no file \(path)",
+                help: "a relative path starts at the sidecar's cwd")
+        }
+    }
+
+    private func path(of position: Int) -> String {
+        if let entry = sidecars[position].environment.last(where: { $0.name == "PATH" }),
+            let path = entry.value?.literal
+        {
+            return path
+        }
+        return clientEnvironment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
+    }
+
+    private func lookUp(_ program: String, in searchPath: String) -> FileKind? {
+        for directory in searchPath.split(separator: ":") {
+            if let kind = files.kind(of: "\(directory)/\(program)"), kind == .file(isExecutable: true) { return kind }
+        }
+        return nil
+    }
+}

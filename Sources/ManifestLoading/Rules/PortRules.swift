@@ -1,0 +1,64 @@
+import SidecarModel
+import YAMLReading
+
+extension ManifestDecoder {
+    func checkPorts() {
+        var fixed: [UInt32: [(sidecar: Int, port: PortSpec)]] = [:]
+        for (position, sidecar) in sidecars.enumerated() where !sidecar.ports.isEmpty {
+            for port in sidecar.ports {
+                checkReplicas(port, of: position)
+                guard case .number(let number) = port.wanted else { continue }
+                let key = UInt32(number) | (port.transport == .udp ? 1 << 16 : 0)
+                if let other = fixed[key]?.first(where: { overlap($0.port.bind, port.bind) }) {
+                    reportUsedTwice(port, number: number, of: position, other: other)
+                }
+                fixed[key, default: []].append((position, port))
+            }
+            if sidecar.ports.count > 1 || sidecar.ports[0].environmentVariable != nil { checkVariables(of: position) }
+        }
+    }
+
+    private func checkReplicas(_ port: PortSpec, of position: Int) {
+        let replicas = sidecars[position].replicas
+        guard replicas > 1 else { return }
+        switch port.wanted {
+        case .automatic: break
+        case .number(let number):
+            report(
+                .fixedPortWithReplicas, at: place(position, "ports", port.name),
+                "\(replicas) replicas can't all have port \(number)",
+                help: "give a range such as \(number)-\(min(65535, Int(number) + replicas - 1)), or auto")
+        case .range(let first, let last):
+            let size = Int(last) - Int(first) + 1
+            guard size < replicas else { return }
+            report(
+                .portRangeTooSmall, at: place(position, "ports", port.name),
+                "\(replicas) replicas share \(size) ports",
+                help: "widen the range to at least \(first)-\(min(65535, Int(first) + replicas - 1)), or use auto")
+        }
+    }
+
+    private func reportUsedTwice(
+        _ port: PortSpec, number: UInt16, of position: Int, other: (sidecar: Int, port: PortSpec)
+    ) {
+        report(
+            .portUsedTwice, at: place(position, "ports", port.name),
+            "port \(number) is also that of '\(sidecars[other.sidecar].name)'",
+            help: "use another number, a range, or auto",
+            related: [related("the other is here", place(other.sidecar, "ports", other.port.name))])
+    }
+
+    private func checkVariables(of position: Int) {
+        var ports: [String: String] = [:]
+        for (variable, port) in portVariables(of: sidecars[position]) {
+            guard let other = ports.updateValue(port, forKey: variable), other != port else { continue }
+            report(
+                .portVariableClash, at: place(position, "ports", port),
+                "the ports '\(other)' and '\(port)' would both be in \(variable)", help: "rename one of them")
+        }
+    }
+
+    private func overlap(_ left: String, _ right: String) -> Bool {
+        left == right || [left, right].contains { $0 == "0.0.0.0" || $0 == "::" }
+    }
+}

@@ -1,0 +1,37 @@
+import SidecarModel
+import YAMLReading
+
+extension ManifestDecoder {
+    /// What is readable and still won't run, or will surprise. Each looks at all sidecars once.
+    func runRules() {
+        checkCommands()
+        checkEnvironments()
+        checkPorts()
+        checkDependencies()
+        checkHealth()
+        checkLifecycles()
+        if options.checksHost { checkHost() }
+    }
+
+    /// The deepest of the keys that is written for this sidecar: in itself, else in `defaults:`, else its name.
+    func place(_ sidecar: Int, _ path: String...) -> NodeID {
+        for layer in [places[sidecar].value, defaultsNode].compactMap(\.self) {
+            var found: NodeID?
+            var node = layer
+            for key in path {
+                guard let entry = document.entry(key, in: node) else { break }
+                found = path.last == key ? entry.value : entry.key
+                node = entry.value
+            }
+            if let found { return found }
+        }
+        return places[sidecar].key
+    }
+
+    /// The entry of a dependency, as it was written.
+    func place(ofDependency name: String, of sidecar: Int) -> NodeID {
+        dependencies.first { written in
+            written.sidecar == sidecar && sidecars[sidecar].dependencies[written.position].sidecar == name
+        }?.node ?? places[sidecar].key
+    }
+}

@@ -1,0 +1,65 @@
+import ArgumentParser
+import ControlAPI
+import ControlClient
+import Glibc
+import StateStore
+
+struct EventsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "events",
+        abstract: "Print what happened, a JSON object per line.",
+        discussion: """
+            Without -f: the state changes in the journal. With -f: everything from now on, until the project is down.
+
+            Examples:
+              orchestrate events -n 20
+              orchestrate events -f | jq -c 'select(.to == "failed")'
+            """)
+
+    @OptionGroup var project: FollowingProjectOptions
+
+    @Flag(name: .shortAndLong, help: "Follow.")
+    var follow = false
+
+    @Option(name: [.customShort("n"), .long], help: "Only the last so many of the journal.")
+    var lines: Int?
+
+    func run() throws {
+        let context = try ProjectContext(project.projectOptions)
+        guard follow else { return try printJournal(context, limit: lines ?? .max) }
+        // Subscribed first: what comes in between is printed after the journal, not lost.
+        let client = try context.connect()
+        let last = try client.call(Subscribe.self, .init()).sequence
+        if let lines { try printJournal(context, limit: lines, upTo: last) }
+        while true {
+            if !client.hasArrived { _ = Poll.wait(for: [client.descriptor], timeout: nil) }
+            for case .event(let message) in try client.receive() {
+                Console.print(WireFormat.json(message))
+                if case .finished = message.event { return }
+            }
+        }
+    }
+
+    private func printJournal(_ context: ProjectContext, limit: Int, upTo last: UInt64? = nil) throws {
+        let rows: [TransitionRow]
+        do {
+            rows = try StateStore(reading: context.location.journalPath).transitions(limit: limit)
+        } catch .absent {
+            throw CommandFailure(.noSupervisor, "\(context.name) has not been up: nothing has happened")
+        } catch {
+            throw CommandFailure(.failed, "\(error)")
+        }
+        let replicated = Set(rows.filter { $0.replica > 0 }.map(\.sidecar))
+        var text = ""
+        for row in rows where last.map({ UInt64(row.id) <= $0 }) ?? true {
+            let event = TransitionEvent(
+                instance: replicated.contains(row.sidecar) ? "\(row.sidecar)/\(row.replica)" : row.sidecar,
+                incarnation: row.incarnation, from: row.from, to: row.to, initiator: row.initiator, cause: row.cause,
+                causedBy: row.causedBy)
+            let message = EventMessage(
+                sequence: UInt64(row.id), at: Timestamp(microseconds: row.atWall), event: .transition(event))
+            text += WireFormat.json(message) + "\n"
+        }
+        Console.write(text)
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Glibc
+
+struct InitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init",
+        abstract: "Write a first sidecars.yaml, with comments. Never overwrites one.",
+        discussion: """
+            Example:
+              orchestrate init && orchestrate up
+            """)
+
+    @Option(
+        name: [.customShort("f"), .customLong("file")],
+        help: ArgumentHelp("Where to write it.", valueName: "path"))
+    var file = "sidecars.yaml"
+
+    func run() throws {
+        let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            guard errno == EEXIST else {
+                throw CommandFailure(
+                    .failed, "cannot write \(file): \(String(cString: strerror(errno)).lowercased())")
+            }
+            throw CommandFailure(.conflict, "\(file) is there already, and is left as it is")
+        }
+        defer { close(descriptor) }
+        Console.write(Self.starter, to: descriptor)
+        Console.print("wrote \(file.terminalSafe); next: orchestrate up")
+    }
+
+    static let starter = """
+        # What runs beside your application. Bring it up with `orchestrate up`, look at it with `orchestrate status`,
+        # take it down with `orchestrate down`. `orchestrate validate` checks this file.
+        version: 1
+
+        sidecars:
+          # A service is kept running. `command` is split like a shell would, but no shell runs it;
+          # `shell:` instead of `command:` is a script for /bin/sh.
+          web:
+            command: python3 -m http.server --bind 127.0.0.1 ${ports.http}
+            ports: { http: 8080-8099 }        # the first free one; $PORT and $HTTP_PORT hold it too
+            health: { http: / }               # healthy when it answers
+            # env: { LOG_LEVEL: debug }
+            # restart: on-failure             # default: always
+            # stop: { grace: 10s }            # SIGTERM, then SIGKILL after the grace
+
+          # A task runs once to its end, here as soon as the service is healthy.
+          hello:
+            kind: task
+            shell: echo "the web server answers on port ${sidecars.web.ports.http}"
+            depends_on: [web]
+
+        """
+}

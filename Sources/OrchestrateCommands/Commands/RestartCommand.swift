@@ -1,0 +1,35 @@
+import ArgumentParser
+import ControlAPI
+import ControlClient
+
+struct RestartCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restart",
+        abstract: "Restart sidecars, and wait until they are healthy again.",
+        discussion: """
+            The old life is over, with all its processes, before the new one starts. Restart counts begin anew.
+
+            Example:
+              orchestrate restart web
+            """)
+
+    @OptionGroup var project: ProjectOptions
+    @OptionGroup var waiting: WaitOptions
+
+    @Argument(help: "Sidecars, or instances such as mcp/0.")
+    var names: [String]
+
+    func run() throws {
+        let context = try ProjectContext(project)
+        let session = try GoalSession(context)
+        let touched = try session.client.call(Restart.self, .init(names: names))
+        let others = touched.sidecars.filter { sidecar in
+            !names.contains { $0 == sidecar || $0.hasPrefix(sidecar + "/") }
+        }
+        if !others.isEmpty { Console.print("restarts with it: \(others.joined(separator: ", "))".terminalSafe) }
+        guard !waiting.noWait else { return }
+        let named = names.filter { name in name.contains("/") || touched.sidecars.contains(name) }
+        try session.wait(
+            for: .healthy, of: named + others, timeout: waiting.timeout?.value, countsNewLivesOnly: true)
+    }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import ControlAPI
+import ControlClient
+
+struct StartCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "start",
+        abstract: "Start sidecars, and what they depend on.",
+        discussion: """
+            Waits until they are healthy or completed. One that failed gets a clean restart budget.
+
+            Example:
+              orchestrate start web
+            """)
+
+    @OptionGroup var project: ProjectOptions
+    @OptionGroup var waiting: WaitOptions
+
+    @Argument(help: "Sidecars, or instances such as mcp/0.")
+    var names: [String]
+
+    func run() throws {
+        let context = try ProjectContext(project)
+        let session = try GoalSession(context)
+        let touched = try session.client.call(Start.self, .init(names: names))
+        guard !waiting.noWait else { return }
+        try session.wait(for: .healthy, of: touched.sidecars, timeout: waiting.timeout?.value)
+    }
+}
+
+/// For commands that wait for what they asked for.
+struct WaitOptions: ParsableArguments {
+    @Flag(help: "Don't wait until it is done.")
+    var noWait = false
+
+    @Option(help: ArgumentHelp("Give up waiting after this, and exit with 6: 30s, 5m.", valueName: "duration"))
+    var timeout: DurationArgument?
+}

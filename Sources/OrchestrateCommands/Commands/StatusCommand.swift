@@ -1,0 +1,132 @@
+import ArgumentParser
+import ControlAPI
+import ControlClient
+import Glibc
+import Planning
+import SidecarModel
+import StateStore
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show how each sidecar does.",
+        discussion: """
+            Without a supervisor it shows what was last known, and exits with 5.
+
+            Examples:
+              orchestrate status
+              orchestrate status --json | jq '.sidecars[] | {name, state}'
+              orchestrate status --exit-code && echo "all is well"
+            """)
+
+    @OptionGroup var project: ProjectOptions
+
+    @Argument(help: "Only these sidecars.")
+    var names: [String] = []
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @Flag(help: "Show it again whenever something changes, until Ctrl-C.")
+    var watch = false
+
+    @Flag(help: "Exit with 1 unless all that is wanted is healthy or completed.")
+    var exitCode = false
+
+    func run() throws {
+        let context = try ProjectContext(project)
+        let terminal = Terminal(environment: context.environment)
+        if watch { return try watchOver(context, terminal) }
+        let running = try context.running()
+        let client = try running ?? (LivingSidecars.exist(in: context.location) ? context.connect() : nil)
+        guard let client else {
+            let report = try Self.lastKnown(context, names: names)
+            guard json || !report.sidecars.isEmpty else {
+                throw CommandFailure(
+                    .noSupervisor, "\(context.name) is not running; start it with 'orchestrate up\(context.selector)'")
+            }
+            show(report, terminal)
+            throw CommandFailure(exitCode: CommandFailure.Code.noSupervisor.rawValue)
+        }
+        let report = try client.call(Status.self, .init(names: names, withUsage: true))
+        show(report, terminal)
+        if exitCode, !Self.isWell(report) { throw CommandFailure(exitCode: CommandFailure.Code.failed.rawValue) }
+    }
+
+    static func isWell(_ report: ProjectReport) -> Bool {
+        report.sidecars.allSatisfy { !$0.isWanted || $0.state == .healthy || $0.state == .completed }
+    }
+
+    private func show(_ report: ProjectReport, _ terminal: Terminal) {
+        if json {
+            Console.print(WireFormat.json(report, pretty: true))
+        } else {
+            let lines = StatusTable.lines(report, now: .now, palette: terminal.palette)
+            Console.print(lines.joined(separator: "\n"))
+        }
+    }
+
+    /// Drawn again after each burst of changes, and once a second while something runs, for uptime, CPU and memory.
+    private func watchOver(_ context: ProjectContext, _ terminal: Terminal) throws {
+        let client = try context.connect()
+        let signals = SignalWatch()
+        _ = try client.call(Subscribe.self, .init())
+        while true {
+            let report = try client.call(Status.self, .init(names: names, withUsage: true))
+            if terminal.isInteractive, !json { Console.write("\u{1b}[H\u{1b}[2J") }
+            if json { Console.print(WireFormat.json(report)) } else { show(report, terminal) }
+            let isLive = terminal.isInteractive && !json
+            let ready = Poll.wait(
+                for: [client.descriptor, signals.descriptor], timeout: isLive ? .seconds(1) : nil)
+            if ready.contains(signals.descriptor), let signal = signals.next(), signal != SIGWINCH {
+                throw CommandFailure(exitCode: CommandFailure.Code.interrupted.rawValue)
+            }
+            // A burst is shown once.
+            if ready.contains(client.descriptor) { poll(nil, 0, 50) }
+            for case .event(let message) in try client.receive() {
+                if case .finished = message.event { return }
+            }
+        }
+    }
+
+    /// From the journal, when nobody supervises the project.
+    static func lastKnown(_ context: ProjectContext, names: [String]) throws -> ProjectReport {
+        let store: StateStore
+        do {
+            store = try StateStore(reading: context.location.journalPath)
+        } catch .absent {
+            throw CommandFailure(
+                .noSupervisor,
+                "\(context.name) has not been up; start it with 'orchestrate up\(context.selector)'")
+        } catch {
+            throw CommandFailure(.failed, "\(error)")
+        }
+        guard let row = try store.project() else {
+            throw CommandFailure(.noSupervisor, "\(context.name) has not been up")
+        }
+        let rows = try store.instances()
+        let replicas = rows.reduce(into: [String: Int]()) { $0[$1.sidecar, default: 0] += 1 }
+        let sidecars = rows.map { instance in
+            InstanceReport(
+                name: replicas[instance.sidecar] == 1 ? instance.sidecar : "\(instance.sidecar)/\(instance.replica)",
+                sidecar: instance.sidecar, replica: instance.replica, kind: .service, state: instance.state,
+                isWanted: instance.isWanted, incarnation: instance.incarnation,
+                since: Timestamp(microseconds: instance.sinceWall), restartsTotal: instance.restartsTotal,
+                consecutiveFailures: instance.consecutiveFailures, lastExit: instance.lastExit.map(ExitReport.init),
+                reason: instance.reason)
+        }
+        return ProjectReport(
+            project: row.name, identity: row.identity, directory: row.directory, manifest: row.manifest,
+            stateDirectory: context.location.stateDirectory, phase: .unsupervised,
+            sidecars: sidecars.filter { names.isEmpty || names.contains($0.name) || names.contains($0.sidecar) })
+    }
+}
+
+extension Timestamp {
+    /// The wall clock.
+    static var now: Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    }
+}

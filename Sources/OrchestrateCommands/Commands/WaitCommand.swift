@@ -1,0 +1,36 @@
+import ArgumentParser
+import ControlAPI
+
+struct WaitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "wait",
+        abstract: "Wait until sidecars are healthy, stopped or completed.",
+        discussion: """
+            Without names, all of them. Exits with 1 at once when one of them can't get there by itself.
+
+            Examples:
+              orchestrate wait web --for healthy --timeout 30s
+              orchestrate wait migrate --for completed
+            """)
+
+    @OptionGroup var project: ProjectOptions
+
+    @Argument(help: "Sidecars, or instances such as mcp/0.")
+    var names: [String] = []
+
+    @Option(name: .customLong("for"), help: "healthy, stopped or completed.")
+    var goal: Goal = .healthy
+
+    @Option(help: ArgumentHelp("Give up after this, and exit with 6: 30s, 5m.", valueName: "duration"))
+    var timeout: DurationArgument?
+
+    func run() throws {
+        let context = try ProjectContext(project)
+        // What is not running is stopped: there is nothing to wait for.
+        if goal == .stopped, try context.running() == nil, !LivingSidecars.exist(in: context.location) { return }
+        let session = try GoalSession(context)
+        try session.wait(for: goal, of: names, timeout: timeout?.value)
+    }
+}
+
+extension Goal: ExpressibleByArgument {}

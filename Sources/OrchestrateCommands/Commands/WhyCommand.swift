@@ -1,0 +1,49 @@
+import ArgumentParser
+import StateStore
+
+struct WhyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "why",
+        abstract: "Tell why a sidecar is in its state: the chain of causes, from the journal.",
+        discussion: """
+            Works without a supervisor too.
+
+            Example:
+              orchestrate why web
+            """)
+
+    @OptionGroup var project: ProjectOptions
+
+    @Argument(help: "A sidecar, or an instance such as mcp/0.")
+    var name: String
+
+    func run() throws {
+        let context = try ProjectContext(project)
+        let journal: [TransitionRow]
+        let known: [InstanceRow]
+        do {
+            let store = try StateStore(reading: context.location.journalPath)
+            journal = try store.transitions()
+            known = try store.instances()
+        } catch .absent {
+            throw CommandFailure(
+                .noSupervisor, "\(context.name) has not been up: there is nothing to tell")
+        } catch {
+            throw CommandFailure(.failed, "\(error)")
+        }
+        let parts = name.split(separator: "/", maxSplits: 1)
+        let sidecar = String(parts.first ?? "")
+        let replica = parts.count == 2 ? Int(parts[1]) : nil
+        let lines = WhyChain.lines(
+            for: sidecar, replica: replica, journal: journal,
+            palette: Terminal(environment: context.environment).palette)
+        guard !lines.isEmpty else {
+            guard known.contains(where: { $0.sidecar == sidecar }) else {
+                let names = Set(known.map(\.sidecar)).sorted().joined(separator: ", ")
+                throw CommandFailure(.unknownSidecar, "there is no sidecar '\(name)'; there are \(names)")
+            }
+            return Console.print("nothing has happened to \(name.terminalSafe) yet")
+        }
+        Console.print(lines.joined(separator: "\n"))
+    }
+}

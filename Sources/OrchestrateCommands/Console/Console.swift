@@ -1,0 +1,57 @@
+import Glibc
+
+/// Standard output and error, written at once and whole.
+enum Console {
+    static func print(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+
+    static func printError(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+
+    /// Without a newline.
+    static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
+        var text = text
+        text.withUTF8 { bytes in
+            var written = 0
+            while written < bytes.count {
+                let count = Glibc.write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
+                if count > 0 {
+                    written += count
+                } else if count < 0, errno == EAGAIN {
+                    // The terminal was left non-blocking by someone.
+                    var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    poll(&entry, 1, -1)
+                } else if count < 0, errno != EINTR {
+                    return
+                }
+            }
+        }
+    }
+}
+
+/// What the output goes to, and what it can show.
+struct Terminal: Sendable {
+    var isInteractive: Bool
+    var usesColor: Bool
+    var columns: Int
+    var rows: Int
+
+    init(isInteractive: Bool, usesColor: Bool, columns: Int = 80, rows: Int = 24) {
+        self.isInteractive = isInteractive
+        self.usesColor = usesColor
+        self.columns = columns
+        self.rows = rows
+    }
+
+    /// `NO_COLOR`, `CI` and `TERM=dumb` are honoured; a pipe is neither interactive nor coloured.
+    init(descriptor: Int32 = STDOUT_FILENO, environment: [String: String]) {
+        func isSet(_ name: String) -> Bool { !(environment[name] ?? "").isEmpty }
+        let isTerminal = isatty(descriptor) == 1 && environment["TERM"] != "dumb"
+        isInteractive = isTerminal && !isSet("CI")
+        usesColor = isTerminal && !isSet("NO_COLOR")
+        var size = winsize()
+        let isKnown = isTerminal && ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0
+        columns = isKnown && size.ws_col > 0 ? Int(size.ws_col) : 80
+        rows = isKnown && size.ws_row > 0 ? Int(size.ws_row) : 24
+    }
+
+    var palette: Palette { Palette(isOn: usesColor) }
+}

@@ -1,0 +1,53 @@
+import ControlAPI
+import ControlClient
+import DiagnosticRendering
+import Glibc
+import SidecarModel
+import StateStore
+
+/// Hands the manifest over, and prints what is wrong with it.
+struct Applying {
+    let context: ProjectContext
+    var names: [String]
+    var refreshesEnvironment: Bool
+    var attachment: Apply.Attachment
+
+    /// Answers with a connection on which it was taken up. A supervisor that dies under it is started again and asked
+    /// again: applying twice is applying once.
+    func run() throws -> (client: ControlClient, answer: Apply.Answer) {
+        for attempt in 0... {
+            let connection = try context.connectOrStart()
+            do {
+                let answer = try connection.client.call(Apply.self, parameters(), timeout: nil)
+                Self.show(answer.diagnostics)
+                return (connection.client, answer)
+            } catch  where error.code == .noSupervisor && attempt < 20 {
+                continue
+            } catch {
+                // A supervisor that was started for this has nothing to supervise.
+                if connection.isFresh, !LivingSidecars.exist(in: context.location) {
+                    _ = try? connection.client.call(Down.self, .init())
+                }
+                guard error.code == .invalidManifest else { throw CommandFailure(error) }
+                Self.show(error.diagnostics)
+                let reason = error.diagnostics.isEmpty ? error.message : ""
+                throw CommandFailure(ControlError(.invalidManifest, reason))
+            }
+        }
+        throw CommandFailure(.failed, "the supervisor ends again and again; see \(context.location.supervisorLogPath)")
+    }
+
+    private func parameters() -> Apply.Parameters {
+        Apply.Parameters(
+            manifest: context.manifest ?? "", workingDirectory: context.workingDirectory,
+            environment: context.environment, umask: ProcessEnvironment.umask(), names: names,
+            refreshesEnvironment: refreshesEnvironment, attachment: attachment)
+    }
+
+    static func show(_ diagnostics: [Diagnostic]) {
+        guard !diagnostics.isEmpty else { return }
+        let terminal = Terminal(descriptor: STDERR_FILENO, environment: ProcessEnvironment.variables())
+        let text = diagnosticText(diagnostics, colour: terminal.usesColor)
+        Console.write(text.hasSuffix("\n") ? text : text + "\n", to: STDERR_FILENO)
+    }
+}

@@ -1,0 +1,119 @@
+import ControlAPI
+import ControlClient
+import Glibc
+import SidecarModel
+import StateStore
+
+/// A `down` under way: tells who leaves, passes haste on, and ends when nothing is left.
+final class DownSession {
+    private let context: ProjectContext
+    private var client: ControlClient
+    private let signals: SignalWatch
+    private let palette: Palette
+    private var presses = 0
+    /// Who is on its way out, and what was last said of it.
+    private var leaving: [String: String] = [:]
+
+    /// - Parameter presses: how often Ctrl-C was pressed already.
+    init(
+        context: ProjectContext, client: ControlClient, terminal: Terminal, signals: SignalWatch? = nil,
+        presses: Int = 0
+    ) {
+        self.context = context
+        self.client = client
+        self.signals = signals ?? SignalWatch()
+        self.presses = presses
+        palette = terminal.palette
+    }
+
+    /// Runs it to its end, and answers what to exit with: 1 when something could not be ended.
+    ///
+    /// A supervisor that dies on the way is started again, and asked again: what it began goes on.
+    func run() throws -> Int32 {
+        for _ in 0..<20 {
+            do {
+                return try runOnce()
+            } catch let error as ControlError where error.code == .noSupervisor {
+                guard let again = try takeUpAgain() else { return 0 }
+                client = again
+            }
+        }
+        throw CommandFailure(
+            .failed, "the supervisor ends again and again; see \(context.location.supervisorLogPath)")
+    }
+
+    /// Nil: it went because all is down.
+    private func takeUpAgain() throws -> ControlClient? {
+        if let running = try? context.running() { return running }
+        return LivingSidecars.exist(in: context.location) ? try context.connectOrStart().client : nil
+    }
+
+    private func runOnce() throws -> Int32 {
+        _ = try client.call(Subscribe.self, .init())
+        let request = try client.send(Down.self, .init())
+        while true {
+            let ready = Poll.wait(
+                for: [client.descriptor, signals.descriptor], timeout: leaving.isEmpty ? nil : .seconds(3))
+            if ready.isEmpty, !leaving.isEmpty { try sayWhoIsLate() }
+            if ready.contains(signals.descriptor) { try takeSignals() }
+            guard ready.contains(client.descriptor) || client.hasArrived else { continue }
+            for incoming in try client.receive() {
+                switch incoming {
+                case .event(let message): show(message.event)
+                case .reply(request, let line): return finish(try ControlClient.answer(line, of: Down.self))
+                case .reply(_, let line): _ = try ControlClient.answer(line, of: HurryUp.self)
+                }
+            }
+        }
+    }
+
+    private func takeSignals() throws {
+        while let signal = signals.next() {
+            guard signal != SIGWINCH else { continue }
+            presses += 1
+            if presses == 1 {
+                Console.printError("stopping in order; Ctrl-C again skips the grace periods")
+                continue
+            }
+            let pace: HurryUp.Pace = presses == 2 ? .noGrace : .killNow
+            Console.printError(
+                pace == .noGrace ? "no more grace; Ctrl-C again kills what is left" : "killing what is left")
+            try client.send(HurryUp.self, .init(pace: pace))
+        }
+    }
+
+    private func show(_ event: ControlEvent) {
+        switch event {
+        case .transition(let transition):
+            if transition.to == .stopping { leaving[transition.instance] = transition.cause }
+            guard transition.to != .stopping, leaving.removeValue(forKey: transition.instance) != nil else { return }
+            Console.print(EventLine.text(transition, palette: palette))
+        case .warning(let message): Console.printError("warning: \(message.terminalSafe)")
+        case .portChanged, .applied, .leaseTaken, .leaseEnded, .finished, .missed: break
+        }
+    }
+
+    /// Nobody left for a while: whom it waits for, and why.
+    private func sayWhoIsLate() throws {
+        let now = Timestamp.now
+        let late = try client.call(Status.self, .init()).sidecars.filter { $0.state == .stopping }
+        for instance in late {
+            let detail = StateText.detail(of: instance, now: now)
+            Console.print("still stopping: \(instance.name)\(detail.isEmpty ? "" : ": \(detail)")".terminalSafe)
+        }
+    }
+
+    private func finish(_ answer: Down.Answer) -> Int32 {
+        guard !answer.survivors.isEmpty else { return 0 }
+        Console.printError(Self.sentence(on: answer.survivors))
+        return CommandFailure.Code.failed.rawValue
+    }
+
+    static func sentence(on survivors: [SurvivorReport]) -> String {
+        (["these could not be ended, not even by SIGKILL:"]
+            + survivors.map { survivor in
+                let wait = survivor.waitChannel.isEmpty ? "" : " in \(survivor.waitChannel)"
+                return "  \(survivor.instance): pid \(survivor.pid), state \(survivor.state)\(wait)".terminalSafe
+            }).joined(separator: "\n")
+    }
+}

@@ -1,0 +1,117 @@
+import ControlAPI
+import ControlClient
+import Glibc
+import SidecarModel
+
+/// A connection that knows how the project was before the command asked for something, and waits until it got there.
+final class GoalSession {
+    let context: ProjectContext
+    let client: ControlClient
+    private var view: ProjectView
+    private var before: [String: UInt64] = [:]
+    private let terminal: Terminal
+    private let signals = SignalWatch()
+
+    convenience init(_ context: ProjectContext) throws {
+        try self.init(context, client: try context.connect())
+        before = Dictionary(view.instances.map { ($0.name, $0.incarnation) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// On a connection by which something was asked for already: every life there is counts.
+    init(_ context: ProjectContext, client: ControlClient) throws {
+        self.context = context
+        self.client = client
+        terminal = Terminal(environment: context.environment)
+        view = ProjectView(try client.call(Subscribe.self, .init()).project)
+    }
+
+    /// - Parameters:
+    ///   - names: sidecars or instances; empty: all.
+    ///   - countsNewLivesOnly: what was there when the session began is not what is waited for.
+    func wait(
+        for goal: Goal, of names: [String], timeout: Duration?, countsNewLivesOnly: Bool = false
+    ) throws {
+        let deadline = timeout.map { ContinuousClock.now + $0 }
+        // The snapshot is older than what the command asked for since.
+        var mustLook = true
+        while true {
+            if mustLook { view = ProjectView(try client.call(Status.self, .init())) }
+            mustLook = false
+            let instances = try selected(names)
+            switch goal.progress(of: instances, after: countsNewLivesOnly ? before : [:]) {
+            case .reached: return
+            case .failed(let failed): throw failure(goal, failed)
+            case .underWay: break
+            }
+            let rest = deadline.map { $0 - ContinuousClock.now }
+            if let rest, rest <= .zero {
+                let late = instances.filter { goal.progress(of: [$0]) != .reached }.map(\.name)
+                throw CommandFailure(
+                    .timeout, "not \(goal.rawValue) in time: \(late.joined(separator: ", "))")
+            }
+            try takeIn(for: rest, mustLook: &mustLook)
+        }
+    }
+
+    private func takeIn(for rest: Duration?, mustLook: inout Bool) throws {
+        let ready =
+            client.hasArrived ? [] : Poll.wait(for: [client.descriptor, signals.descriptor], timeout: rest)
+        if ready.contains(signals.descriptor), let signal = signals.next(), signal != SIGWINCH {
+            throw CommandFailure(.interrupted, "interrupted; what was asked for goes on")
+        }
+        for case .event(let message) in try client.receive() {
+            switch message.event {
+            case .transition(let transition):
+                view.apply(transition, at: message.at)
+                if EventLine.isWorthALine(transition) {
+                    Console.print(EventLine.text(transition, palette: terminal.palette))
+                }
+            case .missed: mustLook = true
+            case .finished: throw CommandFailure(.failed, "the project was taken down meanwhile")
+            case .warning(let text): Console.printError("warning: \(text.terminalSafe)")
+            case .applied, .portChanged, .leaseTaken, .leaseEnded: break
+            }
+        }
+    }
+
+    private func selected(_ names: [String]) throws -> [InstanceReport] {
+        guard !names.isEmpty else { return view.instances.filter { $0.isWanted || $0.state != .stopped } }
+        return try names.flatMap { name in
+            let found = view.instances(named: name)
+            guard !found.isEmpty else { throw CommandFailure(.unknownSidecar, Self.unknown(name, among: view)) }
+            return found
+        }
+    }
+
+    static func unknown(_ name: String, among view: ProjectView) -> String {
+        var known: [String] = []
+        for instance in view.instances where known.last != instance.sidecar { known.append(instance.sidecar) }
+        return "there is no sidecar '\(name)'; there are \(known.prefix(20).joined(separator: ", "))"
+    }
+
+    private func failure(_ goal: Goal, _ failed: [String]) -> CommandFailure {
+        let report = (try? client.call(Status.self, .init()))?.sidecars ?? view.instances
+        let instances = report.filter { failed.contains($0.name) }
+        let text = FailureReport(
+            failed: instances, all: report, lastLines: LogAccess.lastLines(of: instances, in: context),
+            selector: context.selector)
+        Console.printError(text.lines(terminal.palette).joined(separator: "\n"))
+        return CommandFailure(exitCode: CommandFailure.Code.failed.rawValue)
+    }
+
+    /// Waits for a task's end, and answers its code, whatever became of it.
+    func exitCode(ofTask names: [String], timeout: Duration?) throws -> Int32 {
+        do {
+            try wait(for: .completed, of: names, timeout: timeout, countsNewLivesOnly: true)
+        } catch let failure as CommandFailure where failure.exitCode == CommandFailure.Code.failed.rawValue {
+            let code = try lastExitCode(of: names)
+            throw code == 0 ? failure : CommandFailure(exitCode: code)
+        }
+        return try lastExitCode(of: names)
+    }
+
+    private func lastExitCode(of names: [String]) throws -> Int32 {
+        let report = try client.call(Status.self, .init(names: names))
+        return report.sidecars.compactMap { $0.lastExit?.shellCode }.first { $0 != 0 } ?? 0
+    }
+}

@@ -1,0 +1,71 @@
+import ControlAPI
+import Glibc
+import ManifestLoading
+import Planning
+import SidecarModel
+import StateStore
+import Supervision
+
+/// Where the logs of a project are, with or without a supervisor.
+struct LogAccess {
+    let location: ProjectLocation
+    /// In manifest order as far as that can be read; then what else has left a log.
+    let sources: [LogSource]
+
+    init(_ context: ProjectContext) {
+        location = context.location
+        var sources: [LogSource] = []
+        // Only the manifest knows of `logs.dir`. Without it, what is in the usual place is all there is to find.
+        if let manifest = context.manifest {
+            let options = LoadOptions(checksHost: false)
+            let loaded = loadManifest(
+                path: manifest, environment: context.environment, options: options, files: HostFiles())
+            for sidecar in loaded.plan?.sidecars ?? [] {
+                let directory = sidecar.logs.directory ?? location.logsDirectory
+                for replica in 0..<sidecar.replicas {
+                    let instance = LogInstance(sidecar: sidecar.name, replica: replica)
+                    sources.append(LogSource(instance: instance, directory: directory))
+                }
+            }
+        }
+        let known = Set(sources.map(\.instance))
+        let left = (try? LogSource.found(in: location.logsDirectory)) ?? []
+        self.sources = sources + left.filter { !known.contains($0.instance) }
+    }
+
+    /// As people write them: the replica only where there are several.
+    var names: [LogInstance: String] {
+        let replicated = Set(sources.filter { $0.instance.replica > 0 }.map(\.instance.sidecar))
+        var names: [LogInstance: String] = [:]
+        for instance in sources.map(\.instance) {
+            names[instance] = replicated.contains(instance.sidecar) ? "\(instance)" : instance.sidecar
+        }
+        return names
+    }
+
+    /// The instances a name means: itself, or all of a sidecar.
+    func sources(named name: String) -> [LogSource] {
+        sources.filter { $0.instance.sidecar == name || "\($0.instance)" == name }
+    }
+
+    /// The last words of those that failed, by instance name. Empty where there are none, or no log can be read.
+    static func lastLines(
+        of reports: [InstanceReport], in context: ProjectContext, count: Int = 10
+    ) -> [String: [String]] {
+        let sources = LogAccess(context).sources
+        var lines: [String: [String]] = [:]
+        for report in reports {
+            let instance = LogInstance(sidecar: report.sidecar, replica: report.replica)
+            guard let source = sources.first(where: { $0.instance == instance }) else { continue }
+            lines[report.name] = lastLines(of: source, count: count)
+        }
+        return lines
+    }
+
+    private static func lastLines(of source: LogSource, count: Int) -> [String] {
+        guard let reader = try? LogReader([source], query: LogQuery(last: count)) else { return [] }
+        var lines: [String] = []
+        reader.read { lines.append($0.line.string.withoutColors) }
+        return lines
+    }
+}

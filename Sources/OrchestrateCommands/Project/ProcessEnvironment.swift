@@ -1,0 +1,39 @@
+import Glibc
+
+/// What this process was started with.
+enum ProcessEnvironment {
+    static func variables() -> [String: String] {
+        var variables: [String: String] = [:]
+        var entry = environ
+        while let pointer = entry.pointee {
+            let text = String(cString: pointer)
+            if let equals = text.firstIndex(of: "="), equals != text.startIndex {
+                variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            }
+            entry += 1
+        }
+        return variables
+    }
+
+    /// As the shell sees it: symbolic links stay, so that a project reached through another link is another project.
+    static func workingDirectory(_ variables: [String: String]) -> String {
+        if let logical = variables["PWD"], logical.hasPrefix("/"), isSameDirectory(logical, ".") { return logical }
+        guard let path = getcwd(nil, 0) else { return "/" }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    /// Without changing it for longer than it takes to look.
+    static func umask() -> UInt32 {
+        let current = Glibc.umask(0o077)
+        _ = Glibc.umask(current)
+        return UInt32(current)
+    }
+
+    private static func isSameDirectory(_ first: String, _ second: String) -> Bool {
+        var one = stat()
+        var other = stat()
+        return stat(first, &one) == 0 && stat(second, &other) == 0 && one.st_dev == other.st_dev
+            && one.st_ino == other.st_ino
+    }
+}

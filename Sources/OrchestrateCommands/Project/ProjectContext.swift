@@ -1,0 +1,184 @@
+import ControlAPI
+import ControlClient
+import Glibc
+import ManifestLoading
+import StateStore
+
+/// The project a command is about: where it keeps its state, and how to reach its supervisor.
+struct ProjectContext {
+    let environment: [String: String]
+    let workingDirectory: String
+    let location: ProjectLocation
+    /// Absolute; nil when the project was named and no manifest is at hand.
+    let manifest: String?
+    /// What to write after `orchestrate <command>` to mean this project again.
+    let selector: String
+
+    /// Finds the project by `--project`, the manifest, or, when that is gone, by what is known of projects here.
+    init(_ options: ProjectOptions) throws {
+        environment = ProcessEnvironment.variables()
+        workingDirectory = ProcessEnvironment.workingDirectory(environment)
+        let root = try Self.root(environment, workingDirectory)
+        let directory = workingDirectory
+        let found =
+            options.file.map { absolutePath($0, from: directory) }
+            ?? (options.project == nil ? findManifest(from: workingDirectory) : nil)
+        if let project = options.project {
+            let known = Self.known(project, in: root, from: workingDirectory)
+            location = known
+            manifest = found ?? Self.lastManifest(of: known)
+            selector = " --project \(Self.quoted(project))"
+            return
+        }
+        selector = options.file.map { " --file \(Self.quoted($0))" } ?? ""
+        if let found {
+            manifest = found
+            let id = ManifestIdentity.id(ofManifestAt: found, environment: environment)
+            let own = ProjectLocation(identity: id ?? found, root: root)
+            location = own.exists ? own : Self.lastUsing(manifest: found, in: root) ?? own
+        } else if let former = Self.nearestFormer(to: workingDirectory, in: root) {
+            (location, manifest) = former
+        } else {
+            throw CommandFailure(
+                .invalidManifest,
+                """
+                there is no sidecars.yaml in \(workingDirectory) or above it
+                Write one with 'orchestrate init', or name another by -f PATH or --project NAME.
+                """)
+        }
+    }
+
+    /// The project `up` is to run: the manifest decides, and what is known of projects doesn't.
+    init(upWith options: ProjectOptions) throws {
+        environment = ProcessEnvironment.variables()
+        workingDirectory = ProcessEnvironment.workingDirectory(environment)
+        let root = try Self.root(environment, workingDirectory)
+        let directory = workingDirectory
+        var found = options.file.map { absolutePath($0, from: directory) } ?? findManifest(from: workingDirectory)
+        if options.file == nil, let project = options.project {
+            let known = Self.known(project, in: root, from: workingDirectory)
+            if let former = Self.lastManifest(of: known) {
+                location = known
+                manifest = former
+                selector = " --project \(Self.quoted(project))"
+                return
+            }
+            found = found ?? findManifest(from: workingDirectory)
+        }
+        guard let found else {
+            throw CommandFailure(
+                .invalidManifest,
+                """
+                there is no sidecars.yaml in \(workingDirectory) or above it
+                Write one with 'orchestrate init', or name another by -f PATH.
+                """)
+        }
+        guard access(found, R_OK) == 0 else {
+            throw CommandFailure(
+                .invalidManifest,
+                "cannot read the manifest \(found): \(String(cString: strerror(errno)).lowercased())")
+        }
+        manifest = found
+        let identity =
+            options.project ?? ManifestIdentity.id(ofManifestAt: found, environment: environment) ?? found
+        location = ProjectLocation(identity: identity, root: root)
+        selector =
+            options.project.map { " --project \(Self.quoted($0))" } ?? options.file.map { " --file \(Self.quoted($0))" }
+            ?? ""
+    }
+
+    static func root(_ environment: [String: String], _ workingDirectory: String) throws -> StateRoot {
+        do {
+            return try StateRoot(environment: environment, workingDirectory: workingDirectory)
+        } catch {
+            throw CommandFailure(.failed, "\(error)")
+        }
+    }
+
+    // MARK: Reaching the supervisor
+
+    /// The running supervisor. Starts one to take up what lives without; fails with 5 when nothing does.
+    func connect() throws -> ControlClient {
+        if let client = try running() { return client }
+        guard LivingSidecars.exist(in: location) else {
+            throw CommandFailure(
+                .noSupervisor, "nothing of \(name) is running; start it with 'orchestrate up\(selector)'")
+        }
+        return try connectOrStart().client
+    }
+
+    /// The running supervisor, or nil.
+    func running() throws -> ControlClient? {
+        guard let client = try ControlClient(socketPath: location.socketPath) else { return nil }
+        _ = try client.call(Hello.self, .init())
+        return client
+    }
+
+    func connectOrStart() throws -> SupervisorStarter.Connection {
+        do {
+            try location.prepare()
+        } catch {
+            throw CommandFailure(.failed, "\(error)")
+        }
+        let starter = SupervisorStarter(
+            stateDirectory: location.stateDirectory, startLockPath: location.startLockPath,
+            lockPath: location.lockPath, socketPath: location.socketPath, logPath: location.supervisorLogPath,
+            arguments: [
+                "supervise", "--state-directory", location.stateDirectory, "--identity", location.identity,
+            ])
+        let connection = try starter.connect()
+        _ = try connection.client.call(Hello.self, .init())
+        return connection
+    }
+
+    /// What people call it.
+    var name: String {
+        guard location.identity.hasPrefix("/") else { return "'\(location.identity)'" }
+        return location.identity
+    }
+
+    // MARK: Finding it
+
+    private static func known(_ project: String, in root: StateRoot, from directory: String) -> ProjectLocation {
+        let own = ProjectLocation(identity: project, root: root)
+        if own.exists { return own }
+        let path = absolutePath(project, from: directory)
+        for location in root.projects() {
+            guard let row = try? StateStore(reading: location.journalPath).project() else { continue }
+            if row.name == project || row.manifest == path || row.directory == path { return location }
+        }
+        return own
+    }
+
+    private static func lastManifest(of location: ProjectLocation) -> String? {
+        ((try? StateStore(reading: location.journalPath).project()) ?? nil)?.manifest
+    }
+
+    /// The manifest may have had an `id` when it was brought up, and be broken now.
+    private static func lastUsing(manifest: String, in root: StateRoot) -> ProjectLocation? {
+        root.projects().first { lastManifest(of: $0) == manifest }
+    }
+
+    /// The project whose manifest was here, or nearest above, before it was deleted.
+    private static func nearestFormer(to directory: String, in root: StateRoot) -> (ProjectLocation, String?)? {
+        var best: (location: ProjectLocation, manifest: String, length: Int)?
+        for location in root.projects() {
+            guard let row = (try? StateStore(reading: location.journalPath).project()) ?? nil else { continue }
+            let home = parentDirectory(of: row.manifest)
+            guard directory == home || directory.hasPrefix(home == "/" ? "/" : home + "/") else { continue }
+            if home.utf8.count > best?.length ?? -1 { best = (location, row.manifest, home.utf8.count) }
+        }
+        return best.map { ($0.location, $0.manifest) }
+    }
+
+    private static func quoted(_ text: String) -> String {
+        let plain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+            default: "-_./:@%+=,".utf8.contains(byte)
+            }
+        }
+        return plain && !text.isEmpty
+            ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+
+/// Which project is meant.
+struct ProjectOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("f"), .customLong("file")],
+        help: ArgumentHelp("The manifest. Default: sidecars.yaml in this directory or above it.", valueName: "path"),
+        completion: .file(extensions: ["yaml", "yml"]))
+    var file: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The project, by its id, its name or its manifest's path, from anywhere.", valueName: "project"))
+    var project: String?
+}
+
+/// The same for commands whose `-f` means "follow".
+struct FollowingProjectOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("The manifest. Default: sidecars.yaml in this directory or above it.", valueName: "path"),
+        completion: .file(extensions: ["yaml", "yml"]))
+    var file: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The project, by its id, its name or its manifest's path, from anywhere.", valueName: "project"))
+    var project: String?
+
+    var projectOptions: ProjectOptions {
+        var options = ProjectOptions()
+        options.file = file
+        options.project = project
+        return options
+    }
+}
+
+/// Which project is meant may stand before the command, where `-f` can only mean the manifest.
+enum LeadingOptions {
+    /// `-f a.yaml logs -f` becomes `logs --file a.yaml -f`.
+    static func moved(behindCommandIn arguments: [String]) -> [String] {
+        var leading: [String] = []
+        var rest = arguments[...]
+        while let first = rest.first {
+            if first == "-f" || first == "--file" || first == "--project", rest.count > 1 {
+                leading += [first == "-f" ? "--file" : first, rest[rest.startIndex + 1]]
+                rest = rest.dropFirst(2)
+            } else if first.hasPrefix("--file=") || first.hasPrefix("--project=") {
+                leading.append(first)
+                rest = rest.dropFirst()
+            } else {
+                break
+            }
+        }
+        guard !leading.isEmpty, let command = rest.first, !command.hasPrefix("-") else { return arguments }
+        return [command] + leading + rest.dropFirst()
+    }
+}

@@ -1,0 +1,80 @@
+import ControlAPI
+import SidecarModel
+
+/// What `up` shows: a live tree until all is well, on a terminal; lines elsewhere and afterwards, with the logs.
+final class UpScreen {
+    private let terminal: Terminal
+    private let context: ProjectContext
+    private let started: Timestamp
+    private let follower: LogFollower?
+    private var drawnLines = 0
+    private var lastLines: [String: String] = [:]
+
+    init(terminal: Terminal, context: ProjectContext, followsLogs: Bool, started: Timestamp) {
+        self.terminal = terminal
+        self.context = context
+        self.started = started
+        follower = followsLogs ? LogFollower(context, since: started, palette: terminal.palette) : nil
+    }
+
+    var descriptors: [Int32] { follower.map { [$0.descriptor] } ?? [] }
+
+    func say(_ text: String) {
+        clear()
+        Console.print(text.terminalSafe)
+    }
+
+    func show(_ summary: ApplySummary) { say(SummaryText.line(summary)) }
+
+    func show(_ transition: TransitionEvent, isSettling: Bool) {
+        switch transition.to {
+        case .failed, .backoff, .unhealthy:
+            if terminal.isInteractive, isSettling { rememberLastLine(of: transition) }
+        case .waiting, .starting, .healthy, .stopping, .stopped, .completed, .blocked, .scheduled: break
+        }
+        guard !(terminal.isInteractive && isSettling), EventLine.isWorthALine(transition) else { return }
+        Console.print(EventLine.text(transition, palette: terminal.palette))
+    }
+
+    private func rememberLastLine(of transition: TransitionEvent) {
+        guard let report = transition.report else { return }
+        let lines = LogAccess.lastLines(of: [report], in: context, count: 1)
+        lastLines[report.name] = lines[report.name]?.last
+    }
+
+    // MARK: The tree
+
+    func draw(_ view: ProjectView, title: String) {
+        guard terminal.isInteractive else { return }
+        var tree = LiveTree(terminal: terminal)
+        tree.lastLines = lastLines
+        let lines = tree.lines(view, started: started, now: .now, title: title)
+        Console.write(erasure + lines.joined(separator: "\n") + "\n")
+        drawnLines = lines.count
+    }
+
+    /// Takes the tree away, so that lines can follow.
+    func clear() {
+        guard drawnLines > 0 else { return }
+        Console.write(erasure)
+        drawnLines = 0
+    }
+
+    private var erasure: String { drawnLines > 0 ? "\u{1b}[\(drawnLines)A\u{1b}[J" : "" }
+
+    func settled(_ view: ProjectView, count: Int) {
+        draw(view, title: "up")
+        // It stays as it was drawn last.
+        drawnLines = 0
+        let elapsed = UnitText.duration(Timestamp.now - started)
+        if !terminal.isInteractive { Console.print("all \(count) ready after \(elapsed)") }
+    }
+
+    // MARK: Logs
+
+    func followLogs() {
+        guard let follower, drawnLines == 0 else { return }
+        let lines = follower.next()
+        if !lines.isEmpty { Console.print(lines.joined(separator: "\n")) }
+    }
+}

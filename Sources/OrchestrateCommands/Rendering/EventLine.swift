@@ -1,0 +1,20 @@
+import ControlAPI
+import SidecarModel
+
+/// A change as a plain line, where there is no terminal to draw on.
+enum EventLine {
+    /// `db  starting → healthy  after 1.2s  tcp 127.0.0.1:5432 accepts`
+    static func text(_ transition: TransitionEvent, palette: Palette) -> String {
+        let state = palette.paint(transition.to.rawValue, palette.color(of: transition.to))
+        let cause = transition.cause.isEmpty ? "" : ": \(transition.cause.terminalSafe)"
+        return "\(palette.paint(transition.instance.terminalSafe, .bold)) \(state)\(cause)"
+    }
+
+    /// Worth a line of its own: where it got to, not every step there.
+    static func isWorthALine(_ transition: TransitionEvent) -> Bool {
+        switch transition.to {
+        case .healthy, .unhealthy, .backoff, .completed, .failed, .blocked, .stopped: true
+        case .waiting, .starting, .stopping, .scheduled: false
+        }
+    }
+}

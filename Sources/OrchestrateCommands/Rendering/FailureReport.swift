@@ -1,0 +1,48 @@
+import ControlAPI
+import SidecarModel
+
+/// What a person needs when something did not come up: who, at which step, why, its last words, whom it holds back, and
+/// what to do next.
+struct FailureReport {
+    var failed: [InstanceReport]
+    var all: [InstanceReport]
+    /// By instance name, oldest first.
+    var lastLines: [String: [String]] = [:]
+    /// ` -f path`, to stand in the commands it names.
+    var selector: String
+
+    func lines(_ palette: Palette) -> [String] {
+        // One that is held back by another is a consequence: it stands below its cause.
+        let causes = failed.filter { $0.state != .blocked }
+        let shown = causes.isEmpty ? failed : causes
+        return shown.flatMap { paragraph(on: $0, palette) } + [""] + ending(shown)
+    }
+
+    private func paragraph(on instance: InstanceReport, _ palette: Palette) -> [String] {
+        let name = instance.name.terminalSafe
+        var sentence = "\(palette.paint(name, .red)) \(instance.state.rawValue)"
+        if !instance.reason.isEmpty { sentence += ": \(instance.reason.terminalSafe)" }
+        var lines = ["", sentence]
+        if let exit = instance.lastExit, !instance.reason.contains(exit.sentence) {
+            lines.append("  last exit: \(exit.sentence)")
+        }
+        if instance.consecutiveFailures > 1 { lines.append("  attempts: \(instance.consecutiveFailures)") }
+        if let words = lastLines[instance.name], !words.isEmpty {
+            lines.append("  last lines:")
+            lines += words.map { palette.paint("    | ", .dim) + $0.terminalSafe }
+        }
+        let blocked = all.filter { $0.state == .blocked || $0.state == .waiting }
+            .filter { $0.waitingFor.contains(instance.sidecar) }.map(\.name)
+        if !blocked.isEmpty { lines.append("  held back by it: \(blocked.joined(separator: ", ").terminalSafe)") }
+        return lines
+    }
+
+    private func ending(_ shown: [InstanceReport]) -> [String] {
+        guard let first = shown.first else { return [] }
+        let name = first.name.terminalSafe
+        return [
+            "See more:   orchestrate logs\(selector) \(name)   ·   orchestrate why\(selector) \(name)",
+            "Then:       orchestrate up\(selector) again, or orchestrate down\(selector)",
+        ]
+    }
+}

@@ -1,0 +1,74 @@
+import ControlAPI
+import SidecarModel
+
+/// `orchestrate status`: what is, a line each, and below it what needs a sentence.
+enum StatusTable {
+    static func lines(_ project: ProjectReport, now: Timestamp, palette: Palette) -> [String] {
+        header(project, now: now, palette: palette) + [""] + table(project, now: now).lines(palette)
+            + remarks(project, now: now, palette: palette)
+    }
+
+    private static func header(_ project: ProjectReport, now: Timestamp, palette: Palette) -> [String] {
+        let healthy = project.sidecars.filter { $0.state == .healthy || $0.state == .completed }.count
+        let wanted = project.sidecars.filter(\.isWanted).count
+        let phase =
+            switch project.phase {
+            case .running: "\(healthy) of \(wanted) healthy or completed"
+            case .stopping: "stopping"
+            case .unsupervised: "not running; last known states"
+            }
+        var facts = [phase]
+        if let containment = project.containment { facts.append("contained by \(containment.description)") }
+        if let lease = project.lease { facts.append("in the foreground of pid \(lease.client.pid)") }
+        return [
+            palette.paint(project.project.terminalSafe, .bold) + "  " + facts.joined(separator: "  ·  ").terminalSafe,
+            palette.paint(project.manifest.terminalSafe, .dim),
+        ] + project.warnings.map { palette.paint("warning: \($0.terminalSafe)", .yellow) }
+    }
+
+    private static func table(_ project: ProjectReport, now: Timestamp) -> Table {
+        var table = Table(
+            "NAME", "STATE", "HEALTH", "PID", "ADDRESS", "UPTIME", "RESTARTS", "LAST EXIT", "CPU", "MEMORY")
+        let palette = Palette(isOn: true)
+        for instance in project.sidecars {
+            let uptime = instance.pid == nil ? nil : instance.startedAt.map { UnitText.duration(now - $0) }
+            table.rows.append([
+                .init(instance.name), .init(instance.state.rawValue, palette.color(of: instance.state)),
+                .init(health(instance)), .init(instance.pid.map(String.init) ?? "-"), .init(addresses(instance)),
+                .init(uptime ?? "-"), .init(String(instance.restartsTotal)),
+                .init(instance.lastExit?.sentence ?? "-"),
+                .init(instance.usage.map { UnitText.duration(.milliseconds($0.cpuMilliseconds)) } ?? "-"),
+                .init(instance.usage.map { UnitText.bytes($0.memoryBytes) } ?? "-"),
+            ])
+        }
+        return table
+    }
+
+    private static func health(_ instance: InstanceReport) -> String {
+        switch instance.health {
+        case .none: "-"
+        case .healthy: instance.isUnverified ? "unverified" : "healthy"
+        case .starting, .unhealthy: instance.health.rawValue
+        }
+    }
+
+    private static func addresses(_ instance: InstanceReport) -> String {
+        guard !instance.ports.isEmpty else { return "-" }
+        return instance.ports.map { $0.url ?? $0.address }.joined(separator: " ")
+    }
+
+    /// What doesn't speak for itself in the table.
+    private static func remarks(_ project: ProjectReport, now: Timestamp, palette: Palette) -> [String] {
+        let lines = project.sidecars.compactMap { instance -> String? in
+            switch instance.state {
+            case .healthy where !instance.isUnverified, .completed, .stopped: return nil
+            case .waiting, .starting, .healthy, .unhealthy, .stopping, .backoff, .failed, .blocked, .scheduled: break
+            }
+            let detail = StateText.detail(of: instance, now: now)
+            guard !detail.isEmpty else { return nil }
+            let color = palette.color(of: instance.state)
+            return "\(palette.paint(instance.name.terminalSafe, color)): \(detail.terminalSafe)"
+        }
+        return lines.isEmpty ? [] : [""] + lines
+    }
+}

@@ -1,0 +1,64 @@
+import ControlAPI
+import SidecarModel
+import StateStore
+
+/// The causal chain behind an instance's state, from the journal: each step with what set it in motion, and where that
+/// was another sidecar, that one's step before it.
+enum WhyChain {
+    /// - Parameter journal: of all sidecars, oldest first.
+    static func lines(for sidecar: String, replica: Int?, journal: [TransitionRow], palette: Palette) -> [String] {
+        guard let last = journal.last(where: { $0.sidecar == sidecar && (replica == nil || $0.replica == replica) })
+        else { return [] }
+        let own = journal.filter { $0.sidecar == sidecar && $0.replica == last.replica }
+        var lines = [
+            "\(palette.paint(name(last, in: journal), .bold)) is "
+                + palette.paint(last.to.rawValue, palette.color(of: last.to))
+                + " since \(Timestamp(microseconds: last.atWall))", "",
+        ]
+        // The life that led here: back to where it was last at rest.
+        let start = own.dropLast().lastIndex { isAtRest($0.to) }.map { $0 + 1 } ?? 0
+        for step in own[start...].suffix(12) {
+            lines.append(line(step, in: journal, indent: 0, palette))
+            lines += causes(of: step, journal: journal, palette: palette)
+        }
+        return lines
+    }
+
+    private static func causes(of step: TransitionRow, journal: [TransitionRow], palette: Palette) -> [String] {
+        var lines: [String] = []
+        var current = step
+        var seen: Set<String> = [step.sidecar]
+        for depth in 1...8 {
+            guard let other = current.causedBy, seen.insert(other).inserted,
+                let cause = journal.last(where: { $0.sidecar == other && $0.id < current.id })
+            else { break }
+            lines.append(line(cause, in: journal, indent: depth, palette))
+            current = cause
+        }
+        return lines
+    }
+
+    private static func line(_ step: TransitionRow, in journal: [TransitionRow], indent: Int, _ palette: Palette)
+        -> String
+    {
+        let time = String(Timestamp(microseconds: step.atWall).description.dropFirst(11).prefix(12))
+        let lead = indent == 0 ? "" : String(repeating: "   ", count: indent - 1) + "└─ "
+        let states = "\(step.from.rawValue) → " + palette.paint(step.to.rawValue, palette.color(of: step.to))
+        let who = indent == 0 ? "" : "\(name(step, in: journal)) "
+        let cause = step.cause.isEmpty ? "" : "  \(step.cause.terminalSafe)"
+        return "\(palette.paint(time, .dim))  \(lead)\(who)\(states)\(cause)  "
+            + palette.paint("(by \(step.initiator.rawValue))", .dim)
+    }
+
+    private static func name(_ step: TransitionRow, in journal: [TransitionRow]) -> String {
+        let hasReplicas = journal.contains { $0.sidecar == step.sidecar && $0.replica > 0 }
+        return (hasReplicas ? "\(step.sidecar)/\(step.replica)" : step.sidecar).terminalSafe
+    }
+
+    private static func isAtRest(_ state: StateName) -> Bool {
+        switch state {
+        case .stopped, .completed, .healthy: true
+        case .waiting, .starting, .unhealthy, .stopping, .backoff, .failed, .blocked, .scheduled: false
+        }
+    }
+}

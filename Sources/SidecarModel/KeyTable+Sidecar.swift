@@ -1,0 +1,188 @@
+/// What can be said of a sidecar, in the order of the reference and of the fingerprints.
+package let sidecarKeys = KeyGroup<SidecarSpec>(
+    allowsExtensions: true,
+    [
+        ManifestKey(
+            "command", .form(.command), default: "one of `command` and `shell` is required", onChange: .restart,
+            "What runs: a list of arguments, or one text split by the rules of shell words. No shell is involved.",
+            example: "[postgres, -D, data, -p, \"${ports.sql}\"]",
+            fingerprint: { spec, hasher in
+                guard case .command(let words) = spec.program else { return }
+                hasher.combine(each: words) { $0.combine($1) }
+            }),
+        ManifestKey(
+            "shell", .form(.script), onChange: .restart,
+            "A script for `/bin/sh -c`, instead of `command`. `${VAR}` in it is the shell's; only references with a dot "
+                + "are replaced.", example: "./migrate.sh && ./seed.sh",
+            fingerprint: { spec, hasher in
+                guard case .shell(let script) = spec.program else { return }
+                hasher.combine(script)
+            }),
+        ManifestKey(
+            "kind", .choice(\.kind), onChange: .restart,
+            "`service` runs until it is stopped; `task` is done when it exits; `external` is not started, only probed.",
+            example: "task", fingerprint: { $1.combine($0.kind.rawValue) }),
+        ManifestKey(
+            "description", .optionalText(\.description), onChange: .ignore, "For people.",
+            example: "Keeps the orders.", fingerprint: { $1.combine($0.description) { $0.combine($1) } }),
+        ManifestKey(
+            "cwd", .form(.directory), default: "the directory of the manifest", onChange: .restart,
+            "Working directory. A relative path starts at the manifest's directory.", example: "services/api",
+            fingerprint: { $1.combine($0.workingDirectory) }),
+        ManifestKey(
+            "env", .form(.environment), onChange: .restart,
+            "Environment variables, over the top level's and those of `env_file`. The values are the text as written; "
+                + "`null` removes an inherited variable.", example: "{ PGDATA: data, DEBUG: null }",
+            fingerprint: { spec, hasher in
+                hasher.combine(each: spec.environment.sorted { $0.name < $1.name }) { hasher, entry in
+                    hasher.combine(entry.name)
+                    hasher.combine(entry.value) { $0.combine($1) }
+                }
+            }),
+        ManifestKey(
+            "env_file", .form(.environmentFiles), onChange: .restart,
+            "Files of `NAME=value` lines, read in order, beneath `env`. A change of what they say counts as a change of "
+                + "`env`.", example: "[.env, { path: .env.local, required: false }]"),
+        ManifestKey(
+            "clear_env", .flag(\.clearsEnvironment), onChange: .restart,
+            "Start from PATH, HOME, USER, LANG and TZ alone instead of the whole inherited environment.",
+            example: "true", fingerprint: { $1.combine($0.clearsEnvironment) }),
+        ManifestKey(
+            "ports", .form(.ports), onChange: .restart,
+            "Ports by name: a number, a range, or `auto`. Each is in the environment as `NAME_PORT`, the only one also "
+                + "as `PORT`. A number is `strict`; ranges and `auto` move when a port is taken.",
+            example: "{ http: 8080-8200, admin: auto }",
+            fingerprint: { spec, hasher in
+                hasher.combine(each: spec.ports.sorted { $0.name < $1.name }) { $0.combine($1) }
+            }),
+        ManifestKey(
+            "depends_on", .form(.dependencies),
+            "What must hold before this starts: a list of names, or a mapping of names to a condition. In a list the "
+                + "condition is `succeeded` for a task, `healthy` where the target has readiness, else `started`.",
+            example: "{ migrate: succeeded, db: { condition: healthy } }",
+            fingerprint: { spec, hasher in
+                hasher.combine(each: spec.dependencies.sorted { $0.sidecar < $1.sidecar }) { $0.combine($1) }
+            }),
+        ManifestKey(
+            "health", .form(.health), "Probes by role; a probe without a role is the readiness probe.",
+            example: "{ readiness: { http: /health }, liveness: { tcp: http, period: 30s } }",
+            fingerprint: { spec, hasher in
+                for role in ProbeRole.allCases { hasher.combine(spec.health[role]) { $0.combine($1) } }
+            }),
+        ManifestKey(
+            "start", .group(startKeys, short: nil), "When a start counts as good or as failed.",
+            example: "{ timeout: 30s }",
+            fingerprint: {
+                $1.combine($0.start.timeout)
+                $1.combine($0.start.settle)
+            }),
+        ManifestKey(
+            "restart", .group(restartKeys, short: .restartPolicy), "What happens when the process ends.",
+            example: "{ policy: on-failure, delay: 1s }", fingerprint: { $1.combine($0.restart) }),
+        ManifestKey(
+            "stop", .group(stopKeys, short: nil), "How it is ended. SIGKILL always follows.",
+            example: "{ signal: SIGINT, grace: 30s }", fingerprint: { $1.combine($0.stop) }),
+        ManifestKey(
+            "timeout", .optionalDuration(.positive, \.timeout), default: "none",
+            "Tasks only: the longest run. What is still running then is stopped, and has failed.", example: "10m",
+            fingerprint: { $1.combine($0.timeout) { $0.combine($1) } }),
+        ManifestKey(
+            "hooks", .form(.hooks),
+            "What to run or tell at a moment of its life: `exec`, `shell` or `webhook`, with a `timeout`. The facts "
+                + "arrive in the environment and as JSON on standard input.",
+            example: "{ on_crash: { exec: [./notify.sh] } }",
+            fingerprint: { spec, hasher in
+                hasher.combine(each: spec.hooks.sorted { $0.event.rawValue < $1.event.rawValue }) { $0.combine($1) }
+            }),
+        ManifestKey(
+            "logs", .group(logKeys, short: nil), "Where its output goes and how much of it is kept.",
+            example: "{ max_size: 50MiB, max_files: 3 }", fingerprint: { $1.combine($0.logs) }),
+        ManifestKey(
+            "primary", .flag(\.primary), "Its final end brings the project down, with its exit code.",
+            example: "true", fingerprint: { $1.combine($0.primary) }),
+        ManifestKey(
+            "replicas", .integer(0...1000, \.replicas),
+            "How many instances run: `name/0`, `name/1` and so on. A change adds or removes the highest.",
+            example: "2", fingerprint: { $1.combine($0.replicas) }),
+    ])
+
+private let startKeys = KeyGroup<SidecarSpec>([
+    ManifestKey(
+        "timeout", .duration(.any, \.start.timeout),
+        "Not healthy by then is a failed start. `0`: no limit.", example: "2m"),
+    ManifestKey(
+        "settle", .duration(.any, \.start.settle),
+        "Without a readiness or startup probe: healthy means alive for that long.", example: "3s"),
+])
+
+private let restartKeys = KeyGroup<SidecarSpec>([
+    ManifestKey(
+        "policy", .choice(\.restart.policy), default: "`always` for services, `never` for tasks",
+        "When an ended process is started again.", example: "on-failure"),
+    ManifestKey(
+        "delay", .duration(.any, \.restart.delay), "Wait before the first restart.", example: "1s"),
+    ManifestKey(
+        "factor", .number(1...100, \.restart.factor), "Each further wait is longer by this.", example: "1.5"),
+    ManifestKey(
+        "max_delay", .duration(.any, \.restart.maxDelay), "The longest wait.", example: "1m"),
+    ManifestKey(
+        "jitter", .number(0...1, \.restart.jitter),
+        "Share of the delay that is drawn at random, in both directions.", example: "0.2"),
+    ManifestKey(
+        "reset_after", .duration(.any, \.restart.resetAfter),
+        "Healthy for that long, and the count of consecutive restarts begins again.", example: "5m"),
+    ManifestKey(
+        "max_attempts", .integer(0...1_000_000, \.restart.maxAttempts),
+        "Consecutive restarts before it is given up as failed. `0`: for ever.", example: "5"),
+    ManifestKey(
+        "window", .optionalDuration(.positive, \.restart.window), default: "only consecutive restarts count",
+        "With it, `max_attempts` restarts within the window are too many, whatever lies between.", example: "10m"),
+    ManifestKey(
+        "success_codes", .exitCodes(\.restart.successCodes), default: "[]",
+        "Exit codes that are a success, besides 0.", example: "[3]"),
+    ManifestKey(
+        "no_restart_codes", .exitCodes(\.restart.noRestartCodes), default: "[]",
+        "Exit codes after which a restart is pointless.", example: "[78]"),
+    ManifestKey(
+        "retry_failed_after", .duration(.any, \.restart.retryFailedAfter),
+        default: "5m for services that restart, else 0",
+        "A failed sidecar is tried again after that. `0`: never.", example: "15m"),
+])
+
+private let stopKeys = KeyGroup<SidecarSpec>([
+    ManifestKey(
+        "signal", .signal(\.stop.signal), "The signal that asks it to end.", example: "SIGINT"),
+    ManifestKey(
+        "grace", .duration(.any, \.stop.grace), "How long it has until SIGKILL.", example: "30s"),
+    ManifestKey(
+        "steps", .form(.steps), default: "[]",
+        "Several signals with a wait after each, instead of `signal` and `grace`.",
+        example: "[{ signal: SIGINT, wait: 5s }, { signal: SIGTERM, wait: 5s }]"),
+    ManifestKey(
+        "target", .choice(\.stop.target),
+        "`mixed`: the leader first, then whatever is left as a group; `group`: the whole group at once; `leader`: only "
+            + "the leader. What remains in the end is killed in any case.", example: "group"),
+])
+
+private let logKeys = KeyGroup<SidecarSpec>([
+    ManifestKey(
+        "dir", .form(.logDirectory), default: "`logs` in the project's state directory",
+        "Directory for the log files.", example: "logs"),
+    ManifestKey(
+        "max_size", .size(\.logs.maxSize), "Size at which a file is rotated.", example: "50MiB"),
+    ManifestKey(
+        "max_files", .integer(1...1000, \.logs.maxFiles), "Files that are kept, the current one too.", example: "3"),
+    ManifestKey(
+        "max_age", .optionalDuration(.positive, \.logs.maxAge), default: "none", "Older files are removed.",
+        example: "7d"),
+    ManifestKey(
+        "format", .choice(\.logs.format), "Lines as `text`, or one `json` object each.", example: "json"),
+    ManifestKey(
+        "timestamps", .flag(\.logs.timestamps), "Put the time before each line.", example: "false"),
+    ManifestKey(
+        "merge_stderr", .flag(\.logs.mergesStandardError),
+        "Both outputs through one pipe: exact order, one stream name.", example: "true"),
+    ManifestKey(
+        "block", .duration(.any, \.logs.block),
+        "How long the sidecar waits on a full disk before whole lines are dropped.", example: "30s"),
+])

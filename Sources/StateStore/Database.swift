@@ -1,0 +1,127 @@
+import CSQLite3
+
+/// A SQLite connection with its statements kept ready. Used by one thread at a time.
+final class Database {
+    enum Access { case readWrite, readOnly }
+
+    enum Value {
+        case null
+        case integer(Int64)
+        case text(String)
+        case blob([UInt8])
+
+        init(_ number: Int64?) { self = number.map(Value.integer) ?? .null }
+        init(_ string: String?) { self = string.map(Value.text) ?? .null }
+    }
+
+    /// A result row, valid only while it is handed out.
+    struct Row {
+        fileprivate let statement: OpaquePointer
+
+        func isNull(_ column: Int32) -> Bool { sqlite3_column_type(statement, column) == SQLITE_NULL }
+        func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(statement, column) }
+        func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
+        func text(_ column: Int32) -> String { optionalText(column) ?? "" }
+
+        func optionalText(_ column: Int32) -> String? {
+            guard let bytes = sqlite3_column_text(statement, column) else { return nil }
+            return String(
+                decoding: UnsafeBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(statement, column))),
+                as: UTF8.self)
+        }
+
+        func blob(_ column: Int32) -> [UInt8] {
+            guard let bytes = sqlite3_column_blob(statement, column) else { return [] }
+            return Array(
+                UnsafeRawBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(statement, column))))
+        }
+    }
+
+    let path: String
+    private let handle: OpaquePointer
+    private var statements: [String: OpaquePointer] = [:]
+
+    init(path: String, access: Access) throws(StoreError) {
+        self.path = path
+        let flags =
+            access == .readWrite
+            ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+            : SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
+        var opened: OpaquePointer?
+        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        guard code == SQLITE_OK, let opened else {
+            let reason = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            sqlite3_close_v2(opened)
+            throw .cannotOpen(path: path, reason: reason)
+        }
+        handle = opened
+        // Only ever waited for when another process checkpoints, or copies the file.
+        sqlite3_busy_timeout(handle, 2000)
+    }
+
+    deinit {
+        for statement in statements.values { sqlite3_finalize(statement) }
+        sqlite3_close_v2(handle)
+    }
+
+    /// Runs statements that take no values and answer nothing.
+    func execute(_ sql: String) throws(StoreError) {
+        let code = sqlite3_exec(handle, sql, nil, nil, nil)
+        guard code == SQLITE_OK else { throw failure(code) }
+    }
+
+    /// Runs one statement to its end, and hands out each row.
+    func run(_ sql: String, _ values: [Value] = [], row: (Row) -> Void = { _ in }) throws(StoreError) {
+        let statement = try prepared(sql)
+        defer { sqlite3_reset(statement) }
+        for (index, value) in values.enumerated() { bind(value, at: Int32(index + 1), of: statement) }
+        while true {
+            let code = sqlite3_step(statement)
+            switch code {
+            case SQLITE_ROW: row(Row(statement: statement))
+            case SQLITE_DONE: return
+            default: throw failure(code)
+            }
+        }
+    }
+
+    private func prepared(_ sql: String) throws(StoreError) -> OpaquePointer {
+        if let statement = statements[sql] { return statement }
+        var statement: OpaquePointer?
+        let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        guard code == SQLITE_OK, let statement else { throw failure(code) }
+        statements[sql] = statement
+        return statement
+    }
+
+    private func bind(_ value: Value, at index: Int32, of statement: OpaquePointer) {
+        // SQLite copies at once: the Swift buffer lives only for the call.
+        let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+        switch value {
+        case .null: sqlite3_bind_null(statement, index)
+        case .integer(let number): sqlite3_bind_int64(statement, index, number)
+        case .text(var text):
+            _ = text.withUTF8 { utf8 in
+                utf8.withMemoryRebound(to: CChar.self) {
+                    // An empty buffer has no address, and no address would bind NULL.
+                    $0.baseAddress.map { sqlite3_bind_text(statement, index, $0, Int32(utf8.count), copied) }
+                        ?? sqlite3_bind_text(statement, index, "", 0, copied)
+                }
+            }
+        case .blob(let bytes):
+            _ = bytes.withUnsafeBytes { buffer in
+                buffer.baseAddress.map { sqlite3_bind_blob(statement, index, $0, Int32(buffer.count), copied) }
+                    ?? sqlite3_bind_zeroblob(statement, index, 0)
+            }
+        }
+    }
+
+    private func failure(_ code: Int32) -> StoreError {
+        switch code & 0xff {
+        case SQLITE_CORRUPT, SQLITE_NOTADB: .damaged(path: path)
+        case SQLITE_BUSY, SQLITE_LOCKED: .locked(path: path)
+        case SQLITE_FULL: .diskFull(path: path)
+        default: .failed(path: path, reason: String(cString: sqlite3_errmsg(handle)))
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import Glibc
+
+/// Where a project keeps its state, found from what identifies it. The same answer in the client and the supervisor.
+package struct ProjectLocation: Hashable, Sendable {
+    /// The manifest's `id`, else its absolute path (symlinks stay), else what `--project` says.
+    package let identity: String
+    /// Absolute.
+    package let stateDirectory: String
+
+    package init(identity: String, root: StateRoot) {
+        self.identity = identity
+        stateDirectory = root.path + "/" + Self.directoryName(for: identity)
+    }
+
+    package init(identity: String, stateDirectory: String) {
+        self.identity = identity
+        self.stateDirectory = stateDirectory
+    }
+
+    package var socketPath: String { stateDirectory + "/control.sock" }
+    package var journalPath: String { stateDirectory + "/journal.db" }
+    /// Held by the keeper, its supervisor and every child until its exec.
+    package var lockPath: String { stateDirectory + "/lock" }
+    /// Held by the client that starts a supervisor.
+    package var startLockPath: String { stateDirectory + "/start.lock" }
+    package var spawnRecordsPath: String { stateDirectory + "/spawns" }
+    package var logsDirectory: String { stateDirectory + "/logs" }
+    package var fifoDirectory: String { stateDirectory + "/fifo" }
+    package var dataDirectory: String { stateDirectory + "/data" }
+    package var supervisorLogPath: String { stateDirectory + "/supervisor.log" }
+    /// The identity in clear, for people and against a collision of hashes.
+    package var namePath: String { stateDirectory + "/name" }
+
+    package var exists: Bool { access(stateDirectory, F_OK) == 0 }
+
+    /// 64 bits of FNV-1a in hexadecimal.
+    package static func directoryName(for identity: String) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in identity.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// Makes the directory, for this user alone, and writes who it belongs to.
+    package func prepare() throws(ProjectLocationError) {
+        try makeDirectories()
+        if let owner = readSmallFile(namePath)?.split(separator: "\n").first {
+            guard owner == identity else {
+                throw .taken(directory: stateDirectory, by: String(owner))
+            }
+            return
+        }
+        let descriptor = open(namePath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .unusable(directory: stateDirectory, reason: lastError()) }
+        defer { close(descriptor) }
+        let line = Array((identity + "\n").utf8)
+        guard write(descriptor, line, line.count) == line.count else {
+            throw .unusable(directory: stateDirectory, reason: lastError())
+        }
+    }
+
+    private func makeDirectories() throws(ProjectLocationError) {
+        var path = ""
+        for part in stateDirectory.split(separator: "/") {
+            path += "/" + part
+            guard mkdir(path, 0o700) == 0 || errno == EEXIST || access(path, X_OK) == 0 else {
+                throw .unusable(directory: path, reason: lastError())
+            }
+        }
+        var info = stat()
+        guard stat(stateDirectory, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else {
+            throw .unusable(directory: stateDirectory, reason: "it is not a directory")
+        }
+        guard info.st_uid == geteuid() else {
+            throw .unusable(directory: stateDirectory, reason: "it belongs to another user")
+        }
+        if info.st_mode & 0o077 != 0 { chmod(stateDirectory, 0o700) }
+    }
+}
+
+/// The directory under which all projects of this user keep their state.
+package struct StateRoot: Hashable, Sendable {
+    package let path: String
+
+    package init(path: String) { self.path = path }
+
+    /// `$ORCHESTRATE_STATE_DIR`, else `$XDG_STATE_HOME/orchestrate`, else `~/.local/state/orchestrate`.
+    package init(environment: [String: String], workingDirectory: String) throws(ProjectLocationError) {
+        if let own = environment["ORCHESTRATE_STATE_DIR"], !own.isEmpty {
+            path = Self.absolute(own, in: workingDirectory)
+        } else if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") {
+            // The specification has relative values ignored.
+            path = Self.absolute(state, in: workingDirectory) + "/orchestrate"
+        } else if let home = environment["HOME"], home.hasPrefix("/") {
+            path = Self.absolute(home, in: workingDirectory) + "/.local/state/orchestrate"
+        } else if let home = Self.homeFromPasswd(), home.hasPrefix("/") {
+            path = home + "/.local/state/orchestrate"
+        } else {
+            throw .noHome
+        }
+    }
+
+    /// Every project that has state here.
+    package func projects() -> [ProjectLocation] {
+        guard let stream = opendir(path) else { return [] }
+        defer { closedir(stream) }
+        var found: [ProjectLocation] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard !name.hasPrefix("."),
+                let identity = readSmallFile(path + "/" + name + "/name")?.split(separator: "\n").first
+            else { continue }
+            found.append(ProjectLocation(identity: String(identity), stateDirectory: path + "/" + name))
+        }
+        return found.sorted { $0.identity < $1.identity }
+    }
+
+    private static func absolute(_ path: String, in directory: String) -> String {
+        var full = path.hasPrefix("/") ? path : directory + "/" + path
+        while full.count > 1, full.hasSuffix("/") { full.removeLast() }
+        return full
+    }
+
+    private static func homeFromPasswd() -> String? {
+        guard let entry = getpwuid(geteuid()), let home = entry.pointee.pw_dir else { return nil }
+        return String(cString: home)
+    }
+}
+
+/// Why a project can't keep its state where it should.
+package enum ProjectLocationError: Error, Hashable, Sendable, CustomStringConvertible {
+    case noHome
+    case unusable(directory: String, reason: String)
+    case taken(directory: String, by: String)
+
+    package var description: String {
+        switch self {
+        case .noHome:
+            "there is no home directory to keep state in; say where by ORCHESTRATE_STATE_DIR"
+        case .unusable(let directory, let reason):
+            "cannot keep state in \(directory): \(reason); say where by ORCHESTRATE_STATE_DIR"
+        case .taken(let directory, let owner):
+            "the state directory \(directory) belongs to '\(owner)'; choose another by ORCHESTRATE_STATE_DIR"
+        }
+    }
+}
+
+private func lastError() -> String { String(cString: strerror(errno)).lowercased() }
+
+/// The first 4 KiB of a file, or nil.
+private func readSmallFile(_ path: String) -> String? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = read(descriptor, &buffer, buffer.count)
+    return count >= 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+}

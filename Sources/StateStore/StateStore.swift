@@ -1,0 +1,282 @@
+import FoundationEssentials
+import Glibc
+import SidecarModel
+
+/// A project's journal and records, in one SQLite file with a write-ahead log.
+///
+/// Writes belong inside `commit`, once per turn of the engine: what a turn decided is there as a whole or not at all.
+/// A commit survives the end of the process, not always that of the machine. Used by one thread at a time.
+package final class StateStore {
+    /// Transitions kept, give or take `pruneInterval`.
+    package static let journalLimit: Int64 = 100_000
+    private static let pruneInterval: Int64 = 1_000
+
+    private let database: Database
+
+    /// Opens the journal for its supervisor, and creates it when it isn't there.
+    package init(writing path: String) throws(StoreError) {
+        // The file holds the environment, which may hold secrets.
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { close(descriptor) }
+        database = try Database(path: path, access: .readWrite)
+        var mode = ""
+        try database.run("PRAGMA journal_mode = WAL") { mode = $0.text(0) }
+        guard mode == "wal" else { throw .noWriteAheadLog(path: path) }
+        try database.execute("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY")
+        switch try schemaVersion() {
+        case 0:
+            try commit { () throws(StoreError) in
+                try database.execute(Schema.tables)
+                try database.execute("PRAGMA user_version = \(Schema.version)")
+            }
+        case Schema.version: break
+        case let version: throw .tooNew(path: path, schema: version)
+        }
+    }
+
+    /// Opens the journal to look at it, whether or not a supervisor writes to it.
+    package init(reading path: String) throws(StoreError) {
+        guard access(path, F_OK) == 0 else { throw .absent(path: path) }
+        database = try Database(path: path, access: .readOnly)
+        switch try schemaVersion() {
+        case 0: throw .absent(path: path)
+        case Schema.version: break
+        case let version: throw .tooNew(path: path, schema: version)
+        }
+    }
+
+    private func schemaVersion() throws(StoreError) -> Int {
+        var version = 0
+        try database.run("PRAGMA user_version") { version = Int($0.integer(0)) }
+        return version
+    }
+
+    /// All writes of the body, or none.
+    package func commit(_ body: () throws(StoreError) -> Void) throws(StoreError) {
+        try database.run("BEGIN IMMEDIATE")
+        do {
+            try body()
+            try database.run("COMMIT")
+        } catch {
+            try? database.run("ROLLBACK")
+            throw error
+        }
+    }
+
+    // MARK: Project
+
+    package func project() throws(StoreError) -> ProjectRow? {
+        var found: ProjectRow?
+        try database.run(
+            """
+            SELECT identity, name, manifest, directory, working_directory, plan, environment, umask, seed, is_detached,
+                is_wanted, boot_id FROM project
+            """
+        ) { row in
+            found = ProjectRow(
+                identity: row.text(0), name: row.text(1), manifest: row.text(2), directory: row.text(3),
+                workingDirectory: row.text(4), plan: row.blob(5),
+                environment: (try? JSONDecoder().decode([String: String].self, from: Data(row.blob(6)))) ?? [:],
+                umask: UInt32(truncatingIfNeeded: row.integer(7)), seed: UInt64(bitPattern: row.integer(8)),
+                isDetached: row.integer(9) != 0, isWanted: row.integer(10) != 0, bootID: row.text(11))
+        }
+        return found
+    }
+
+    package func save(_ project: ProjectRow) throws(StoreError) {
+        let environment = (try? JSONEncoder().encode(project.environment)).map { [UInt8]($0) } ?? []
+        try database.run(
+            "INSERT OR REPLACE INTO project VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                .text(project.identity), .text(project.name), .text(project.manifest), .text(project.directory),
+                .text(project.workingDirectory), .blob(project.plan), .blob(environment),
+                .integer(Int64(project.umask)), .integer(Int64(bitPattern: project.seed)),
+                .integer(project.isDetached ? 1 : 0), .integer(project.isWanted ? 1 : 0), .text(project.bootID),
+            ])
+    }
+
+    // MARK: Instances
+
+    /// In no particular order.
+    package func instances() throws(StoreError) -> [InstanceRow] {
+        var found: [InstanceRow] = []
+        try database.run(
+            """
+            SELECT sidecar, replica, state, incarnation, is_wanted, since, since_wall, started_at, restarts_total,
+                consecutive_failures, last_exit, reason, until, started_fingerprint, healthy_since, recent_restarts,
+                ending, pending_restart
+                FROM instances
+            """
+        ) { row in
+            // A state this version does not know is read as stopped: what really runs is found by its spawn record.
+            found.append(
+                InstanceRow(
+                    sidecar: row.text(0), replica: Int(row.integer(1)),
+                    state: StateName(rawValue: row.text(2)) ?? .stopped,
+                    incarnation: UInt64(bitPattern: row.integer(3)), isWanted: row.integer(4) != 0,
+                    since: Instant(nanoseconds: row.integer(5)), sinceWall: row.integer(6),
+                    startedAt: row.optionalInteger(7).map(Instant.init(nanoseconds:)),
+                    restartsTotal: Int(row.integer(8)), consecutiveFailures: Int(row.integer(9)),
+                    lastExit: row.optionalText(10).flatMap(ExitStatus.init(stored:)), reason: row.text(11),
+                    until: row.optionalInteger(12).map(Instant.init(nanoseconds:)),
+                    startedFingerprint: UInt64(bitPattern: row.integer(13)),
+                    healthySince: row.optionalInteger(14).map(Instant.init(nanoseconds:)),
+                    recentRestarts: row.text(15).split(separator: " ").compactMap { Int64($0) }
+                        .map(Instant.init(nanoseconds:)),
+                    ending: row.optionalText(16), pendingRestart: row.optionalText(17).flatMap(Initiator.init)))
+        }
+        return found
+    }
+
+    package func save(_ instance: InstanceRow) throws(StoreError) {
+        try database.run(
+            "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                .text(instance.sidecar), .integer(Int64(instance.replica)), .text(instance.state.rawValue),
+                .integer(Int64(bitPattern: instance.incarnation)), .integer(instance.isWanted ? 1 : 0),
+                .integer(instance.since.nanoseconds), .integer(instance.sinceWall),
+                .init(instance.startedAt?.nanoseconds), .integer(Int64(instance.restartsTotal)),
+                .integer(Int64(instance.consecutiveFailures)), .init(instance.lastExit?.stored),
+                .text(instance.reason), .init(instance.until?.nanoseconds),
+                .integer(Int64(bitPattern: instance.startedFingerprint)), .init(instance.healthySince?.nanoseconds),
+                .text(instance.recentRestarts.map { String($0.nanoseconds) }.joined(separator: " ")),
+                .init(instance.ending), .init(instance.pendingRestart?.rawValue),
+            ])
+    }
+
+    package func removeInstance(sidecar: String, replica: Int) throws(StoreError) {
+        try database.run(
+            "DELETE FROM instances WHERE sidecar = ? AND replica = ?", [.text(sidecar), .integer(Int64(replica))])
+    }
+
+    // MARK: Journal
+
+    /// Adds an entry and answers its number.
+    @discardableResult
+    package func append(_ transition: TransitionRow) throws(StoreError) -> Int64 {
+        var id: Int64 = 0
+        try database.run(
+            "INSERT INTO transitions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            [
+                .integer(transition.atWall), .integer(transition.atBoot.nanoseconds), .text(transition.sidecar),
+                .integer(Int64(transition.replica)), .integer(Int64(bitPattern: transition.incarnation)),
+                .text(transition.from.rawValue), .text(transition.to.rawValue), .text(transition.initiator.rawValue),
+                .text(transition.cause), .init(transition.causedBy),
+            ]
+        ) { id = $0.integer(0) }
+        if id % Self.pruneInterval == 0 {
+            try database.run("DELETE FROM transitions WHERE id <= ?", [.integer(id - Self.journalLimit)])
+        }
+        return id
+    }
+
+    /// The number of the last entry, 0 when there is none.
+    package func lastTransition() throws(StoreError) -> Int64 {
+        var last: Int64 = 0
+        try database.run("SELECT COALESCE(MAX(id), 0) FROM transitions") { last = $0.integer(0) }
+        return last
+    }
+
+    /// The latest incarnation the journal tells of, 0 when it tells of none.
+    package func lastIncarnation() throws(StoreError) -> UInt64 {
+        var last: Int64 = 0
+        try database.run("SELECT max(incarnation) FROM transitions") { last = $0.optionalInteger(0) ?? 0 }
+        return UInt64(bitPattern: last)
+    }
+
+    /// Entries after a number, oldest first.
+    /// - Parameter limit: the newest so many of them.
+    package func transitions(
+        of sidecar: String? = nil, after id: Int64 = 0, limit: Int = .max
+    ) throws(StoreError) -> [TransitionRow] {
+        var found: [TransitionRow] = []
+        try database.run(
+            """
+            SELECT id, at_wall, at_boot, sidecar, replica, incarnation, from_state, to_state, initiator, cause, caused_by
+                FROM transitions WHERE id > ? AND (?2 IS NULL OR sidecar = ?2) ORDER BY id DESC LIMIT ?
+            """, [.integer(id), .init(sidecar), .integer(Int64(limit))]
+        ) { row in
+            guard let from = StateName(rawValue: row.text(6)), let to = StateName(rawValue: row.text(7)),
+                let initiator = Initiator(rawValue: row.text(8))
+            else { return }
+            found.append(
+                TransitionRow(
+                    id: row.integer(0), atWall: row.integer(1), atBoot: Instant(nanoseconds: row.integer(2)),
+                    sidecar: row.text(3), replica: Int(row.integer(4)),
+                    incarnation: UInt64(bitPattern: row.integer(5)), from: from, to: to, initiator: initiator,
+                    cause: row.text(9), causedBy: row.optionalText(10)))
+        }
+        return found.reversed()
+    }
+
+    // MARK: Ports
+
+    package func ports() throws(StoreError) -> [PortRow] {
+        var found: [PortRow] = []
+        try database.run("SELECT sidecar, replica, name, number FROM ports") { row in
+            found.append(
+                PortRow(
+                    sidecar: row.text(0), replica: Int(row.integer(1)), name: row.text(2),
+                    number: UInt16(truncatingIfNeeded: row.integer(3))))
+        }
+        return found
+    }
+
+    package func save(_ port: PortRow) throws(StoreError) {
+        try database.run(
+            "INSERT OR REPLACE INTO ports VALUES (?, ?, ?, ?)",
+            [.text(port.sidecar), .integer(Int64(port.replica)), .text(port.name), .integer(Int64(port.number))])
+    }
+
+    /// Forgets the ports of one instance, or of all.
+    package func removePorts(sidecar: String? = nil, replica: Int = 0) throws(StoreError) {
+        guard let sidecar else { return try database.run("DELETE FROM ports") }
+        try database.run(
+            "DELETE FROM ports WHERE sidecar = ? AND replica = ?", [.text(sidecar), .integer(Int64(replica))])
+    }
+
+    // MARK: Lease
+
+    package func lease() throws(StoreError) -> LeaseRow? {
+        var found: LeaseRow?
+        try database.run("SELECT token, pid, start_time, boot_id, taken_at FROM leases") { row in
+            found = LeaseRow(
+                token: row.text(0), pid: Int32(truncatingIfNeeded: row.integer(1)),
+                startTime: UInt64(bitPattern: row.integer(2)), bootID: row.text(3), takenAt: row.integer(4))
+        }
+        return found
+    }
+
+    /// Replaces whatever lease there was. Nil: none.
+    package func save(_ lease: LeaseRow?) throws(StoreError) {
+        try database.run("DELETE FROM leases")
+        guard let lease else { return }
+        try database.run(
+            "INSERT INTO leases VALUES (?, ?, ?, ?, ?)",
+            [
+                .text(lease.token), .integer(Int64(lease.pid)), .integer(Int64(bitPattern: lease.startTime)),
+                .text(lease.bootID), .integer(lease.takenAt),
+            ])
+    }
+}
+
+extension ExitStatus {
+    /// `code 1`, `signal 9`, `unknown`
+    fileprivate var stored: String {
+        switch self {
+        case .code(let code): "code \(code)"
+        case .signal(let signal): "signal \(signal.number)"
+        case .unknown: "unknown"
+        }
+    }
+
+    fileprivate init?(stored: String) {
+        let parts = stored.split(separator: " ")
+        switch (parts.first, parts.count == 2 ? Int32(parts[1]) : nil) {
+        case ("code", let code?): self = .code(code)
+        case ("signal", let number?): self = .signal(Signal(number: number))
+        case ("unknown", nil): self = .unknown
+        default: return nil
+        }
+    }
+}

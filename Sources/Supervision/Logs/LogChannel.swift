@@ -1,0 +1,242 @@
+import CProcess
+import Glibc
+import SidecarModel
+
+/// The log of one instance on the pump's thread: from its FIFOs to its file.
+///
+/// Bytes are looked at in the FIFO, written as whole lines, and only then taken out. Whoever is killed at any instant
+/// leaves every line either in the FIFO or in the file, at worst in both.
+final class LogChannel {
+    struct Stream {
+        var output: LogFifos.Output
+        var watch: EventLoop.WatchID?
+        var size: Int
+        var busyPeeks = 0
+    }
+
+    /// Why `service` returned.
+    enum Outcome {
+        /// All there was is written, but for a line that is not finished.
+        case idle
+        /// Nothing is left, and nobody holds the other end.
+        case ended
+        /// There is more; others come first.
+        case more
+        /// A command arrived; it may concern what was being looked at.
+        case interrupted
+        /// The file can't take it now.
+        case blocked
+    }
+
+    let instance: LogInstance
+    let file: LogFile
+    var streams: [Stream] = []
+    var patterns: [LogPattern] = []
+    var retry: EventLoop.TimerID?
+    private(set) var statistics = LogStatistics()
+    private var formatter: LogFormatter
+    private var notes: [(WallTime, String)] = []
+    private var blockedSince: Instant?
+    private var unreportedDrops = 0
+
+    init(instance: LogInstance, directory: String, spec: LogSpec) {
+        self.instance = instance
+        file = LogFile(instance: instance, directory: directory, spec: spec)
+        formatter = LogFormatter(format: spec.format, timestamps: spec.timestamps)
+    }
+
+    var spec: LogSpec {
+        get { file.spec }
+        set {
+            file.spec = newValue
+            formatter = LogFormatter(format: newValue.format, timestamps: newValue.timestamps)
+        }
+    }
+
+    /// Written before the next line, or with the next `flushNotes`.
+    func note(_ text: String, at time: WallTime) { notes.append((time, text)) }
+
+    // MARK: Moving lines
+
+    /// Moves what there is, about `limit` bytes of it at most.
+    func service(
+        _ index: Int, flushing: LogFormatter.Flush = .nothing, limit: Int, by pump: some LogPumping
+    ) throws(SystemError) -> Outcome {
+        let fifo = streams[index].output.readEnd
+        var moved = 0
+        var stuckAt = -1
+        while true {
+            let bytes: UnsafeRawBufferPointer
+            switch try pump.buffers.peek(fifo) {
+            case .empty: return .idle
+            case .ended: return .ended
+            case .bytes(let waiting): bytes = waiting
+            }
+            // What a command announces may be in this peek already: the command comes first.
+            if pump.isInterrupted { return .interrupted }
+            guard let consumed = try move(bytes, index, flushing: flushing, by: pump) else { return .blocked }
+            moved += consumed
+            if consumed == 0 {
+                guard try unblock(index, bytes, isStuck: stuckAt == bytes.count, by: pump) else { return .idle }
+                stuckAt = bytes.count
+                continue
+            }
+            noteBusyness(index, bytes.count, by: pump)
+            if moved >= limit { return .more }
+        }
+    }
+
+    /// Writes as many lines as there are. Nil: the file can't take them.
+    private func move(
+        _ bytes: UnsafeRawBufferPointer, _ index: Int, flushing: LogFormatter.Flush, by pump: some LogPumping
+    ) throws(SystemError) -> Int? {
+        let stream = streams[index].output
+        let time = WallTime.now
+        var offset = 0
+        while offset < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+            var step = LogFormatter.Progress()
+            do throws(SystemError) {
+                step = format(rest, stream.stream, time, flushing, try file.room(at: time), by: pump)
+                if step.isFull, step.written == 0 {
+                    file.makeRoom(at: time)
+                    step = format(rest, stream.stream, time, flushing, try file.room(at: time), by: pump)
+                }
+                if step.isFull, step.written == 0 {
+                    step = format(rest, stream.stream, time, flushing, .max, by: pump)
+                }
+                guard step.consumed > 0 else { return offset }
+                try writeNotes(by: pump)
+                try file.append(UnsafeRawBufferPointer(rebasing: pump.buffers.output[..<step.written]), at: time)
+                blockedSince = nil
+            } catch {
+                guard isGivingUp() else { return nil }
+                if step.consumed == 0 {
+                    step = format(rest, stream.stream, time, flushing, .max, by: pump)
+                }
+                guard step.consumed > 0 else { return offset }
+                unreportedDrops += step.lines
+                statistics.dropped += step.lines
+                statistics.failure = error
+            }
+            match(UnsafeRawBufferPointer(rebasing: rest[..<step.consumed]), stream.stream, by: pump)
+            try pump.buffers.discard(stream.readEnd, step.consumed)
+            offset += step.consumed
+        }
+        return offset
+    }
+
+    private func format(
+        _ bytes: UnsafeRawBufferPointer, _ stream: LogStream, _ time: WallTime, _ flushing: LogFormatter.Flush,
+        _ room: Int, by pump: some LogPumping
+    ) -> LogFormatter.Progress {
+        let output = pump.buffers.output
+        return formatter.format(
+            bytes, stream: stream, at: time, flushing: flushing,
+            into: UnsafeMutableRawBufferPointer(rebasing: output[..<min(room, output.count)]))
+    }
+
+    /// True once the file has refused for as long as the sidecar may be made to wait.
+    private func isGivingUp() -> Bool {
+        let now = Instant.now
+        guard let since = blockedSince else {
+            blockedSince = now
+            return spec.block <= .zero
+        }
+        return now - since >= spec.block
+    }
+
+    /// Nothing but an unfinished line: makes sure that its writer is not waiting for us, as we are for its newline.
+    /// True: look again.
+    private func unblock(
+        _ index: Int, _ bytes: UnsafeRawBufferPointer, isStuck: Bool, by pump: some LogPumping
+    ) throws(SystemError) -> Bool {
+        let stream = streams[index]
+        if loop_bytes_readable(stream.output.readEnd) > Int32(bytes.count), !isStuck { return true }
+        // Pages are shared by small writes, so that any two neighbours hold more than one page between them.
+        let surelyNotFull = max(0, (stream.size / 4096 - 2) / 2) * 4096
+        if bytes.count < surelyNotFull, !isStuck { return false }
+        let grown = pump.fifos.grow(stream.output, to: 4 * LogFormatter.longestLine)
+        if grown > stream.size, !isStuck {
+            streams[index].size = grown
+            return false
+        }
+        guard isStuck || loop_fifo_is_full(pump.fifos.directory, stream.output.name) != 0 else { return false }
+        return try (move(bytes, index, flushing: .partial, by: pump) ?? 0) > 0
+    }
+
+    private func noteBusyness(_ index: Int, _ count: Int, by pump: some LogPumping) {
+        let full = min(streams[index].size, LogBuffers.inputSize)
+        guard count * 4 >= full * 3, streams[index].size < 1 << 20 else { return }
+        streams[index].busyPeeks += 1
+        guard streams[index].busyPeeks.isMultiple(of: 4) else { return }
+        streams[index].size = pump.fifos.grow(streams[index].output, to: 1 << 20)
+    }
+
+    // MARK: Notes and patterns
+
+    /// Tries; what can't be written now is written before the next line.
+    func flushNotes(by pump: some LogPumping) { try? writeNotes(by: pump) }
+
+    private func writeNotes(by pump: some LogPumping) throws(SystemError) {
+        while let (time, text) = notes.first {
+            try file.append(formatter.line(text, at: time), at: time)
+            notes.removeFirst()
+        }
+        guard unreportedDrops > 0 else { return }
+        let time = WallTime.now
+        let lines = unreportedDrops == 1 ? "1 line was" : "\(unreportedDrops) lines were"
+        let reason = statistics.failure?.message ?? "the log could not be written"
+        try file.append(formatter.line("\(lines) dropped here: \(reason)", at: time), at: time)
+        pump.report(.dropped(instance, lines: unreportedDrops, reason: reason))
+        unreportedDrops = 0
+    }
+
+    private func match(_ lines: UnsafeRawBufferPointer, _ stream: LogStream, by pump: some LogPumping) {
+        guard !patterns.isEmpty else { return }
+        LogLines.forEach(in: lines) { line in
+            patterns.removeAll { pattern in
+                guard pattern.accepts(stream, merged: streams.count == 1), pattern.expression.matches(line) else {
+                    return false
+                }
+                pump.report(.matched(token: pattern.token))
+                return true
+            }
+            return !patterns.isEmpty
+        }
+    }
+
+    // MARK: After a crash
+
+    /// A supervisor before us may have written lines it did not get to take out: they will be written again, and the
+    /// log says how many at most.
+    func countRepeats(by pump: some LogPumping) throws(SystemError) {
+        var repeats = 0
+        let tail = try file.tail(LogBuffers.outputSize)
+        for stream in streams {
+            guard case .bytes(let waiting) = try pump.buffers.peek(stream.output.readEnd) else { continue }
+            repeats += LogLines.overlap(of: tail, stream: stream.output.stream, with: waiting)
+        }
+        guard repeats > 0 else { return }
+        statistics.repeated += repeats
+        note("the supervisor was replaced: the next \(repeats) lines may repeat the last ones", at: .now)
+        pump.report(.repeated(instance, lines: repeats))
+    }
+
+    /// What this incarnation wrote before we looked: a pattern may have matched while nobody could be told.
+    func matchWritten(by pump: some LogPumping) throws(SystemError) {
+        guard !patterns.isEmpty else { return }
+        let tail = try file.tail(1 << 20)
+        for line in LogLines.sinceStart(in: tail) {
+            line.text.withUnsafeBytes { match($0, line.stream, by: pump) }
+        }
+    }
+}
+
+/// What a channel needs of the pump it belongs to.
+protocol LogPumping {
+    var buffers: LogBuffers { get }
+    var fifos: LogFifos { get }
+    var isInterrupted: Bool { get }
+    func report(_ event: LogEvent)
+}

@@ -1,0 +1,145 @@
+import CProcess
+import Glibc
+import Synchronization
+
+/// The FIFOs of a project's sidecars, and what their pipes may take of the user's allowance.
+///
+/// Past `pipe-user-pages-soft` the kernel gives every later pipe of the user two pages, other programs' too; so all of
+/// ours together stay under half of it. Usable from any thread.
+final class LogFifos: Sendable {
+    /// One output of one instance. The read end stays open from the first start until the instance is retired.
+    struct Output: Sendable {
+        var name: String
+        var stream: LogStream
+        var readEnd: Int32
+    }
+
+    private struct Allowance {
+        var pages: Int
+        var used = 0
+        var outputs: [LogInstance: [Output]] = [:]
+    }
+
+    private static let page = 4096
+    private static let usualPages = 16
+    /// Fewer, and a pipe can be full with a line of a hundred bytes.
+    private static let fewestPages = 4
+
+    let directory: Int32
+    private let allowance: Mutex<Allowance>
+
+    init(directory path: String) throws(SystemError) {
+        try Directory.create(path)
+        directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw .last("open \(path)") }
+        allowance = Mutex(Allowance(pages: Self.softLimit() / 2))
+    }
+
+    deinit {
+        close(directory)
+        allowance.withLock { for output in $0.outputs.values.joined() { close(output.readEnd) } }
+    }
+
+    private static func softLimit() -> Int {
+        guard let text = ProcFile.text("/proc/sys/fs/pipe-user-pages-soft"), let pages = Int(text.trimmed) else {
+            return 16384
+        }
+        return pages == 0 ? .max : pages
+    }
+
+    /// The outputs of an instance, and whether this call opened them.
+    func outputs(of instance: LogInstance, merged: Bool) throws(SystemError) -> (outputs: [Output], areNew: Bool) {
+        let known = allowance.withLock { $0.outputs[instance] }
+        if let known, known.count == (merged ? 1 : 2) { return (known, false) }
+        if known != nil { forget(instance) }
+        var opened: [Output] = []
+        do throws(SystemError) {
+            for stream in merged ? [LogStream.stdout] : [.stdout, .stderr] {
+                opened.append(try openReadEnd(instance, stream))
+            }
+        } catch {
+            for output in opened { close(output.readEnd) }
+            throw error
+        }
+        for output in opened { settle(output) }
+        allowance.withLock { [opened] in $0.outputs[instance] = opened }
+        return (opened, true)
+    }
+
+    /// The sidecar's end: open for reading too, so that it waits instead of getting SIGPIPE while nobody reads.
+    func openSidecarEnd(_ output: Output) throws(SystemError) -> Int32 {
+        let fd = openat(directory, output.name, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        guard fd >= 0 else { throw .last("open \(output.name)") }
+        return fd
+    }
+
+    private func openReadEnd(_ instance: LogInstance, _ stream: LogStream) throws(SystemError) -> Output {
+        let name = instance.stem + (stream == .stderr ? ".err" : ".out")
+        guard mkfifoat(directory, name, 0o600) == 0 || errno == EEXIST else { throw .last("mkfifo \(name)") }
+        let fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW)
+        guard fd >= 0 else { throw .last("open \(name)") }
+        var facts = stat()
+        guard fstat(fd, &facts) == 0, facts.st_mode & S_IFMT == S_IFIFO else {
+            close(fd)
+            throw SystemError(call: "open \(name) as a FIFO", errno: EINVAL)
+        }
+        return Output(name: name, stream: stream, readEnd: fd)
+    }
+
+    /// Books a new pipe, smaller when many are open.
+    private func settle(_ output: Output) {
+        let size = Int(loop_pipe_size(output.readEnd)) / Self.page
+        let shrinks = allowance.withLock { allowance in
+            let shrinks = size > Self.fewestPages && allowance.used + size > allowance.pages / 16
+            allowance.used += shrinks ? Self.fewestPages : size
+            return shrinks
+        }
+        // It keeps its size when it holds more than would fit, as after a crash of the supervisor.
+        if shrinks { _ = loop_pipe_resize(output.readEnd, Int32(Self.fewestPages * Self.page)) }
+    }
+
+    func size(of output: Output) -> Int { max(0, Int(loop_pipe_size(output.readEnd))) }
+
+    /// Nobody holds the other end.
+    func isEnded(_ output: Output) -> Bool {
+        // A writer that comes and goes makes the kernel say so even where the last one left before we opened ours.
+        let writer = openat(directory, output.name, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+        if writer >= 0 { close(writer) }
+        var reader = pollfd(fd: output.readEnd, events: Int16(POLLIN), revents: 0)
+        return poll(&reader, 1, 0) == 1 && reader.revents & Int16(POLLHUP) != 0
+    }
+
+    /// Answers the size in bytes it has afterwards.
+    func grow(_ output: Output, to bytes: Int) -> Int {
+        let size = Int(loop_pipe_size(output.readEnd))
+        let more = (bytes - size) / Self.page
+        guard more > 0 else { return size }
+        let allowed = allowance.withLock { allowance in
+            guard allowance.used + more <= allowance.pages else { return false }
+            allowance.used += more
+            return true
+        }
+        guard allowed else { return size }
+        let grown = Int(loop_pipe_resize(output.readEnd, Int32(bytes)))
+        if grown < bytes { allowance.withLock { $0.used -= more } }
+        return max(grown, size)
+    }
+
+    /// Closes our ends. The FIFOs' files stay for who still writes.
+    func forget(_ instance: LogInstance) {
+        let outputs = allowance.withLock { $0.outputs.removeValue(forKey: instance) } ?? []
+        for output in outputs {
+            let pages = Int(loop_pipe_size(output.readEnd)) / Self.page
+            allowance.withLock { $0.used = max(0, $0.used - pages) }
+            close(output.readEnd)
+        }
+    }
+
+    func remove(_ instance: LogInstance) {
+        for ending in [".out", ".err"] { unlinkat(directory, instance.stem + ending, 0) }
+    }
+
+    func readEnds(of instance: LogInstance) -> [Int32] {
+        allowance.withLock { $0.outputs[instance]?.map(\.readEnd) } ?? []
+    }
+}

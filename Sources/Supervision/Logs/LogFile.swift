@@ -1,0 +1,188 @@
+import CProcess
+import Glibc
+import SidecarModel
+
+/// The log file of one instance and those rotated before it. Used by one thread.
+final class LogFile {
+    private let instance: LogInstance
+    let directory: String
+    var spec: LogSpec
+    private var descriptor: Int32 = -1
+    /// Always the end of a line.
+    private(set) var size = 0
+    private var firstWritten: WallTime?
+    private var rotated: [String]?
+    private var lastRotation: WallTime?
+
+    init(instance: LogInstance, directory: String, spec: LogSpec) {
+        self.instance = instance
+        self.directory = directory
+        self.spec = spec
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    var path: String { directory + "/" + instance.fileName }
+
+    private var limit: Int { max(1, Int(clamping: spec.maxSize.bytes)) }
+
+    /// How much may be appended before the file is to be rotated.
+    func room(at time: WallTime) throws(SystemError) -> Int {
+        try open()
+        if size >= limit || isTooOld(at: time) { makeRoom(at: time) }
+        return size >= limit ? .max : limit - size
+    }
+
+    /// Rotates, for a line that does not fit. A fresh file takes a line of any length; and where the directory does not
+    /// allow a rotation the lines go on into the file there is: too long beats lost.
+    func makeRoom(at time: WallTime) { if size > 0 { try? rotate(at: time) } }
+
+    /// Appends whole lines in one write. When it fails nothing of them stays.
+    func append(_ lines: UnsafeRawBufferPointer, at time: WallTime) throws(SystemError) {
+        try open()
+        var done = 0
+        while done < lines.count {
+            let count = write(descriptor, lines.baseAddress?.advanced(by: done), lines.count - done)
+            if count > 0 {
+                done += count
+            } else if count < 0, errno == EINTR {
+                continue
+            } else {
+                let failure = SystemError(call: "write \(path)", errno: count == 0 ? ENOSPC : errno)
+                // Half a line would be read as one; they are still in the pipe and come again as a whole.
+                if done > 0 { ftruncate(descriptor, off_t(size)) }
+                throw failure
+            }
+        }
+        size += done
+        if firstWritten == nil { firstWritten = time }
+    }
+
+    func append(_ line: [UInt8], at time: WallTime) throws(SystemError) {
+        var failure: SystemError?
+        line.withUnsafeBytes { bytes in
+            do throws(SystemError) { try append(bytes, at: time) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    private func isTooOld(at time: WallTime) -> Bool {
+        guard let maxAge = spec.maxAge, let firstWritten else { return false }
+        return time.microseconds - firstWritten.microseconds > maxAge.nanoseconds / 1000
+    }
+
+    // MARK: Opening
+
+    func open() throws(SystemError) {
+        guard descriptor < 0 else { return }
+        var fd = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        if fd < 0, errno == ENOENT {
+            try Directory.create(directory)
+            fd = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        }
+        guard fd >= 0 else { throw .last("open \(path)") }
+        descriptor = fd
+        do throws(SystemError) {
+            try mend()
+        } catch {
+            close(fd)
+            descriptor = -1
+            throw error
+        }
+    }
+
+    /// A writer killed in the middle of a write leaves a torn line behind; what it held is still in the pipe.
+    private func mend() throws(SystemError) {
+        var facts = stat()
+        guard fstat(descriptor, &facts) == 0 else { throw .last("stat \(path)") }
+        var end = Int(facts.st_size)
+        let whole = end
+        let chunk = 64 << 10
+        let found: SystemError? = withUnsafeTemporaryAllocation(byteCount: chunk, alignment: 16) { buffer in
+            while end > 0 {
+                let start = max(0, end - chunk)
+                let count = pread(descriptor, buffer.baseAddress, end - start, off_t(start))
+                guard count == end - start else { return .last("read \(path)") }
+                if let base = buffer.baseAddress, let newline = loop_find_last(base, 0x0a, count) {
+                    end = start + (UnsafeRawPointer(newline) - UnsafeRawPointer(base)) + 1
+                    return nil
+                }
+                end = start
+            }
+            return nil
+        }
+        if let found { throw found }
+        if end < whole, ftruncate(descriptor, off_t(end)) != 0 { throw .last("truncate \(path)") }
+        size = end
+        firstWritten = size == 0 ? nil : WallTime(microseconds: Int64(facts.st_mtim.tv_sec) * 1_000_000)
+    }
+
+    /// The last bytes of the file, from the start of a line.
+    func tail(_ count: Int) throws(SystemError) -> [UInt8] {
+        try open()
+        let length = min(count, size)
+        let bytes = [UInt8](unsafeUninitializedCapacity: length) { buffer, filled in
+            filled = max(0, pread(descriptor, buffer.baseAddress, length, off_t(size - length)))
+        }
+        guard length < size, let newline = bytes.firstIndex(of: 0x0a) else { return bytes }
+        return Array(bytes[(newline + 1)...])
+    }
+
+    // MARK: Rotation
+
+    /// One rename, so a crash leaves either the file before or the file after; a missing current file is just created.
+    func rotate(at time: WallTime) throws(SystemError) {
+        var old = try rotatedFiles()
+        var stamp = time
+        if let lastRotation, stamp <= lastRotation { stamp = WallTime(microseconds: lastRotation.microseconds + 1) }
+        var name = instance.rotatedName(at: stamp)
+        while let newest = old.last, name <= newest {
+            // The wall clock went back: names keep the order of the lines all the same.
+            guard let previous = Self.time(of: newest, instance) else { break }
+            stamp = WallTime(microseconds: previous.microseconds + 1)
+            name = instance.rotatedName(at: stamp)
+        }
+        // Someone may have taken the file away; then there is nothing to keep.
+        guard rename(path, directory + "/" + name) == 0 || errno == ENOENT else { throw .last("rename \(path)") }
+        close(descriptor)
+        descriptor = -1
+        firstWritten = nil
+        lastRotation = stamp
+        old.append(name)
+        rotated = prune(old, at: time)
+        try open()
+    }
+
+    private func prune(_ names: [String], at time: WallTime) -> [String] {
+        let kept = max(0, spec.maxFiles - 1)
+        var excess = max(0, names.count - kept)
+        if let maxAge = spec.maxAge {
+            let oldest = time.microseconds - maxAge.nanoseconds / 1000
+            while excess < names.count, let stamp = Self.time(of: names[excess], instance),
+                stamp.microseconds < oldest
+            {
+                excess += 1
+            }
+        }
+        for name in names[..<excess] { unlink(directory + "/" + name) }
+        return Array(names[excess...])
+    }
+
+    /// Oldest first.
+    private func rotatedFiles() throws(SystemError) -> [String] {
+        if let rotated { return rotated }
+        return try Directory.names(in: directory).filter(instance.ownsRotated).sorted()
+    }
+
+    private static func time(of name: String, _ instance: LogInstance) -> WallTime? {
+        let stamp = Array(name.utf8.dropFirst(instance.stem.utf8.count + 1).prefix(23))
+        guard stamp.count == 23 else { return nil }
+        var text: [UInt8] = []
+        for (index, byte) in stamp.enumerated() {
+            if index == 4 || index == 6 { text.append(UInt8(ascii: "-")) }
+            if index == 11 || index == 13 { text.append(UInt8(ascii: ":")) }
+            text.append(byte)
+        }
+        return WallTime(parsing: text)
+    }
+}

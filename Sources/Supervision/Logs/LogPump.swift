@@ -1,0 +1,188 @@
+import CProcess
+import Glibc
+package import SidecarModel
+import Synchronization
+
+/// A pattern to be told of once, when a line of this incarnation matches.
+package struct LogPattern: Sendable {
+    /// Comes back in `LogEvent.matched`.
+    package var token: UInt64
+    package var expression: RegularExpression
+    package var stream: Probe.LogStream
+
+    package init(token: UInt64, expression: RegularExpression, stream: Probe.LogStream) {
+        self.token = token
+        self.expression = expression
+        self.stream = stream
+    }
+
+    /// Merged outputs have one name, so either name means both.
+    func accepts(_ line: LogStream, merged: Bool) -> Bool {
+        switch stream {
+        case .any: line != .system
+        case .stdout: line == .stdout
+        case .stderr: line == .stderr || merged && line == .stdout
+        }
+    }
+}
+
+package enum LogEvent: Sendable {
+    case matched(token: UInt64)
+    /// Answers `LogPump.drain`.
+    case drained(token: UInt64)
+    /// Whole lines that could not be written for `logs.block`. Told when writing works again.
+    case dropped(LogInstance, lines: Int, reason: String)
+    /// Lines that may stand twice in the log after a crash of the supervisor.
+    case repeated(LogInstance, lines: Int)
+    /// This instance's output is not read any more.
+    case failed(LogInstance, SystemError)
+}
+
+package struct LogStatistics: Hashable, Sendable {
+    /// Lines lost to a full or failing disk since this supervisor started.
+    package var dropped = 0
+    package var repeated = 0
+    /// Why lines were dropped last.
+    package var failure: SystemError?
+}
+
+/// What a sidecar is given for its outputs. The caller closes both after the spawn; they are one descriptor when stderr
+/// is merged into stdout.
+package struct LogEnds: Sendable {
+    package var standardOutput: Int32
+    package var standardError: Int32
+    /// The FIFOs' read ends, when this call opened them: to be passed to whoever keeps them while no supervisor lives.
+    /// They stay ours.
+    package var newReadEnds: [Int32]
+
+    package func close() {
+        Glibc.close(standardOutput)
+        if standardError != standardOutput { Glibc.close(standardError) }
+    }
+}
+
+/// Carries the sidecars' output to their log files, on one thread of its own. No line ever passes through the loop.
+///
+/// Every function may be called from any thread. Only `open` may wait for the disk, when an earlier life left something
+/// in the FIFOs, and `stop`.
+package final class LogPump: Sendable {
+    enum Command: Sendable {
+        case open(Opening)
+        case note(LogInstance, String, WallTime)
+        case configure(LogInstance, LogSpec)
+        case unwatch(LogInstance, token: UInt64)
+        case drain(LogInstance, token: UInt64)
+        case retire(LogInstance)
+        case stop
+    }
+
+    struct Opening: Sendable {
+        var instance: LogInstance
+        var incarnation: Incarnation
+        var spec: LogSpec
+        var directory: String
+        var outputs: [LogFifos.Output]
+        var areNew: Bool
+        var patterns: [LogPattern]
+        var isAdopted: Bool
+        /// Posted when what an earlier incarnation left in the FIFOs is written.
+        var moved: Acknowledgement?
+    }
+
+    private let logDirectory: String
+    private let fifos: LogFifos
+    private let commands: Mailbox<Command>
+    private let thread: WorkerThread
+
+    /// Keeps FIFOs in `fifo` and logs in `logs` under the state directory. Events are delivered on the pump's thread,
+    /// and the sink returns at once.
+    package init(
+        stateDirectory: String, events: @escaping @Sendable (LogEvent) -> Void
+    ) throws(SystemError) {
+        logDirectory = stateDirectory + "/logs"
+        try Directory.create(logDirectory)
+        fifos = try LogFifos(directory: stateDirectory + "/fifo")
+        // Made here so that failing is an error of `init`, then used by the thread alone.
+        nonisolated(unsafe) let worker = try LogPumpWorker(fifos: fifos, events: events)
+        commands = worker.commands
+        thread = try WorkerThread(name: "log pump") { worker.run() }
+    }
+
+    /// Before a start: makes or finds the FIFOs and notes that a new incarnation begins. What it is told comes after
+    /// all that was written before, and its patterns see every line the new one writes.
+    package func open(
+        _ instance: LogInstance, incarnation: Incarnation, spec: LogSpec, patterns: [LogPattern] = []
+    ) throws(SystemError) -> LogEnds {
+        let (outputs, areNew) = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
+        let standardOutput = try fifos.openSidecarEnd(outputs[0])
+        var standardError = standardOutput
+        if outputs.count > 1 {
+            do throws(SystemError) {
+                standardError = try fifos.openSidecarEnd(outputs[1])
+            } catch {
+                Glibc.close(standardOutput)
+                throw error
+            }
+        }
+        // All that waits now is from before; once the sidecar runs, that can't be told any more.
+        let leftovers = outputs.contains { loop_bytes_readable($0.readEnd) > 0 }
+        let moved = leftovers ? try? Acknowledgement() : nil
+        send(instance, incarnation, spec, outputs, areNew: areNew, patterns, isAdopted: false, moved: moved)
+        moved?.wait()
+        return LogEnds(
+            standardOutput: standardOutput, standardError: standardError,
+            newReadEnds: areNew ? outputs.map(\.readEnd) : [])
+    }
+
+    /// The sidecar's ends once more, for a process that serves it and speaks in its log.
+    package func join(_ instance: LogInstance, spec: LogSpec) throws(SystemError) -> LogEnds {
+        let (outputs, areNew) = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
+        let standardOutput = try fifos.openSidecarEnd(outputs[0])
+        return LogEnds(
+            standardOutput: standardOutput, standardError: standardOutput,
+            newReadEnds: areNew ? outputs.map(\.readEnd) : [])
+    }
+
+    /// After a restart of the supervisor: goes on with the output of a living instance. Patterns are also looked for in
+    /// what it has written so far. Answers the read ends, which stay ours.
+    package func adopt(
+        _ instance: LogInstance, incarnation: Incarnation, spec: LogSpec, patterns: [LogPattern] = []
+    ) throws(SystemError) -> [Int32] {
+        let (outputs, areNew) = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
+        send(instance, incarnation, spec, outputs, areNew: areNew, patterns, isAdopted: true)
+        return outputs.map(\.readEnd)
+    }
+
+    private func send(
+        _ instance: LogInstance, _ incarnation: Incarnation, _ spec: LogSpec, _ outputs: [LogFifos.Output],
+        areNew: Bool, _ patterns: [LogPattern], isAdopted: Bool, moved: Acknowledgement? = nil
+    ) {
+        let opening = Opening(
+            instance: instance, incarnation: incarnation, spec: spec, directory: spec.directory ?? logDirectory,
+            outputs: outputs, areNew: areNew, patterns: patterns, isAdopted: isAdopted, moved: moved)
+        commands.send(.open(opening))
+    }
+
+    /// A line of the supervisor's own (`exit 1`), placed after what was written before. It reaches the file with the
+    /// next line or drain.
+    package func note(_ instance: LogInstance, _ text: String) { commands.send(.note(instance, text, .now)) }
+
+    /// Takes over what can change without a restart: everything but `directory` and `mergesStandardError`.
+    package func configure(_ instance: LogInstance, spec: LogSpec) { commands.send(.configure(instance, spec)) }
+
+    /// Its pattern is not looked for any more.
+    package func unwatch(_ instance: LogInstance, token: UInt64) { commands.send(.unwatch(instance, token: token)) }
+
+    /// Answers `LogEvent.drained` when all that was in the FIFOs is in the file, an unfinished last line included where
+    /// nobody is left to finish it; or when the file refuses. For an instance that was never opened too.
+    package func drain(_ instance: LogInstance, token: UInt64) { commands.send(.drain(instance, token: token)) }
+
+    /// The instance is no longer declared: writes what is left, closes, and removes the FIFOs. Its files stay.
+    package func retire(_ instance: LogInstance) { commands.send(.retire(instance)) }
+
+    /// Writes what there is and ends the thread. Nothing is sent to the pump after it.
+    package func stop() {
+        commands.send(.stop)
+        thread.join()
+    }
+}

@@ -1,0 +1,179 @@
+import SidecarModel
+
+/// The pump's own thread: a loop over all FIFOs.
+final class LogPumpWorker: LogPumping {
+    /// After this much one instance gives way to the others.
+    private static let share = 1 << 20
+    private static let retryDelay = Duration.milliseconds(100)
+
+    let buffers: LogBuffers
+    let fifos: LogFifos
+    let commands: Mailbox<LogPump.Command>
+    private let loop: EventLoop
+    private let events: @Sendable (LogEvent) -> Void
+    private var channels: [LogInstance: LogChannel] = [:]
+    /// Within a command nothing interrupts: it is what would have interrupted.
+    private var isObeying = false
+
+    init(fifos: LogFifos, events: @escaping @Sendable (LogEvent) -> Void) throws(SystemError) {
+        self.fifos = fifos
+        self.events = events
+        buffers = try LogBuffers()
+        loop = try EventLoop()
+        let hook = Hook()
+        commands = loop.mailbox(of: LogPump.Command.self) { command in hook.worker?.obey(command) }
+        hook.worker = self
+    }
+
+    /// Lets the mailbox be made before there is a worker to read it.
+    private final class Hook {
+        unowned var worker: LogPumpWorker?
+    }
+
+    func run() {
+        // The loop's own calls fail only for want of kernel memory; waiting for better times is all there is to do.
+        while (try? loop.run()) == nil {}
+    }
+
+    var isInterrupted: Bool { !isObeying && !commands.isEmpty }
+
+    func report(_ event: LogEvent) { events(event) }
+
+    // MARK: Commands
+
+    private func obey(_ command: LogPump.Command) {
+        isObeying = true
+        defer { isObeying = false }
+        switch command {
+        case .open(let opening): open(opening)
+        case .note(let instance, let text, let time):
+            guard let channel = channels[instance] else { return }
+            moveAll(channel)
+            channel.note(text, at: time)
+        case .configure(let instance, let spec): channels[instance]?.spec = spec
+        case .unwatch(let instance, let token): channels[instance]?.patterns.removeAll { $0.token == token }
+        case .drain(let instance, let token):
+            if let channel = channels[instance] {
+                moveAll(channel)
+                channel.flushNotes(by: self)
+            }
+            report(.drained(token: token))
+        case .retire(let instance):
+            if let channel = channels.removeValue(forKey: instance) { close(channel) }
+            fifos.forget(instance)
+            fifos.remove(instance)
+        case .stop:
+            for channel in channels.values { close(channel) }
+            channels = [:]
+            loop.stop()
+        }
+    }
+
+    private func open(_ opening: LogPump.Opening) {
+        let channel: LogChannel
+        if let known = channels[opening.instance], !opening.areNew, known.file.directory == opening.directory {
+            channel = known
+        } else {
+            if let known = channels.removeValue(forKey: opening.instance) { unwatch(known) }
+            channel = LogChannel(instance: opening.instance, directory: opening.directory, spec: opening.spec)
+            channels[opening.instance] = channel
+            guard watch(channel, opening.outputs) else {
+                opening.moved?.post()
+                return
+            }
+        }
+        do throws(SystemError) {
+            if opening.isAdopted {
+                channel.spec = opening.spec
+                channel.patterns = opening.patterns
+                try channel.countRepeats(by: self)
+                try channel.matchWritten(by: self)
+            } else {
+                if let moved = opening.moved {
+                    // An unfinished line ends with the life that wrote it.
+                    moveAll(channel, flushing: .full)
+                    moved.post()
+                }
+                channel.note(LogLine.startNote(opening.incarnation.number), at: .now)
+                channel.spec = opening.spec
+                channel.patterns = opening.patterns
+            }
+        } catch {
+            report(.failed(channel.instance, error))
+        }
+        for index in channel.streams.indices { service(channel, index) }
+    }
+
+    private func watch(_ channel: LogChannel, _ outputs: [LogFifos.Output]) -> Bool {
+        for (index, output) in outputs.enumerated() {
+            var stream = LogChannel.Stream(output: output, watch: nil, size: Int(fifos.size(of: output)))
+            do throws(SystemError) {
+                // Told once per change: an unfinished line stays in the FIFO, and an end nobody holds stays ended.
+                stream.watch = try loop.watch(output.readEnd, [.read, .edgeTriggered]) {
+                    [unowned self, unowned channel] readiness in
+                    service(channel, index, flushing: readiness.contains(.hangup) ? .full : .nothing)
+                }
+            } catch {
+                report(.failed(channel.instance, error))
+                return false
+            }
+            channel.streams.append(stream)
+        }
+        return true
+    }
+
+    private func unwatch(_ channel: LogChannel) {
+        for stream in channel.streams { if let watch = stream.watch { loop.unwatch(watch) } }
+        if let retry = channel.retry { loop.cancel(retry) }
+        channel.streams = []
+    }
+
+    private func close(_ channel: LogChannel) {
+        moveAll(channel, flushing: .full)
+        channel.flushNotes(by: self)
+        unwatch(channel)
+    }
+
+    // MARK: Moving lines
+
+    private func service(_ channel: LogChannel, _ index: Int, flushing: LogFormatter.Flush = .nothing) {
+        guard channel.streams.indices.contains(index) else { return }
+        do throws(SystemError) {
+            switch try channel.service(index, flushing: flushing, limit: Self.share, by: self) {
+            case .idle: break
+            case .ended: break
+            case .more, .interrupted: again(channel, at: loop.now)
+            case .blocked: again(channel, at: loop.now + Self.retryDelay)
+            }
+        } catch {
+            fail(channel, error)
+        }
+    }
+
+    private func again(_ channel: LogChannel, at instant: Instant) {
+        guard channel.retry == nil else { return }
+        channel.retry = loop.schedule(at: instant) { [unowned self, unowned channel] in
+            channel.retry = nil
+            for index in channel.streams.indices { service(channel, index) }
+        }
+    }
+
+    /// Moves what is in the FIFOs now; not what a fast writer adds meanwhile.
+    private func moveAll(_ channel: LogChannel, flushing: LogFormatter.Flush = .nothing) {
+        do throws(SystemError) {
+            for index in channel.streams.indices {
+                let ends = flushing == .nothing && fifos.isEnded(channel.streams[index].output) ? .full : flushing
+                let size = channel.streams[index].size
+                _ = try channel.service(index, flushing: ends, limit: size, by: self)
+            }
+        } catch {
+            fail(channel, error)
+        }
+    }
+
+    private func fail(_ channel: LogChannel, _ error: SystemError) {
+        report(.failed(channel.instance, error))
+        unwatch(channel)
+        channels.removeValue(forKey: channel.instance)
+    }
+}

@@ -1,0 +1,226 @@
+import CProcess
+import Glibc
+
+/// The log files of one instance.
+package struct LogSource: Hashable, Sendable {
+    package var instance: LogInstance
+    /// `logs` in the state directory, or the sidecar's `logs.dir`.
+    package var directory: String
+
+    package init(instance: LogInstance, directory: String) {
+        self.instance = instance
+        self.directory = directory
+    }
+
+    /// All instances that have a log in this directory, by name and number.
+    package static func found(in directory: String) throws(SystemError) -> [LogSource] {
+        var instances: [LogInstance] = []
+        for name in try Directory.names(in: directory) where name.hasSuffix(".log") {
+            let parts = name.dropLast(4).split(separator: ".", omittingEmptySubsequences: false)
+            guard parts.count == 2, let replica = Int(parts[1]) else { continue }
+            instances.append(LogInstance(sidecar: String(parts[0]), replica: replica))
+        }
+        instances.sort { ($0.sidecar, $0.replica) < ($1.sidecar, $1.replica) }
+        return instances.map { LogSource(instance: $0, directory: directory) }
+    }
+
+    /// Oldest first, the current one last.
+    func files() -> [String] {
+        let names = (try? Directory.names(in: directory)) ?? []
+        let rotated = names.filter(instance.ownsRotated).sorted()
+        return names.contains(instance.fileName) ? rotated + [instance.fileName] : rotated
+    }
+}
+
+/// Which lines are wanted.
+package struct LogQuery: Sendable {
+    /// At most so many of each instance, the newest.
+    package var last: Int?
+    /// Both ends included.
+    package var since: WallTime?
+    package var until: WallTime?
+    /// A line must contain a match.
+    package var pattern: RegularExpression?
+    /// Only the incarnation before the one that was started last.
+    package var previous: Bool
+    /// The supervisor's own notes too.
+    package var includesSystem: Bool
+
+    package init(
+        last: Int? = nil, since: WallTime? = nil, until: WallTime? = nil, pattern: RegularExpression? = nil,
+        previous: Bool = false, includesSystem: Bool = false
+    ) {
+        self.last = last
+        self.since = since
+        self.until = until
+        self.pattern = pattern
+        self.previous = previous
+        self.includesSystem = includesSystem
+    }
+
+    func accepts(_ line: LogLine, at time: WallTime) -> Bool {
+        if line.stream == .system, !includesSystem { return false }
+        if let since, time < since { return false }
+        if let until, time > until { return false }
+        guard let pattern else { return true }
+        return line.text.withUnsafeBytes { pattern.matches($0) }
+    }
+}
+
+package struct LogEntry: Hashable, Sendable {
+    package var instance: LogInstance
+    /// Of the line, or of the one before it in a log without time stamps.
+    package var time: WallTime
+    package var line: LogLine
+}
+
+/// Reads the logs of several instances as one, in order of time. Needs no supervisor.
+///
+/// One thread at a time. `read` gives what there is; to follow, wait for `descriptor` to become readable and call
+/// `read` again: it goes on where it stopped.
+package final class LogReader {
+    /// An inotify descriptor: readable when any of the logs changed since the last `read`.
+    package let descriptor: Int32
+    private let query: LogQuery
+    private var cursors: [LogCursor] = []
+    private var isFirst: [Bool] = []
+
+    package init(_ sources: [LogSource], query: LogQuery) throws(SystemError) {
+        self.query = query
+        descriptor = loop_inotify_create()
+        guard descriptor >= 0 else { throw .last("inotify_init1") }
+        for source in sources { try add(source) }
+    }
+
+    deinit { close(descriptor) }
+
+    /// One more instance, from its start or as the query says.
+    package func add(_ source: LogSource) throws(SystemError) {
+        try Directory.create(source.directory)
+        guard loop_inotify_add(descriptor, source.directory) >= 0 else {
+            throw .last("inotify_add_watch \(source.directory)")
+        }
+        cursors.append(LogCursor(source))
+        isFirst.append(true)
+    }
+
+    /// Every line that is wanted and was not given yet, merged by time.
+    package func read<Failure: Error>(_ body: (LogEntry) throws(Failure) -> Void) throws(Failure) {
+        acknowledge()
+        var heads = MergeHeap()
+        let streams = cursors.indices.map { stream($0) }
+        for index in streams.indices {
+            if let (line, time) = streams[index]() { heads.insert(line, time, index) }
+        }
+        while let (line, time, index) = heads.removeFirst() {
+            try body(LogEntry(instance: cursors[index].source.instance, time: time, line: line))
+            if let (line, time) = streams[index]() { heads.insert(line, time, index) }
+        }
+    }
+
+    /// Waits until there may be more to read. False: interrupted by a signal.
+    package func wait() -> Bool {
+        var waiter = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&waiter, 1, -1) > 0
+    }
+
+    private func acknowledge() {
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { buffer in
+            while Glibc.read(descriptor, buffer.baseAddress, 4096) > 0 {}
+        }
+    }
+
+    private typealias Lines = () -> (LogLine, WallTime)?
+
+    /// The lines of one instance, filtered.
+    private func stream(_ index: Int) -> Lines {
+        let cursor = cursors[index]
+        let query = query
+        var filtered: Lines = {
+            while let (line, time) = cursor.next() {
+                if query.accepts(line, at: time) { return (line, time) }
+            }
+            return nil
+        }
+        guard isFirst[index] else { return filtered }
+        isFirst[index] = false
+        if query.previous { filtered = previousLife(cursor.source) }
+        guard let last = query.last else { return filtered }
+        if query.pattern == nil, query.until == nil, !query.previous {
+            // Notes are not counted, so a few more are looked at than will be shown.
+            cursor.seek(backLines: last + 64)
+        }
+        return Self.keepingLast(last, of: filtered)
+    }
+
+    private static func keepingLast(_ count: Int, of lines: @escaping Lines) -> Lines {
+        var kept: [(LogLine, WallTime)] = []
+        var isRead = false
+        var next = 0
+        return {
+            if !isRead {
+                isRead = true
+                while let line = lines() {
+                    kept.append(line)
+                    // Dropped in bulk: one at a time would move the rest each time.
+                    if kept.count >= 2 * count + 1024 { kept.removeFirst(kept.count - count) }
+                }
+                next = max(0, kept.count - count)
+            }
+            guard next < kept.count else { return nil }
+            defer { next += 1 }
+            return kept[next]
+        }
+    }
+
+    private func previousLife(_ source: LogSource) -> Lines {
+        let counting = LogCursor(source)
+        var starts = 0
+        while let (line, _) = counting.next() { if line.startedIncarnation != nil { starts += 1 } }
+        let cursor = LogCursor(source)
+        let query = query
+        var seen = 0
+        return {
+            while seen < starts, let (line, time) = cursor.next() {
+                if line.startedIncarnation != nil { seen += 1 }
+                if seen == starts { return nil }
+                if seen == starts - 1, query.accepts(line, at: time) { return (line, time) }
+            }
+            return nil
+        }
+    }
+}
+
+/// The next line of each instance, soonest first; of equal times, the instance named first.
+private struct MergeHeap {
+    private var heap: [(line: LogLine, time: WallTime, index: Int)] = []
+
+    private func precedes(_ left: Int, _ right: Int) -> Bool {
+        (heap[left].time, heap[left].index) < (heap[right].time, heap[right].index)
+    }
+
+    mutating func insert(_ line: LogLine, _ time: WallTime, _ index: Int) {
+        heap.append((line, time, index))
+        var child = heap.count - 1
+        while child > 0, precedes(child, (child - 1) / 2) {
+            heap.swapAt(child, (child - 1) / 2)
+            child = (child - 1) / 2
+        }
+    }
+
+    mutating func removeFirst() -> (LogLine, WallTime, Int)? {
+        guard let first = heap.first else { return nil }
+        let last = heap.removeLast()
+        guard !heap.isEmpty else { return (first.line, first.time, first.index) }
+        heap[0] = last
+        var parent = 0
+        while 2 * parent + 1 < heap.count {
+            var child = 2 * parent + 1
+            if child + 1 < heap.count, precedes(child + 1, child) { child += 1 }
+            guard precedes(child, parent) else { break }
+            heap.swapAt(child, parent)
+            parent = child
+        }
+        return (first.line, first.time, first.index)
+    }
+}

@@ -1,0 +1,72 @@
+import Glibc
+
+/// Binds a port to find out whether it is free, and to keep it so.
+struct PortBinding {
+    var address: IPAddress
+    var port: UInt16
+    var isTCP: Bool
+
+    /// A socket bound to it, closed on exec.
+    func bind(asking diagnostics: SocketDiagnostics) throws(PortConflict) -> Int32 {
+        if let stranger = otherLoopbackListener(diagnostics) {
+            throw .taken(address: stranger.address, port: port, owner: SocketOwner.find(inode: stranger.inode))
+        }
+        do throws(SystemError) {
+            return try bind(reusing: false)
+        } catch  where error.errno == EADDRINUSE {
+            return try bindAfterClosing(diagnostics)
+        } catch {
+            throw .refused(address: "\(address)", port: port, error)
+        }
+    }
+
+    private func bind(reusing: Bool) throws(SystemError) -> Int32 {
+        let kind = Int32((isTCP ? SOCK_STREAM : SOCK_DGRAM).rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let fd = socket(address.family.number, kind, 0)
+        guard fd >= 0 else { throw .last("socket") }
+        if reusing {
+            var one: Int32 = 1
+            setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        }
+        guard address.withSocketAddress(port: port, { Glibc.bind(fd, $0, $1) }) == 0 else {
+            let failure = SystemError.last("bind")
+            close(fd)
+            throw failure
+        }
+        return fd
+    }
+
+    /// In use; but only by connections on their way out, as after a restart: then they are no obstacle.
+    private func bindAfterClosing(_ diagnostics: SocketDiagnostics) throws(PortConflict) -> Int32 {
+        let sockets = obstacles(diagnostics)
+        guard isTCP, !sockets.isEmpty, sockets.allSatisfy(\.isClosing) else {
+            let holder = sockets.first(where: \.isListening) ?? sockets.first { !$0.isClosing }
+            let owner = holder.flatMap { $0.inode == 0 ? nil : SocketOwner.find(inode: $0.inode) }
+            throw .taken(address: "\(address)", port: port, owner: owner)
+        }
+        do throws(SystemError) {
+            return try bind(reusing: true)
+        } catch  where error.errno == EADDRINUSE {
+            throw .closing(address: "\(address)", port: port)
+        } catch {
+            throw .refused(address: "\(address)", port: port, error)
+        }
+    }
+
+    private func obstacles(_ diagnostics: SocketDiagnostics) -> [SocketDiagnostics.Entry] {
+        let own = (try? diagnostics.sockets(onPort: port, family: address.family, isTCP: isTCP)) ?? []
+        let other = address.family == .v4 ? IPAddress.Family.v6 : .v4
+        // A socket on any address of the other family may take this one's too.
+        let wide = ((try? diagnostics.sockets(onPort: port, family: other, isTCP: isTCP)) ?? []).filter(\.isAnyAddress)
+        let mine = own.filter { address.isAny || $0.isAnyAddress || $0.local == address.bytes }
+        return mine + wide
+    }
+
+    /// Clients that say `localhost` may reach either loopback address: a stranger on the other one would answer them.
+    private func otherLoopbackListener(_ diagnostics: SocketDiagnostics) -> (address: String, inode: UInt32)? {
+        guard isTCP, address == .loopback4 || address == .loopback6 else { return nil }
+        let other = address == .loopback4 ? IPAddress.loopback6 : .loopback4
+        guard let inode = try? diagnostics.listener(other, port: port), inode != 0 else { return nil }
+        return ("\(other)", inode)
+    }
+}

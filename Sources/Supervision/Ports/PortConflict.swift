@@ -1,0 +1,47 @@
+package import SidecarModel
+
+/// Why a port can't be had.
+package enum PortConflict: Error, Hashable, Sendable {
+    /// Someone holds it; nil when who it is can't be read.
+    case taken(address: String, port: UInt16, owner: SocketOwner?)
+    /// Nobody listens, but connections of a server that did not ask for SO_REUSEADDR are still closing.
+    case closing(address: String, port: UInt16)
+    /// Another project of this user has it, and runs.
+    case leased(port: UInt16, holder: PortLease)
+    /// Nothing free between the two; the sentence says who holds the first.
+    case full(first: UInt16, last: UInt16, example: String)
+    /// The kernel refuses for another reason: no permission below 1024, no such address.
+    case refused(address: String, port: UInt16, SystemError)
+    /// The registry of this user's ports can't be used.
+    case registry(SystemError)
+    /// Not a numeric address.
+    case address(String)
+
+    package var message: String {
+        switch self {
+        case .taken(let address, let port, let owner):
+            "port \(port) on \(address) is in use by \(owner?.description ?? "a process that can't be read")"
+        case .closing(let address, let port):
+            "port \(port) on \(address) is held by connections that are still closing; they end within a minute"
+        case .leased(let port, let holder):
+            "port \(port) belongs to \(holder.instance) of the running project in \(holder.stateDirectory)"
+        case .full(let first, let last, let example):
+            "no port is free from \(first) to \(last): \(example)"
+        case .refused(let address, let port, let error):
+            "cannot bind port \(port) on \(address): \(error.message)"
+        case .registry(let error):
+            "cannot use the registry of ports: \(error)"
+        case .address(let text):
+            "'\(text)' is not a numeric address"
+        }
+    }
+
+    package func failure(for name: String) -> SpawnFailure {
+        var number: Int32 = 0
+        switch self {
+        case .taken, .closing, .leased, .full, .address: break
+        case .refused(_, _, let error), .registry(let error): number = error.errno
+        }
+        return SpawnFailure(step: .port, message: "port '\(name)': \(message)", errno: number)
+    }
+}

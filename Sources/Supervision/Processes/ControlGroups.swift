@@ -1,0 +1,167 @@
+import CProcess
+import Glibc
+
+/// A directory of cgroup2 in which every spawn gets a cgroup of its own.
+///
+/// Nothing in it changes after `init`; what it does are system calls, from the loop's thread and the spawner's.
+struct ControlGroups: Sendable {
+    let path: String
+    private let directory: Int32
+
+    /// Why there is none, as a sentence.
+    struct Unusable: Error { var reason: String }
+
+    /// Uses the directory the records name, if it still is there, else makes one beside us.
+    static func find(recorded: String, nonce: UInt32) throws(Unusable) -> ControlGroups {
+        if !recorded.isEmpty, let groups = try? ControlGroups(path: recorded) { return groups }
+        guard let mount = mountPoint() else { throw Unusable(reason: "no cgroup2 is mounted") }
+        guard let own = ownGroup() else { throw Unusable(reason: "no cgroup2 membership is readable") }
+        if own == "/", access("/run/systemd/system", F_OK) == 0 {
+            throw Unusable(reason: "in the root cgroup beside systemd, which owns it")
+        }
+        let parent = own == "/" ? mount : mount + own
+        return try ControlGroups(path: parent + "/orchestrate-" + String(nonce, radix: 16))
+    }
+
+    private init(path: String) throws(Unusable) {
+        if mkdir(path, 0o755) != 0, errno != EEXIST {
+            throw Unusable(reason: "cannot make the cgroup \(path): \(SystemError.message(for: errno))")
+        }
+        let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else {
+            throw Unusable(reason: "cannot open the cgroup \(path): \(SystemError.message(for: errno))")
+        }
+        self.path = path
+        self.directory = directory
+        guard faccessat(directory, "cgroup.kill", W_OK, 0) == 0 else {
+            discard()
+            throw Unusable(reason: "this kernel's cgroups have no cgroup.kill")
+        }
+        let failure = orch_try_cgroup(directory)
+        guard failure == 0 else {
+            discard()
+            throw Unusable(reason: "cannot clone into the cgroup \(path): \(SystemError.message(for: -failure))")
+        }
+    }
+
+    /// Removes the directory if nothing is left in it.
+    func discard() {
+        close(directory)
+        _ = rmdir(path)
+    }
+
+    // MARK: One process's cgroup
+
+    private static func name(_ id: ProcessID) -> String { "\(id.slot).\(id.generation)" }
+
+    /// A descriptor to clone into, or -errno.
+    func make(_ id: ProcessID) -> Int32 {
+        let name = Self.name(id)
+        if mkdirat(directory, name, 0o755) != 0, errno != EEXIST { return -errno }
+        let descriptor = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        return descriptor >= 0 ? descriptor : -errno
+    }
+
+    /// Removes it, and what its processes made in it.
+    func remove(_ id: ProcessID) {
+        guard unlinkat(directory, Self.name(id), AT_REMOVEDIR) != 0, errno != ENOENT else { return }
+        removeTree(path + "/" + Self.name(id), depth: 0)
+    }
+
+    private func removeTree(_ path: String, depth: Int) {
+        guard depth < 16, let listing = opendir(path) else { return }
+        defer { closedir(listing) }
+        while let entry = readdir(listing) {
+            guard entry.pointee.d_type == UInt8(DT_DIR) else { continue }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { removeTree(path + "/" + name, depth: depth + 1) }
+        }
+        _ = rmdir(path)
+    }
+
+    /// `cgroup.events`, which becomes readable with priority when the last process is gone. -1 when there is no such cgroup.
+    func openEvents(_ id: ProcessID) -> Int32 {
+        openat(directory, Self.name(id) + "/cgroup.events", O_RDONLY | O_CLOEXEC)
+    }
+
+    static func isPopulated(events descriptor: Int32) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { text in
+            let size = pread(descriptor, text.baseAddress, text.count, 0)
+            // A cgroup that was removed has nobody in it.
+            guard size > 0 else { return false }
+            // `populated 0` is the first line, but nobody promised that.
+            return text[..<size].split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual("populated 1".utf8) }
+        }
+    }
+
+    func kill(_ id: ProcessID) {
+        let descriptor = openat(directory, Self.name(id) + "/cgroup.kill", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        _ = write(descriptor, "1", 1)
+        close(descriptor)
+    }
+
+    /// The processes in it and below.
+    func members(_ id: ProcessID) -> [Int32] {
+        var pids: [Int32] = []
+        collect(path + "/" + Self.name(id), into: &pids, depth: 0)
+        return pids
+    }
+
+    private func collect(_ path: String, into pids: inout [Int32], depth: Int) {
+        guard depth < 16 else { return }
+        if let text = SmallFile.read(path + "/cgroup.procs") {
+            pids += text.split(separator: "\n").compactMap { Int32($0) }
+        }
+        guard let listing = opendir(path) else { return }
+        defer { closedir(listing) }
+        while let entry = readdir(listing) {
+            guard entry.pointee.d_type == UInt8(DT_DIR) else { continue }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { collect(path + "/" + name, into: &pids, depth: depth + 1) }
+        }
+    }
+
+    /// Signals every member that is still one while a pidfd holds it.
+    func signal(_ id: ProcessID, _ number: Int32) {
+        for pid in members(id) {
+            let descriptor = orch_pidfd_open(pid)
+            guard descriptor >= 0 else { continue }
+            defer { close(descriptor) }
+            if contains(id, pid), orch_pidfd_has_ended(descriptor) == 0 { _ = orch_pidfd_signal(descriptor, number) }
+        }
+    }
+
+    private func contains(_ id: ProcessID, _ pid: Int32) -> Bool {
+        guard let group = Self.group(of: pid) else { return false }
+        let own = path.split(separator: "/").last.map(String.init) ?? path
+        return (group + "/").contains("/\(own)/\(Self.name(id))/")
+    }
+
+    // MARK: Where cgroup2 is
+
+    private static func ownGroup() -> String? { group(of: getpid()) }
+
+    private static func group(of pid: Int32) -> String? {
+        guard let text = SmallFile.read("/proc/\(pid)/cgroup") else { return nil }
+        for line in text.split(separator: "\n") where line.hasPrefix("0::") { return String(line.dropFirst(3)) }
+        return nil
+    }
+
+    private static func mountPoint() -> String? {
+        guard let text = SmallFile.read("/proc/self/mountinfo") else { return nil }
+        for line in text.split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            // `36 35 98:0 /root /mount/point options … - type source …`; blanks in a path are written as \040.
+            guard let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count, fields[dash + 1] == "cgroup2",
+                fields.count > 4, fields[3] == "/", !fields[4].contains("\\")
+            else { continue }
+            return String(fields[4])
+        }
+        return nil
+    }
+}

@@ -1,0 +1,62 @@
+import CProcess
+import Glibc
+package import Reconciliation
+import SidecarModel
+
+// Who belongs to whom.
+extension ProcessHost {
+    /// The leader and all other processes of it that live now.
+    package func members(of id: ProcessID) -> [Int32] {
+        guard let process = process(id) else { return [] }
+        if process.isInGroup, let groups { return groups.members(id) }
+        var pids = [Int32](repeating: 0, count: 4096)
+        let count = orch_find_members(
+            process.mark, records.nonce, sessionLeader(process), &pids, pids.count)
+        return Array(pids.prefix(max(0, count)))
+    }
+
+    /// Who lives of it, and what they wait for.
+    package func survivors(of id: ProcessID) -> [Survivor] {
+        members(of: id).compactMap { pid in
+            var facts = orch_process_facts()
+            guard orch_process_look(pid, &facts) == 0 else { return nil }
+            let state = String(UnicodeScalar(UInt8(bitPattern: facts.state)))
+            guard state != "Z", state != "X" else { return nil }
+            var channel = [CChar](repeating: 0, count: 64)
+            orch_process_wait_channel(pid, &channel, channel.count)
+            return Survivor(pid: pid, state: state, waitChannel: text(channel))
+        }
+    }
+
+    /// The process this one belongs to: itself a leader, or descended from one. Nil: it is no process of ours.
+    package func owner(ofPID pid: Int32) -> ProcessID? {
+        var slot: UInt32 = 0
+        let mark = orch_process_mark(pid, records.nonce)
+        if mark != 0, orch_mark_slot(&records.raw, mark, &slot) != 0, let process = process(inSlot: slot) {
+            return process.id
+        }
+        let session = getsid(pid)
+        guard session > 0 else { return nil }
+        for case .some(let process) in processes where process.pid == session && sessionLeader(process) == session {
+            return process.id
+        }
+        return nil
+    }
+
+    package func pid(of id: ProcessID) -> Int32? { process(id).flatMap { $0.pid > 0 ? $0.pid : nil } }
+
+    /// When the leader was started, in clock ticks since boot: with its pid, its identity.
+    package func startTime(of id: ProcessID) -> UInt64? {
+        process(id).map { records.slot($0.id.slot).pointee.start_time }
+    }
+
+    /// The leader's pid as the number of its session, as long as it can't have become another's.
+    func sessionLeader(_ process: HostedProcess) -> Int32 {
+        if process.hasExited, process.custody != .keeper || !hasKeeper { return 0 }
+        return process.pid
+    }
+
+    private func text(_ characters: [CChar]) -> String {
+        String(decoding: characters.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

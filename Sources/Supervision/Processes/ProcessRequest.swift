@@ -1,0 +1,73 @@
+package import SidecarModel
+
+/// What a process is started for.
+package enum ProcessKind: UInt32, Sendable { case sidecar, hook, probe }
+
+/// Standard descriptors of a child. -1 is /dev/null.
+package struct StandardDescriptors: Sendable {
+    package var input: Int32
+    package var output: Int32
+    package var error: Int32
+
+    package init(input: Int32 = -1, output: Int32 = -1, error: Int32 = -1) {
+        self.input = input
+        self.output = output
+        self.error = error
+    }
+}
+
+/// A process to be started.
+package struct ProcessRequest: Sendable {
+    /// As it is recorded: `db/0`, `db/0:liveness`, `db/0:pre_start`.
+    package var name: String
+    package var kind: ProcessKind
+    package var incarnation: UInt64
+    /// The program's name (looked up along the child's PATH, seen from its directory) or path, and its arguments.
+    package var arguments: [String]
+    /// `KEY=value`
+    package var environment: [String]
+    /// An absolute path.
+    package var workingDirectory: String
+    /// What it reads from its standard input, instead of `descriptors.input`.
+    package var standardInput: [UInt8]?
+    /// Stay open and the caller's.
+    package var descriptors = StandardDescriptors()
+    /// Runs on the spawner's thread just before; opens what may block. Its descriptors take the place of `descriptors`,
+    /// and are closed when the child runs, or doesn't.
+    package var prepare: (@Sendable () throws(SpawnFailure) -> StandardDescriptors)?
+    /// Runs on the spawner's thread just after, whether it worked or not: gives back what was held for the child.
+    package var afterwards: (@Sendable () -> Void)?
+
+    package init(
+        name: String, kind: ProcessKind, incarnation: UInt64, arguments: [String], environment: [String],
+        workingDirectory: String
+    ) {
+        self.name = name
+        self.kind = kind
+        self.incarnation = incarnation
+        self.arguments = arguments
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+    }
+}
+
+/// A started process, until it is released. Never means another one.
+package struct ProcessID: Hashable, Sendable {
+    package let slot: UInt32
+    package let generation: UInt32
+}
+
+/// What a supervisor finds on record when it starts.
+package struct AdoptedProcess: Sendable {
+    package enum Condition: Hashable, Sendable {
+        case alive(pid: Int32)
+        /// The leader ended; others of it may live.
+        case exited(ExitStatus)
+    }
+
+    package var id: ProcessID
+    package var name: String
+    package var kind: ProcessKind
+    package var incarnation: UInt64
+    package var condition: Condition
+}

@@ -1,0 +1,73 @@
+import CProcess
+import Glibc
+import SidecarModel
+
+/// The mapped file of spawn records, shared with the keeper and, between clone and exec, with each child.
+///
+/// `@unchecked Sendable`: the mapping lives as long as this object; a slot's fields are written by one side at a time,
+/// and its state, by which they are handed over, is atomic.
+package final class SpawnRecords: @unchecked Sendable {
+    var raw: orch_records
+
+    /// Takes over the descriptor.
+    package init(descriptor: Int32) throws(SystemError) {
+        raw = orch_records(header: nil, slots: nil, fd: -1)
+        let failure = orch_records_map(descriptor, &raw)
+        guard failure == 0 else { throw SystemError(call: "map the spawn records", errno: -failure) }
+    }
+
+    /// Opens or creates the file in the directory, for a supervisor without a keeper.
+    package init(directory: String) throws(SystemError) {
+        raw = orch_records(header: nil, slots: nil, fd: -1)
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .last("open \(directory)") }
+        defer { close(descriptor) }
+        let failure = orch_records_open(descriptor, &raw)
+        guard failure == 0 else { throw SystemError(call: "open the spawn records", errno: -failure) }
+    }
+
+    deinit {
+        orch_records_unmap(&raw)
+        if raw.fd >= 0 { close(raw.fd) }
+    }
+
+    var usedSlots: UInt32 { raw.header.pointee.used_slots }
+    var nonce: UInt32 { raw.header.pointee.nonce }
+    var keeperPID: Int32 { raw.header.pointee.keeper_pid }
+    var keeperStartTime: UInt64 { raw.header.pointee.keeper_start_time }
+
+    /// There is no keeper: what is started from now on is no keeper's child.
+    func disownKeeper() {
+        raw.header.pointee.keeper_pid = 0
+        raw.header.pointee.keeper_start_time = 0
+    }
+
+    /// There is one for every slot below `ORCH_SLOT_COUNT`.
+    func slot(_ index: UInt32) -> UnsafeMutablePointer<orch_slot> {
+        precondition(index < ORCH_SLOT_COUNT)
+        return raw.slots + Int(index)
+    }
+
+    func state(_ index: UInt32) -> UInt32 { orch_slot_state(slot(index)) }
+
+    func setState(_ index: UInt32, _ state: Int) { orch_slot_set_state(slot(index), UInt32(state)) }
+
+    func name(_ index: UInt32) -> String { String(cString: orch_slot_name(slot(index))) }
+
+    func exitStatus(_ index: UInt32) -> ExitStatus {
+        let slot = slot(index).pointee
+        return ExitStatus(kind: slot.exit_kind, value: slot.exit_value)
+    }
+
+    /// Where the processes' cgroups are, as a path under a mount of cgroup2.
+    var controlGroup: String { String(cString: orch_records_cgroup(&raw)) }
+
+    func setControlGroup(_ path: String) -> Bool { orch_records_set_cgroup(&raw, path) == 0 }
+}
+
+extension ExitStatus {
+    /// From what waitid says: `si_code` and `si_status`.
+    init(kind: Int32, value: Int32) {
+        self = kind == Int32(CLD_EXITED) ? .code(value) : .signal(Signal(number: value))
+    }
+}

@@ -1,0 +1,108 @@
+import ControlAPI
+import FoundationEssentials
+import Reconciliation
+import SidecarModel
+import StateStore
+
+/// What the engine keeps in the store: one commit for each turn that changed something.
+final class Journal {
+    private let store: StateStore
+    private(set) var sequence: Int64
+    /// Why the last write failed, until one works again.
+    private(set) var failure: String?
+
+    init(store: StateStore) throws(StoreError) {
+        self.store = store
+        sequence = try store.lastTransition()
+    }
+
+    struct Turn {
+        var records: [InstanceRecord] = []
+        var transitions: [TransitionRow] = []
+        var retired: [InstanceName] = []
+
+        var isEmpty: Bool { records.isEmpty && transitions.isEmpty && retired.isEmpty }
+    }
+
+    /// A journal that can't be written is said, and supervision goes on: what runs is more than what is known of it.
+    func commit(_ turn: Turn, clock: WallClock) {
+        guard !turn.isEmpty else { return }
+        attempt { () throws(StoreError) in
+            try store.commit { () throws(StoreError) in
+                for record in turn.records { try store.save(InstanceRow(record, clock: clock)) }
+                for transition in turn.transitions { sequence = try store.append(transition) }
+                for name in turn.retired {
+                    try store.removeInstance(sidecar: name.sidecar, replica: name.replica)
+                    try store.removePorts(sidecar: name.sidecar, replica: name.replica)
+                }
+            }
+        }
+    }
+
+    func save(_ project: ProjectRow) { attempt { () throws(StoreError) in try store.save(project) } }
+
+    func save(_ lease: LeaseRow?) { attempt { () throws(StoreError) in try store.save(lease) } }
+
+    func save(_ ports: [(name: String, number: UInt16)], of instance: InstanceName) {
+        guard !ports.isEmpty else { return }
+        attempt { () throws(StoreError) in
+            try store.commit { () throws(StoreError) in
+                for port in ports {
+                    try store.save(
+                        PortRow(
+                            sidecar: instance.sidecar, replica: instance.replica, name: port.name, number: port.number))
+                }
+            }
+        }
+    }
+
+    /// The project is down: what it was doing is no longer of interest; ports and journal stay.
+    func forgetInstances(_ names: [InstanceName]) {
+        attempt { () throws(StoreError) in
+            try store.commit { () throws(StoreError) in
+                for name in names { try store.removeInstance(sidecar: name.sidecar, replica: name.replica) }
+                try store.save(nil as LeaseRow?)
+            }
+        }
+    }
+
+    private func attempt(_ body: () throws(StoreError) -> Void) {
+        do throws(StoreError) {
+            try body()
+            failure = nil
+        } catch {
+            failure = "\(error)"
+        }
+    }
+}
+
+extension InstanceRow {
+    init(_ record: InstanceRecord, clock: WallClock) {
+        self.init(
+            sidecar: record.sidecar, replica: record.replica, state: record.state, incarnation: record.incarnation,
+            isWanted: record.isWanted, since: record.since, sinceWall: clock.timestamp(record.since).microseconds,
+            startedAt: record.startedAt, restartsTotal: record.restartsTotal,
+            consecutiveFailures: record.consecutiveFailures, lastExit: record.lastExit, reason: record.reason,
+            until: record.until, startedFingerprint: record.startedFingerprint, healthySince: record.healthySince,
+            recentRestarts: record.recentRestarts, ending: record.end.flatMap(Self.text),
+            pendingRestart: record.pendingRestart)
+    }
+
+    var record: InstanceRecord {
+        InstanceRecord(
+            sidecar: sidecar, replica: replica, state: state, incarnation: incarnation, isWanted: isWanted,
+            since: since, startedAt: startedAt, restartsTotal: restartsTotal, consecutiveFailures: consecutiveFailures,
+            lastExit: lastExit, reason: reason, until: until, startedFingerprint: startedFingerprint,
+            healthySince: healthySince, recentRestarts: recentRestarts, end: ending.flatMap(Self.end),
+            pendingRestart: pendingRestart)
+    }
+
+    private static func text(_ end: End) -> String? {
+        (try? JSONEncoder().encode(end)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Nil for what another version of the program wrote.
+    private static func end(_ text: String) -> End? {
+        try? JSONDecoder().decode(End.self, from: Data(text.utf8))
+    }
+}

@@ -1,0 +1,92 @@
+import FoundationEssentials
+import ManifestLoading
+import Planning
+import SidecarModel
+import Synchronization
+
+/// What a plan was made from: enough to make the same plan again when its files have changed or are gone.
+///
+/// An `up` of all replaces the layers by one; `up a b` lays its own over what was.
+struct PlanSources: Codable {
+    struct Layer: Codable {
+        var manifest: String
+        var workingDirectory: String
+        var environment: [String: String]
+        /// Empty: all.
+        var names: [String]
+        /// Every file that was read, by absolute path. Those that were not there are missing.
+        var files: [String: String]
+    }
+
+    var layers: [Layer]
+
+    mutating func add(_ layer: Layer) {
+        if layer.names.isEmpty { layers = [] }
+        layers.append(layer)
+    }
+
+    /// The plan as it was. Nil when this version of the program reads one of the layers differently.
+    func makePlan() -> Plan? {
+        var plan: Plan?
+        for layer in layers {
+            let files = RecordedFiles(directory: layer.workingDirectory, contents: layer.files)
+            let options = LoadOptions(checksHost: false)
+            let loaded = loadManifest(
+                path: layer.manifest, environment: layer.environment, options: options, files: files)
+            guard let new = loaded.plan else { return nil }
+            guard let old = plan, !layer.names.isEmpty else {
+                plan = new
+                continue
+            }
+            guard let merged = try? old.replacing(layer.names, from: new) else { return nil }
+            plan = merged
+        }
+        return plan
+    }
+
+    var encoded: [UInt8] {
+        // Strings and arrays of them: there is nothing that could fail to be encoded.
+        (try? JSONEncoder().encode(self)).map { [UInt8]($0) } ?? []
+    }
+
+    init() { layers = [] }
+
+    init?(encoded bytes: [UInt8]) {
+        guard let decoded = try? JSONDecoder().decode(PlanSources.self, from: Data(bytes)) else { return nil }
+        self = decoded
+    }
+}
+
+/// Reads the host's files and keeps what it read.
+final class RecordingFiles: FileReading, Sendable {
+    private let host = HostFiles()
+    private let recorded = Mutex<[String: String]>([:])
+    let currentDirectory: String
+
+    init(directory: String) { currentDirectory = directory }
+
+    var contents: [String: String] { recorded.withLock { $0 } }
+
+    func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8] {
+        let bytes = try host.read(path, limit: limit)
+        recorded.withLock { $0[path] = String(decoding: bytes, as: UTF8.self) }
+        return bytes
+    }
+
+    func kind(of path: String) -> FileKind? { host.kind(of: path) }
+}
+
+/// The files of an earlier reading, and no others.
+private struct RecordedFiles: FileReading {
+    let directory: String
+    let contents: [String: String]
+
+    var currentDirectory: String { directory }
+
+    func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8] {
+        guard let text = contents[path] else { throw .notFound }
+        return [UInt8](text.utf8)
+    }
+
+    func kind(of path: String) -> FileKind? { contents[path] == nil ? nil : .file(isExecutable: false) }
+}

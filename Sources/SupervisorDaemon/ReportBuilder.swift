@@ -1,0 +1,69 @@
+import ControlAPI
+import Planning
+import Reconciliation
+import SidecarModel
+
+/// Turns what the core and the shell know of an instance into what the wire says of it.
+struct ReportBuilder {
+    let clock: WallClock
+    let reconciler: Reconciler
+    let addresses: AddressBook
+
+    init(reconciler: Reconciler, addresses: AddressBook) {
+        clock = WallClock()
+        self.reconciler = reconciler
+        self.addresses = addresses
+    }
+
+    func report(of index: InstanceIndex, usage: UsageReport? = nil) -> InstanceReport? {
+        guard let status = reconciler.status(of: index), let spec = reconciler.spec(of: index) else { return nil }
+        let shown = Self.shownName(of: status, spec)
+        return InstanceReport(
+            name: shown, sidecar: status.sidecar, replica: status.replica, kind: spec.kind, state: status.state,
+            isWanted: status.isWanted, incarnation: status.incarnation.number, pid: status.pid,
+            startedAt: status.startedAt.map(clock.timestamp), since: clock.timestamp(status.since),
+            restartsTotal: status.restartsTotal, consecutiveFailures: status.consecutiveFailures,
+            lastExit: status.lastExit.map(ExitReport.init), reason: status.reason, waitingFor: status.waitingFor,
+            until: status.until.map(clock.timestamp), ports: ports(of: status, spec, shown: shown),
+            isUnverified: status.isUnverified, lastProbe: status.lastProbe?.shown, usage: usage,
+            isPrimary: spec.primary)
+    }
+
+    /// `db` when there is one, `mcp/0` when there are more.
+    static func shownName(of status: InstanceStatus, _ spec: SidecarSpec) -> String {
+        spec.replicas > 1 || status.replica > 0 ? "\(status.sidecar)/\(status.replica)" : status.sidecar
+    }
+
+    func shownName(of index: InstanceIndex) -> String {
+        guard let status = reconciler.status(of: index), let spec = reconciler.spec(of: index) else { return "?" }
+        return Self.shownName(of: status, spec)
+    }
+
+    private func ports(of status: InstanceStatus, _ spec: SidecarSpec, shown: String) -> [PortReport] {
+        let assigned = addresses.ports(of: InstanceName(sidecar: status.sidecar, replica: status.replica))
+        return assigned.map { port in
+            let declared = spec.ports.first { $0.name == port.name }
+            let report = PortReport(
+                instance: shown, name: port.name, number: port.number, bind: declared?.bind ?? "127.0.0.1",
+                transport: declared?.transport ?? .tcp)
+            return spec.isProbedByHTTP(port: port.name) ? report.withURL : report
+        }
+    }
+}
+
+extension PortReport {
+    fileprivate var withURL: PortReport {
+        var report = self
+        report.url = "http://\(address)"
+        return report
+    }
+}
+
+extension SidecarSpec {
+    fileprivate func isProbedByHTTP(port: String) -> Bool {
+        ProbeRole.allCases.contains { role in
+            guard case .http(let http) = health[role]?.check, http.host == nil else { return false }
+            return http.port == .named(port)
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import ControlAPI
+import ControlServer
+import Glibc
+import Planning
+import Reconciliation
+import SidecarModel
+
+/// Carries out what clients ask: checks it, tells the core, answers.
+final class RequestHandler: ControlHandler {
+    private unowned let supervisor: Supervisor
+
+    init(supervisor: Supervisor) { self.supervisor = supervisor }
+
+    func handle(_ request: ControlRequest, from peer: ControlPeer, reply: @escaping Reply) {
+        if case .down = request {
+            supervisor.takeDown(reply)
+            return
+        }
+        do throws(ControlError) {
+            reply(.success(try answer(request)))
+        } catch {
+            reply(.failure(error))
+        }
+    }
+
+    /// A lease hangs on the client's life, not on its connection: it may come back after a restart of the supervisor.
+    func connectionClosed(_ peer: ControlPeer) {}
+
+    private func answer(_ request: ControlRequest) throws(ControlError) -> ControlResponse {
+        switch request {
+        case .hello: .hello(supervisor.greeting)
+        case .apply(let parameters): .apply(try supervisor.apply(parameters))
+        case .down: throw ControlError(.internal, "down is answered when all is down")
+        case .hurry(let parameters): .hurry(hurry(parameters))
+        case .status(let parameters): .status(try supervisor.status(parameters))
+        case .start(let parameters): .start(try start(parameters))
+        case .stop(let parameters): .stop(try stop(parameters))
+        case .restart(let parameters): .restart(try restart(parameters))
+        case .run(let parameters): .run(try run(parameters))
+        case .environment(let parameters): .environment(try supervisor.environment(parameters))
+        case .ports(let parameters): .ports(try supervisor.ports(parameters))
+        case .subscribe: .subscribe(supervisor.snapshot)
+        case .lease(let parameters): .lease(try lease(parameters))
+        }
+    }
+
+    private func hurry(_ parameters: HurryUp.Parameters) -> Acknowledgement {
+        let pace: Hurry =
+            switch parameters.pace {
+            case .noGrace: .noGrace
+            case .killNow: .killNow
+            }
+        supervisor.engine.observe(.hurry(pace))
+        return Acknowledgement()
+    }
+
+    private func start(_ parameters: Start.Parameters) throws(ControlError) -> Touched {
+        let names = try sidecars(named: parameters.names)
+        try refuseWhileGoingDown()
+        let plan = supervisor.engine.reconciler.plan
+        let isTouched = plan.closure(of: names)
+        supervisor.engine.observe(.start(parameters.names, by: .user))
+        let others = plan.sidecars.indices.filter { isTouched[$0] }.map { plan.sidecars[$0].name }
+        return Touched(sidecars: names + others.filter { !names.contains($0) })
+    }
+
+    private func stop(_ parameters: Stop.Parameters) throws(ControlError) -> Touched {
+        let names = try sidecars(named: parameters.names)
+        let dependents = supervisor.engine.reconciler.dependents(runningOn: names)
+        switch parameters.dependents {
+        case .refuse where !dependents.isEmpty:
+            let list = dependents.joined(separator: ", ")
+            throw ControlError(
+                .dependentsRunning,
+                "cannot stop \(names.joined(separator: ", ")): \(list) \(dependents.count == 1 ? "needs" : "need") it "
+                    + "and \(dependents.count == 1 ? "runs" : "run"). Use --cascade to stop "
+                    + "\(dependents.count == 1 ? "it" : "them") too, or --force to leave "
+                    + "\(dependents.count == 1 ? "it" : "them") running",
+                names: dependents)
+        case .refuse, .leave:
+            supervisor.engine.observe(.stop(parameters.names, scope: .only, by: .user))
+            return Touched(sidecars: names)
+        case .cascade:
+            supervisor.engine.observe(.stop(parameters.names, scope: .cascade, by: .user))
+            return Touched(sidecars: names + dependents.filter { !names.contains($0) })
+        }
+    }
+
+    private func restart(_ parameters: Restart.Parameters) throws(ControlError) -> Touched {
+        let names = try sidecars(named: parameters.names)
+        try refuseWhileGoingDown()
+        supervisor.engine.observe(.restart(parameters.names, by: .user))
+        return Touched(sidecars: names)
+    }
+
+    private func run(_ parameters: RunTask.Parameters) throws(ControlError) -> RunTask.Answer {
+        let names = try sidecars(named: [parameters.name])
+        try refuseWhileGoingDown()
+        let plan = supervisor.engine.reconciler.plan
+        guard let spec = plan.sidecars.first(where: { names.contains($0.name) }), spec.kind == .task else {
+            throw ControlError(
+                .failed, "'\(parameters.name)' is no task: it runs until it is stopped. Use start or restart")
+        }
+        supervisor.engine.observe(.run(parameters.name))
+        let instances = supervisor.engine.reconciler.instances(named: parameters.name)
+        return RunTask.Answer(instances: instances.map(supervisor.reports.shownName))
+    }
+
+    private func lease(_ parameters: Lease.Parameters) throws(ControlError) -> Lease.Answer {
+        switch parameters.action {
+        case .take:
+            try supervisor.leases.take(parameters.token, by: parameters.client)
+            return Lease.Answer(isHolder: true)
+        case .renew:
+            return Lease.Answer(isHolder: supervisor.leases.isHolder(parameters.token))
+        case .release:
+            guard supervisor.leases.isHolder(parameters.token) else { return Lease.Answer(isHolder: false) }
+            supervisor.releaseLease(because: "its client let go of it")
+            return Lease.Answer(isHolder: false)
+        }
+    }
+
+    private func refuseWhileGoingDown() throws(ControlError) {
+        guard supervisor.engine.reconciler.isShuttingDown else { return }
+        throw ControlError(.conflict, "the project is going down; bring it up again with: orchestrate up")
+    }
+
+    /// The sidecars meant, each once; `mcp/0` means `mcp`. Throws `unknownSidecar` naming all that are not there.
+    private func sidecars(named names: [String]) throws(ControlError) -> [String] {
+        guard !names.isEmpty else { throw ControlError(.invalidParameters, "no sidecar was named") }
+        var found: [String] = []
+        var unknown: [String] = []
+        for name in names {
+            let instances = supervisor.engine.reconciler.instances(named: name)
+            guard let first = instances.first, let sidecar = supervisor.engine.name(of: first)?.sidecar else {
+                unknown.append(name)
+                continue
+            }
+            if !found.contains(sidecar) { found.append(sidecar) }
+        }
+        guard unknown.isEmpty else { throw supervisor.unknownSidecars(unknown) }
+        return found
+    }
+}

@@ -1,0 +1,193 @@
+import ControlAPI
+import Planning
+import Reconciliation
+import SidecarModel
+import Supervision
+
+extension Supervisor {
+    /// Has an effect done. Results come back through `engine.observe`.
+    func perform(_ effect: Effect) {
+        switch effect {
+        case .spawn(let index, let incarnation): spawn(index, incarnation)
+        case .runHook(let index, let incarnation, let event, let facts): runHook(index, incarnation, event, facts)
+        case .probe(let index, let incarnation, let role): probes.run(index, incarnation, role)
+        case .endProbes(let index, let incarnation): probes.end(index, incarnation)
+        case .signal(let index, let incarnation, let signal, let target):
+            if let process = lives.process(of: index, incarnation) { host.signal(process, signal, to: target) }
+        case .clear(let index, let incarnation, let signal):
+            if let process = lives.process(of: index, incarnation) { host.clear(process, signal) }
+        case .kill(let index, let incarnation):
+            if let process = lives.process(of: index, incarnation) { host.kill(process) }
+        case .inspect(let index, let incarnation):
+            guard let process = lives.process(of: index, incarnation) else { return }
+            engine.observe(.survived(index, incarnation, host.survivors(of: process)))
+        case .release(let index, let incarnation):
+            probes.end(index, incarnation)
+            guard let process = lives.process(of: index, incarnation) else { return }
+            lives.remove(process)
+            host.release(process)
+        case .retire(let index): retire(index)
+        case .finish(let code): finish(code)
+        }
+    }
+
+    var launcher: Launcher {
+        Launcher(
+            plan: engine.reconciler.plan, addresses: addresses, inherited: sortedEnvironment, 
+            notifySocket: notifySocket.environmentValue)
+    }
+
+    // MARK: Processes
+
+    private func spawn(_ index: InstanceIndex, _ incarnation: Incarnation) {
+        guard let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index) else { return }
+        do throws(SpawnFailure) {
+            try claimPorts(of: spec, name, index)
+            var request = try launcher.request(for: spec, name, incarnation)
+            request.prepare = preparation(of: spec, name, index, incarnation)
+            host.spawn(request) { [unowned self] result in
+                spawned(index, incarnation, result)
+            }
+        } catch {
+            engine.observe(.spawnFailed(index, incarnation, error))
+        }
+    }
+
+    /// On the spawner's thread: opens the FIFOs (a slow disk holds up starts, not the loop), and lets go of the ports.
+    private func preparation(
+        of spec: SidecarSpec, _ name: InstanceName, _ index: InstanceIndex, _ incarnation: Incarnation
+    ) -> @Sendable () throws(SpawnFailure) -> StandardDescriptors {
+        let (logs, patterns) = (logs, probes.patterns(of: spec, index, incarnation))
+        let reservations = takeReservations(of: name)
+        let (poster, instance, key) = (loop.poster, name.logInstance, name.holdKey)
+        nonisolated(unsafe) let supervisor = self
+        return { () throws(SpawnFailure) -> StandardDescriptors in
+            do throws(SystemError) {
+                let ends = try logs.open(instance, incarnation: incarnation, spec: spec.logs, patterns: patterns)
+                let held = ends.newReadEnds
+                if !held.isEmpty { poster.post { supervisor.host.hold(key: key, held) } }
+                for reservation in reservations { reservation.release() }
+                return StandardDescriptors(output: ends.standardOutput, error: ends.standardError)
+            } catch {
+                throw SpawnFailure(
+                    step: .log, message: "cannot open the log of '\(name.indexed)': \(error)", errno: error.errno)
+            }
+        }
+    }
+
+    private func spawned(
+        _ index: InstanceIndex, _ incarnation: Incarnation, _ result: Result<SpawnedProcess, SpawnFailure>
+    ) {
+        switch result {
+        case .failure(let failure):
+            engine.observe(.spawnFailed(index, incarnation, failure))
+        case .success(let spawned):
+            lives.add(spawned.id, of: index, incarnation)
+            engine.observe(.spawned(index, incarnation, Spawned(pid: spawned.pid)))
+        }
+    }
+
+    func exited(_ process: ProcessID, _ status: ExitStatus) {
+        if helpers.exited(process, status) { return }
+        guard let life = lives.life(of: process) else { return }
+        if let name = engine.name(of: life.index) { logs.note(name.logInstance, "\(status)") }
+        engine.observe(.exited(life.index, life.incarnation, status))
+    }
+
+    func emptied(_ process: ProcessID) {
+        if helpers.emptied(process) { return }
+        guard let life = lives.life(of: process) else { return }
+        engine.observe(.emptied(life.index, life.incarnation))
+    }
+
+    private func retire(_ index: InstanceIndex) {
+        guard let name = engine.name(of: index) else { return }
+        logs.retire(name.logInstance)
+        host.drop(key: name.holdKey)
+        probes.forget(index)
+        allocator.release(instance: name.indexed)
+        addresses.forget(name)
+    }
+
+    // MARK: Hooks
+
+    private func runHook(_ index: InstanceIndex, _ incarnation: Incarnation, _ event: HookEvent, _ facts: HookFacts) {
+        guard let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index),
+            let hook = spec.hooks.first(where: { $0.event == event })
+        else { return }
+        let payload = HookPayload(event, facts, of: name, incarnation, project: engine.reconciler.plan.project.name)
+        let answer = { [unowned self] (failure: String?) in
+            hookFinished(index, incarnation, event, name, failure)
+        }
+        do throws(SpawnFailure) {
+            let launcher = launcher
+            let arguments: [String]
+            switch hook.action {
+            case .command(let templates): arguments = try launcher.arguments(of: templates, for: name)
+            case .shell(let script): arguments = Launcher.shell(try launcher.render(script, for: name))
+            case .webhook(let url):
+                post(payload, to: try launcher.render(url, for: name), timeout: hook.timeout, answer)
+                return
+            }
+            var request = try launcher.helper(
+                arguments, of: spec, name, incarnation, kind: .hook, called: event.rawValue, adding: payload.variables)
+            request.standardInput = payload.json
+            request.prepare = hookOutputs(of: spec, name)
+            let id = helpers.run(request, timeout: hook.timeout) { outcome in
+                answer(outcome.failure(within: hook.timeout))
+            }
+            if event == .preStart { probes.adopt(id, index, incarnation) }
+        } catch {
+            answer(error.message)
+        }
+    }
+
+    private func post(
+        _ payload: HookPayload, to url: String, timeout: Duration, _ answer: @escaping (String?) -> Void
+    ) {
+        guard let webhook = Webhook(url: url) else { return answer("'\(url)' is no http:// address") }
+        openPosts += 1
+        probes.post(payload.json, to: webhook, timeout: timeout) { [unowned self] failure in
+            openPosts -= 1
+            answer(failure)
+            endWhenIdle()
+        }
+    }
+
+    /// What a hook prints stands in its sidecar's log.
+    private func hookOutputs(of spec: SidecarSpec, _ name: InstanceName)
+        -> @Sendable () throws(SpawnFailure) -> StandardDescriptors
+    {
+        let (logs, instance) = (logs, name.logInstance)
+        return { () throws(SpawnFailure) -> StandardDescriptors in
+            do throws(SystemError) {
+                let ends = try logs.join(instance, spec: spec.logs)
+                return StandardDescriptors(output: ends.standardOutput, error: ends.standardError)
+            } catch {
+                throw SpawnFailure(
+                    step: .log, message: "cannot open the log of '\(name.indexed)': \(error)", errno: error.errno)
+            }
+        }
+    }
+
+    private func hookFinished(
+        _ index: InstanceIndex, _ incarnation: Incarnation, _ event: HookEvent, _ name: InstanceName,
+        _ failure: String?
+    ) {
+        if let failure { logs.note(name.logInstance, "hook \(event.rawValue) failed: \(failure)") }
+        engine.observe(.hookFinished(index, incarnation, event, failure: failure))
+    }
+}
+
+extension HelperRunner.Outcome {
+    /// Nil when it worked.
+    fileprivate func failure(within timeout: Duration) -> String? {
+        switch self {
+        case .exited(.code(0)): nil
+        case .exited(let status): "\(status)"
+        case .timedOut: "not done after \(timeout.shown)"
+        case .failed(let failure): failure.message
+        case .cancelled: "ended before it was done"
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import ControlAPI
+import ControlServer
+import Glibc
+import Reconciliation
+import SidecarModel
+import StateStore
+import Supervision
+
+// From the last sidecar's end to that of the supervisor.
+extension Supervisor {
+    /// All is down. Hooks that still run (`post_stop`) are waited for, each at most its timeout.
+    func finish(_ code: Int32) {
+        ending = code
+        helpers.onIdle = { [unowned self] in endWhenIdle() }
+        endWhenIdle()
+    }
+
+    func endWhenIdle() {
+        guard let code = ending, helpers.isIdle, openPosts == 0 else { return }
+        // An `up` came between the last sidecar's end and this.
+        guard engine.reconciler.isShuttingDown else {
+            ending = nil
+            return
+        }
+        let survivors = survivors
+        logs.stop()
+        journal.forgetInstances(engine.reconciler.instances.compactMap { engine.name(of: $0) })
+        leases.release()
+        publish(.finished(code: code, survivors: survivors))
+        for reply in pendingDowns { reply(.success(.down(Down.Answer(survivors: survivors)))) }
+        pendingDowns = []
+        server?.close()
+        unlink(location.socketPath)
+        unlink(location.stateDirectory + "/notify")
+        host.sayGoodbye()
+        loop.stop()
+    }
+
+    /// What SIGKILL did not end.
+    private var survivors: [SurvivorReport] {
+        let builder = reports
+        return engine.reconciler.instances.flatMap { index -> [SurvivorReport] in
+            guard let status = engine.reconciler.status(of: index), status.state == .stopping,
+                let process = lives.process(of: index, status.incarnation)
+            else { return [] }
+            return host.survivors(of: process).map {
+                SurvivorReport(
+                    instance: builder.shownName(of: index), pid: $0.pid, state: $0.state, waitChannel: $0.waitChannel)
+            }
+        }
+    }
+
+    // MARK: Saying what happens
+
+    func publish(_ event: ControlEvent) {
+        server?.publish(EventMessage(sequence: UInt64(journal.sequence), at: WallClock.now, event: event))
+    }
+
+    func announce(_ announcements: [Engine.Announcement]) {
+        guard let server else { return }
+        let builder = reports
+        let withReports = server.hasReportSubscribers
+        for announcement in announcements {
+            let transition = announcement.transition
+            let event = TransitionEvent(
+                instance: builder.shownName(of: transition.instance), incarnation: transition.incarnation.number,
+                from: transition.from, to: transition.to, initiator: transition.initiator, cause: transition.cause,
+                causedBy: transition.causedBy,
+                report: withReports ? builder.report(of: transition.instance) : nil)
+            server.publish(
+                EventMessage(
+                    sequence: announcement.sequence, at: builder.clock.timestamp(transition.at),
+                    event: .transition(event)))
+        }
+    }
+}

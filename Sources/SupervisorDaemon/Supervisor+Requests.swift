@@ -1,0 +1,244 @@
+import ControlAPI
+import ControlServer
+import FoundationEssentials
+import Glibc
+import ManifestLoading
+import Planning
+import Reconciliation
+import SidecarModel
+import StateStore
+import Supervision
+
+// MARK: What is asked about
+
+extension Supervisor {
+    var reports: ReportBuilder { ReportBuilder(reconciler: engine.reconciler, addresses: addresses) }
+
+    var greeting: Hello.Answer {
+        Hello.Answer(
+            project: engine.reconciler.plan.project.name, identity: location.identity,
+            directory: engine.reconciler.plan.project.directory, manifest: manifestPath, pid: getpid())
+    }
+
+    var snapshot: Subscribe.Answer {
+        Subscribe.Answer(sequence: UInt64(journal.sequence), project: projectReport(of: engine.reconciler.instances))
+    }
+
+    func status(_ parameters: Status.Parameters) throws(ControlError) -> ProjectReport {
+        let instances = try instances(named: parameters.names)
+        return projectReport(of: instances, withUsage: parameters.withUsage)
+    }
+
+    func ports(_ parameters: Ports.Parameters) throws(ControlError) -> Ports.Answer {
+        let builder = reports
+        return Ports.Answer(
+            ports: try instances(named: parameters.names).flatMap { builder.report(of: $0)?.ports ?? [] })
+    }
+
+    func environment(_ parameters: Environment.Parameters) throws(ControlError) -> Environment.Answer {
+        guard let index = try instances(named: [parameters.name]).first, let name = engine.name(of: index),
+            let spec = engine.reconciler.spec(of: index)
+        else { throw unknownSidecars([parameters.name]) }
+        do throws(SpawnFailure) {
+            let launcher = launcher
+            let environment = try launcher.environment(of: spec, name)
+            return Environment.Answer(
+                instance: reports.shownName(of: index),
+                workingDirectory: try launcher.workingDirectory(of: spec, name),
+                variables: environment.variables.map { .init(name: $0.name, value: $0.value) })
+        } catch {
+            throw ControlError(.failed, error.message)
+        }
+    }
+
+    private func projectReport(of instances: [InstanceIndex], withUsage: Bool = false) -> ProjectReport {
+        let builder = reports
+        let project = engine.reconciler.plan.project
+        var warnings: [String] = []
+        if let failure = journal.failure { warnings.append("the journal cannot be written: \(failure)") }
+        warnings += conditions
+        return ProjectReport(
+            project: project.name, identity: location.identity, directory: project.directory, manifest: manifestPath,
+            stateDirectory: location.stateDirectory,
+            phase: engine.reconciler.isShuttingDown ? .stopping : .running, supervisorPID: getpid(),
+            keeperPID: host.keeperPID, supervisorStartedAt: startedAt,
+            containment: ContainmentReport(
+                level: host.containment.level.rawValue, description: host.containment.description),
+            lease: leases.current, warnings: warnings,
+            sidecars: instances.compactMap { index in
+                builder.report(of: index, usage: withUsage ? usage(of: index) : nil)
+            })
+    }
+
+    private func instances(named names: [String]) throws(ControlError) -> [InstanceIndex] {
+        guard !names.isEmpty else { return engine.reconciler.instances }
+        var found: [InstanceIndex] = []
+        var unknown: [String] = []
+        for name in names {
+            let instances = engine.reconciler.instances(named: name)
+            if instances.isEmpty, !engine.reconciler.plan.sidecars.contains(where: { $0.name == name }) {
+                unknown.append(name)
+            }
+            found += instances
+        }
+        guard unknown.isEmpty else { throw unknownSidecars(unknown) }
+        return found
+    }
+
+    func unknownSidecars(_ names: [String]) -> ControlError {
+        let known = engine.reconciler.plan.sidecars.map(\.name).joined(separator: ", ")
+        let list = names.map { "'\($0)'" }.joined(separator: ", ")
+        return ControlError(.unknownSidecar, "there is no sidecar \(list) here; there are: \(known)", names: names)
+    }
+}
+
+// MARK: What changes what is wanted
+
+extension Supervisor {
+    func apply(_ parameters: Apply.Parameters) throws(ControlError) -> Apply.Answer {
+        let files = RecordingFiles(directory: parameters.workingDirectory)
+        let loaded = loadManifest(path: parameters.manifest, environment: parameters.environment, files: files)
+        guard let new = loaded.plan else {
+            throw ControlError(
+                .invalidManifest, "\(parameters.manifest) has errors; nothing was changed",
+                diagnostics: loaded.diagnostics)
+        }
+        try checkNames(parameters.names, in: new)
+        let old = isNew ? nil : engine.reconciler.plan
+        let plan = try merged(old, new, names: parameters.names)
+        let difference = PlanDifference(from: old, to: plan)
+        if isNew || parameters.refreshesEnvironment { adoptEnvironment(of: parameters) }
+        manifestPath = parameters.manifest
+        sources.add(
+            PlanSources.Layer(
+                manifest: parameters.manifest, workingDirectory: parameters.workingDirectory,
+                environment: parameters.environment, names: parameters.names, files: files.contents))
+        let isHolder = try attach(parameters.attachment)
+        isNew = false
+        saveProject(plan)
+        assignPorts(in: plan)
+        cancelPendingDowns(because: "an up overtook it")
+        engine.observe(.apply(plan, selection: parameters.names.isEmpty ? nil : parameters.names))
+        takeOverChanges(difference)
+        let summary = ApplySummary(difference, of: plan, names: parameters.names)
+        publish(.applied(summary))
+        return Apply.Answer(
+            summary: summary, isLeaseHolder: isHolder,
+            diagnostics: loaded.diagnostics.filter { $0.severity == .warning })
+    }
+
+    private func checkNames(_ names: [String], in plan: Plan) throws(ControlError) {
+        let unknown = names.filter { name in
+            let sidecar = name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? name
+            return !plan.sidecars.contains { $0.name == sidecar }
+        }
+        guard unknown.isEmpty else {
+            let known = plan.sidecars.map(\.name).joined(separator: ", ")
+            throw ControlError(
+                .unknownSidecar,
+                "the manifest declares no sidecar \(unknown.map { "'\($0)'" }.joined(separator: ", ")); it declares: "
+                    + known, names: unknown)
+        }
+    }
+
+    private func merged(_ old: Plan?, _ new: Plan, names: [String]) throws(ControlError) -> Plan {
+        guard let old, !names.isEmpty else { return new }
+        do throws(PlanError) {
+            return try old.replacing(names, from: new)
+        } catch {
+            let cycles = error.cycles.map { $0.joined(separator: " -> ") }.joined(separator: "; ")
+            throw ControlError(
+                .conflict,
+                "the change to \(names.joined(separator: ", ")) does not fit what runs"
+                    + (cycles.isEmpty ? "" : " (cycle: \(cycles))") + ". Apply the whole manifest: orchestrate up")
+        }
+    }
+
+    private func adoptEnvironment(of parameters: Apply.Parameters) {
+        inherited = parameters.environment
+        workingDirectory = parameters.workingDirectory
+        clientUmask = parameters.umask
+        umask(mode_t(parameters.umask))
+    }
+
+    /// How the project hangs on the client; answers whether this client holds the lease.
+    private func attach(_ attachment: Apply.Attachment) throws(ControlError) -> Bool {
+        switch attachment {
+        case .unchanged: return false
+        case .detached:
+            isDetached = true
+            if leases.current != nil { releaseLease(because: "the project was detached by up -d") }
+            return false
+        case .foreground(let token, let client):
+            if leases.isHolder(token) { return true }
+            // A second foreground `up` attaches without a lease.
+            guard isNew, leases.current == nil else { return false }
+            isDetached = false
+            try leases.take(token, by: client)
+            publish(.leaseTaken(client))
+            return true
+        }
+    }
+
+    func releaseLease(because reason: String) {
+        leases.release()
+        publish(.leaseEnded(reason: reason))
+    }
+
+    func takeDown(_ reply: @escaping ControlHandler.Reply) {
+        pendingDowns.append(reply)
+        shutDown(by: .user)
+    }
+
+    /// What the core takes over by itself is all but this.
+    private func takeOverChanges(_ difference: PlanDifference) {
+        for entry in difference.entries {
+            guard case .updateInPlace(let keys) = entry.action, keys.contains("logs") else { continue }
+            for index in engine.reconciler.instances(named: entry.sidecar) {
+                guard let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index) else { continue }
+                logs.configure(name.logInstance, spec: spec.logs)
+            }
+        }
+    }
+
+    func cancelPendingDowns(because reason: String) {
+        for reply in pendingDowns { reply(.failure(ControlError(.conflict, "down was not finished: \(reason)"))) }
+        pendingDowns = []
+    }
+
+    /// Remembered first: a supervisor that is killed on the way goes on with it.
+    func shutDown(by initiator: Initiator) {
+        if !isNew { saveProject(engine.reconciler.plan, isWanted: false) }
+        engine.observe(.shutdown(by: initiator))
+    }
+
+    func saveProject(_ plan: Plan, isWanted: Bool = true) {
+        journal.save(
+            ProjectRow(
+                identity: location.identity, name: plan.project.name, manifest: manifestPath,
+                directory: plan.project.directory, workingDirectory: workingDirectory, plan: sources.encoded,
+                environment: inherited, umask: clientUmask, seed: seed, isDetached: isDetached, isWanted: isWanted,
+                bootID: bootID))
+    }
+}
+
+extension ApplySummary {
+    init(_ difference: PlanDifference, of plan: Plan, names: [String]) {
+        var changes: [Change] = []
+        var unchanged = 0
+        for entry in difference.entries {
+            switch entry.action {
+            case .create: changes.append(Change(sidecar: entry.sidecar, action: .create))
+            case .restart(let keys): changes.append(Change(sidecar: entry.sidecar, action: .restart, keys: keys))
+            case .updateInPlace(let keys): changes.append(Change(sidecar: entry.sidecar, action: .update, keys: keys))
+            case .scale: changes.append(Change(sidecar: entry.sidecar, action: .scale, keys: ["replicas"]))
+            case .remove: changes.append(Change(sidecar: entry.sidecar, action: .remove))
+            case .unchanged: unchanged += 1
+            }
+        }
+        let isWanted = names.isEmpty ? plan.sidecars.map { _ in true } : plan.closure(of: names)
+        self.init(
+            changes: changes, unchanged: unchanged,
+            wanted: plan.sidecars.indices.filter { isWanted[$0] }.map { plan.sidecars[$0].name })
+    }
+}

@@ -1,0 +1,121 @@
+import ControlAPI
+import Planning
+import Reconciliation
+import SidecarModel
+import StateStore
+import Supervision
+
+// Taking up what an earlier supervisor of this project left.
+extension Supervisor {
+    /// What the store says of the project, as far as it belongs to this boot.
+    struct Memory {
+        var project: ProjectRow
+        var sources: PlanSources
+        var plan: Plan
+        var instances: [InstanceRow]
+        var lease: LeaseRow?
+    }
+
+    func remember(_ ports: [PortRow]) {
+        for row in ports {
+            remembered[InstanceName(sidecar: row.sidecar, replica: row.replica), default: []].append(
+                (row.name, row.number))
+        }
+    }
+
+    /// Without a memory: whatever sidecars still live are ended in order, and none is doubled meanwhile.
+    func takeUpLeftovers() {
+        let found = takeUpProcesses()
+        engine.restore(
+            found.compactMap { process in
+                guard let name = InstanceName(indexed: process.name) else { return nil }
+                let record = InstanceRecord(
+                    sidecar: name.sidecar, replica: name.replica, state: .stopping, incarnation: process.incarnation,
+                    isWanted: false, since: loop.now, reason: "left by an earlier life of the project")
+                return (record, Survival(process.condition))
+            })
+        for process in found { connect(process) }
+    }
+
+    /// Takes every process there is up, and says to the core what became of each.
+    func takeUp(_ memory: Memory) {
+        isNew = false
+        manifestPath = memory.project.manifest
+        workingDirectory = memory.project.workingDirectory
+        inherited = memory.project.environment
+        clientUmask = memory.project.umask
+        isDetached = memory.project.isDetached
+        sources = memory.sources
+        takeUpPorts(memory)
+        let found = takeUpProcesses()
+        var records: [(InstanceRecord, Survival)] = []
+        for row in memory.instances {
+            let name = InstanceName(sidecar: row.sidecar, replica: row.replica)
+            let process = found.first { $0.name == name.indexed && $0.incarnation == row.incarnation }
+            records.append((row.record, process.map { Survival($0.condition) } ?? .neverSpawned))
+        }
+        engine.restore(records)
+        for process in found { connect(process) }
+        resumeLogs()
+        if !memory.project.isWanted { engine.observe(.shutdown(by: .supervisor)) }
+        if let lease = memory.lease { leases.restore(lease) }
+    }
+
+    private func takeUpPorts(_ memory: Memory) {
+        for spec in memory.plan.sidecars where !spec.ports.isEmpty {
+            for replica in 0..<spec.replicas {
+                let name = InstanceName(sidecar: spec.name, replica: replica)
+                let known = remembered[name] ?? []
+                // Those it runs with: not to be bound or moved by us.
+                addresses.assign(spec.ports.compactMap { port in known.first { $0.name == port.name } }, to: name)
+            }
+        }
+        assignPorts(in: memory.plan)
+    }
+
+    /// Hooks and probes of the earlier supervisor have nobody left to answer to: they are ended.
+    private func takeUpProcesses() -> [AdoptedProcess] {
+        var sidecars: [AdoptedProcess] = []
+        for process in host.adopt() {
+            switch process.kind {
+            case .sidecar: sidecars.append(process)
+            case .hook, .probe: helpers.endAdopted(process.id)
+            }
+        }
+        return sidecars
+    }
+
+    /// A process whose life the core does not know any more belongs to nobody: it is ended.
+    private func connect(_ process: AdoptedProcess) {
+        guard let name = InstanceName(indexed: process.name),
+            let index = engine.reconciler.instance(sidecar: name.sidecar, replica: name.replica),
+            engine.reconciler.status(of: index)?.incarnation.number == process.incarnation
+        else { return helpers.endAdopted(process.id) }
+        lives.add(process.id, of: index, Incarnation(process.incarnation))
+    }
+
+    private func resumeLogs() {
+        for index in engine.reconciler.instances {
+            guard let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index),
+                let status = engine.reconciler.status(of: index), status.incarnation.number > 0, spec.kind != .external
+            else { continue }
+            let patterns = probes.patterns(of: spec, index, status.incarnation)
+            do throws(SystemError) {
+                let ends = try logs.adopt(
+                    name.logInstance, incarnation: status.incarnation, spec: spec.logs, patterns: patterns)
+                host.hold(key: name.holdKey, ends)
+            } catch {
+                conditions.append("the log of '\(name.indexed)' cannot be continued: \(error)")
+            }
+        }
+    }
+}
+
+extension Survival {
+    fileprivate init(_ condition: AdoptedProcess.Condition) {
+        switch condition {
+        case .alive(let pid): self = .alive(pid: pid)
+        case .exited(let status): self = .exited(status)
+        }
+    }
+}

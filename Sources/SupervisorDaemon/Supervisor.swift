@@ -1,0 +1,150 @@
+import CProcess
+import ControlAPI
+import ControlServer
+import Glibc
+import Planning
+import Reconciliation
+import SidecarModel
+import StateStore
+import Supervision
+
+/// A project's supervisor: the engine, and all that it acts with. Confined to the loop's thread.
+final class Supervisor {
+    let loop: EventLoop
+    let location: ProjectLocation
+    let journal: Journal
+    let host: ProcessHost
+    let logs: LogPump
+    let helpers: HelperRunner
+    let allocator: PortAllocator
+    let startedAt = WallClock.now
+    let bootID: String
+    let seed: UInt64
+    let engine: Engine
+    let leases: LeaseHolder
+    let probes: ProbeRunner
+    let notifySocket: NotifySocket
+    /// Webhooks under way: the project's end waits for them as for other hooks.
+    var openPosts = 0
+    var server: ControlServer?
+
+    // The project as its clients handed it over.
+    var manifestPath = ""
+    var workingDirectory = "/"
+    var inherited: [String: String] = [:] {
+        didSet { sortedEnvironment = inherited.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) } }
+    }
+    private(set) var sortedEnvironment: [(name: String, value: String)] = []
+    var clientUmask: UInt32 = 0o022
+    var sources = PlanSources()
+    var isDetached = false
+    /// Nothing was applied yet.
+    var isNew = true
+
+    var addresses = AddressBook()
+    /// Ports of an earlier life of the project, to be given again.
+    var remembered: [InstanceName: [(name: String, number: UInt16)]] = [:]
+    var reservations: [InstanceName: [String: PortReservation]] = [:]
+    var lives = LifeTable()
+    /// The code of `Effect.finish`, once all is down.
+    var ending: Int32?
+    var pendingDowns: [ControlHandler.Reply] = []
+    /// What `status` warns of, beside the journal.
+    var conditions: [String] = []
+
+    struct Parts {
+        var loop: EventLoop
+        var location: ProjectLocation
+        var journal: Journal
+        var host: ProcessHost
+        var logs: LogPump
+        var allocator: PortAllocator
+        var bootID: String
+        var seed: UInt64
+        var plan: Plan
+        var firstIncarnation: UInt64
+    }
+
+    /// Everything is wired here; nothing happens before the loop runs.
+    init(_ parts: Parts) throws(SystemError) {
+        loop = parts.loop
+        location = parts.location
+        journal = parts.journal
+        host = parts.host
+        logs = parts.logs
+        allocator = parts.allocator
+        bootID = parts.bootID
+        seed = parts.seed
+        helpers = HelperRunner(loop: parts.loop, host: parts.host)
+        let wire = Wire()
+        leases = LeaseHolder(loop: parts.loop, journal: parts.journal) { wire.supervisor?.leaseEnded($0) }
+        probes = ProbeRunner(loop: parts.loop, helpers: helpers, host: parts.host)
+        notifySocket = try NotifySocket(loop: parts.loop, path: parts.location.stateDirectory + "/notify") {
+            wire.supervisor?.notified(by: $0, $1)
+        }
+        engine = Engine(
+            reconciler: Reconciler(plan: parts.plan, seed: parts.seed, firstIncarnation: parts.firstIncarnation),
+            loop: parts.loop, journal: parts.journal, perform: { wire.supervisor?.perform($0) },
+            flush: { wire.supervisor?.host.flush() }, announce: { wire.supervisor?.announce($0) })
+        wire.supervisor = self
+        addresses.dataDirectory = parts.location.dataDirectory
+        probes.supervisor = self
+        host.onExit = { [unowned self] in exited($0, $1) }
+        host.onEmpty = { [unowned self] in emptied($0) }
+        host.onKeeperLost = { [unowned self] in keeperLost() }
+    }
+
+    /// Lets parts be made before what they call.
+    private final class Wire { weak var supervisor: Supervisor? }
+
+    private func leaseEnded(_ reason: String) {
+        publish(.leaseEnded(reason: reason))
+        shutDown(by: .lease)
+    }
+
+    /// Sidecars live on; without their parent, emptiness is proved by cgroup, or searched for by session and mark.
+    private func keeperLost() {
+        warn("the keeper was lost: sidecars go on, and a crash of the supervisor is not repaired until the next up")
+    }
+
+    /// What a process of a sidecar says by sd_notify; what a stranger says is nobody's.
+    private func notified(by pid: Int32, _ notifications: [SidecarNotification]) {
+        guard let process = host.owner(ofPID: pid), let life = lives.life(of: process),
+            let spec = engine.reconciler.spec(of: life.index)
+        else { return }
+        for notification in notifications {
+            switch notification {
+            case .ready: probes.notified(life.index, life.incarnation, spec)
+            case .extendTimeout(let duration):
+                engine.observe(.startExtended(life.index, life.incarnation, duration))
+            case .status, .stopping: break
+            }
+        }
+    }
+
+    func logSaid(_ event: LogEvent) {
+        switch event {
+        case .matched(let token): probes.matched(token)
+        case .drained: break
+        case .dropped(let instance, let lines, let reason):
+            warn("\(lines) lines of \(instance) were dropped: \(reason)")
+        case .repeated(let instance, let lines): warn("\(lines) lines of \(instance) may stand twice in its log")
+        case .failed(let instance, let error): warn("the output of \(instance) is not read any more: \(error)")
+        }
+    }
+
+    private func warn(_ message: String) {
+        if !conditions.contains(message), conditions.count < 100 { conditions.append(message) }
+        publish(.warning(message))
+    }
+
+    /// CPU and memory of all that an instance runs.
+    func usage(of index: InstanceIndex) -> UsageReport? {
+        guard let status = engine.reconciler.status(of: index),
+            let process = lives.process(of: index, status.incarnation)
+        else { return nil }
+        let usage = ProcessUsage(pids: host.members(of: process))
+        return UsageReport(
+            cpuMilliseconds: usage.cpuTime.nanoseconds / 1_000_000, memoryBytes: usage.memory.bytes)
+    }
+}

@@ -1,0 +1,144 @@
+import CProcess
+import ControlServer
+import FoundationEssentials
+import Glibc
+import Planning
+import Reconciliation
+import SidecarModel
+package import StateStore
+import Supervision
+
+/// The hidden half of the program: what the keeper starts and keeps running.
+package enum SupervisorDaemon {
+    /// Why it cannot serve; said in its log, and to the client that waits for it.
+    private struct Refusal: Error { var message: String }
+
+    /// Supervises the project until it is down. Returns the program's exit code; the keeper starts it again after any
+    /// end but the one it was told of.
+    ///
+    /// - Parameter descriptors: the value of `--keeper-descriptors`.
+    package static func run(location: ProjectLocation, descriptors text: String) -> Int32 {
+        guard let descriptors = KeeperDescriptors(parsing: text) else {
+            complain("orchestrate supervise is started by orchestrate-keeper, not by hand")
+            return 64
+        }
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
+        orch_set_process_name("orchestrate")
+        do {
+            let supervisor = try makeSupervisor(location, descriptors)
+            let handler = RequestHandler(supervisor: supervisor)
+            let listener = try listen(location)
+            supervisor.server = try ControlServer(loop: supervisor.loop, listener: listener, handler: handler)
+            try watchSignals(supervisor)
+            if let ready = descriptors.ready {
+                say("ready \(getpid())\n", to: ready)
+                close(ready)
+            }
+            supervisor.host.announceReady()
+            try supervisor.loop.run()
+            withExtendedLifetime(handler) {}
+            return 0
+        } catch {
+            let message = (error as? Refusal)?.message ?? "\(error)"
+            complain(message)
+            if let ready = descriptors.ready { say("error \(message)\n", to: ready) }
+            return 1
+        }
+    }
+
+    private static func makeSupervisor(
+        _ location: ProjectLocation, _ descriptors: KeeperDescriptors
+    ) throws -> Supervisor {
+        let loop = try EventLoop()
+        let store = try StateStore(writing: location.journalPath)
+        let bootID = currentBootID()
+        let memory = try remembered(in: store, bootID: bootID)
+        let plan: Plan
+        if let memory {
+            plan = memory.plan
+        } else {
+            plan = try Plan(project: ProjectSpec(name: location.identity, directory: "/"), sidecars: [])
+        }
+        let mailbox = LogMail()
+        let events = loop.mailbox(of: LogEvent.self) { mailbox.handle($0) }
+        let logs = try LogPump(stateDirectory: location.stateDirectory) { events.send($0) }
+        let root = location.stateDirectory.split(separator: "/").dropLast().joined(separator: "/")
+        let supervisor = try Supervisor(
+            Supervisor.Parts(
+                loop: loop, location: location, journal: try Journal(store: store),
+                host: try ProcessHost(
+                    loop: loop, stateDirectory: location.stateDirectory, descriptors: descriptors,
+                    containment: wantedContainment),
+                logs: logs,
+                allocator: try PortAllocator(registry: "/\(root)/ports", stateDirectory: location.stateDirectory),
+                bootID: bootID, seed: memory?.project.seed ?? seed(),
+                plan: plan, firstIncarnation: try store.lastIncarnation() + 1))
+        mailbox.supervisor = supervisor
+        supervisor.remember(try store.ports())
+        if let memory { supervisor.takeUp(memory) } else { supervisor.takeUpLeftovers() }
+        return supervisor
+    }
+
+    private final class LogMail {
+        weak var supervisor: Supervisor?
+        func handle(_ event: LogEvent) { supervisor?.logSaid(event) }
+    }
+
+    /// The project as an earlier supervisor left it. Nil when there is none to take up: never up, brought down, or of
+    /// another boot, whose processes are gone.
+    private static func remembered(in store: StateStore, bootID: String) throws -> Supervisor.Memory? {
+        guard let project = try store.project(), project.bootID == bootID else { return nil }
+        let instances = try store.instances()
+        guard !instances.isEmpty, let sources = PlanSources(encoded: project.plan), let plan = sources.makePlan()
+        else { return nil }
+        return Supervisor.Memory(
+            project: project, sources: sources, plan: plan, instances: instances, lease: try store.lease())
+    }
+
+    private static func listen(_ location: ProjectLocation) throws -> Int32 {
+        do throws(ControlSocketError) {
+            return try ControlSocket.listen(path: location.socketPath)
+        } catch {
+            throw Refusal(message: "\(error)")
+        }
+    }
+
+    /// SIGTERM and SIGINT mean the project: whoever sends them wants nothing of it left.
+    private static func watchSignals(_ supervisor: Supervisor) throws {
+        let mask = UInt64(1) << UInt64(SIGTERM - 1) | UInt64(1) << UInt64(SIGINT - 1)
+        let descriptor = loop_signalfd_create(mask)
+        guard descriptor >= 0 else { throw SystemError.last("signalfd") }
+        _ = try supervisor.loop.watch(descriptor, .read) { [unowned supervisor] _ in
+            var sender: Int32 = 0
+            while loop_signalfd_read(descriptor, &sender) > 0 {
+                supervisor.shutDown(by: .user)
+            }
+        }
+    }
+
+    /// `ORCHESTRATE_CONTAINMENT=session` does without cgroups.
+    private static var wantedContainment: Containment.Level? {
+        guard let value = getenv("ORCHESTRATE_CONTAINMENT") else { return nil }
+        return String(cString: value) == "session" ? .keeper : nil
+    }
+
+    private static func seed() -> UInt64 { UInt64.random(in: .min ... .max) }
+
+    private static func currentBootID() -> String {
+        let descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let count = read(descriptor, &buffer, buffer.count)
+        return String(decoding: buffer.prefix(max(0, count)).prefix { $0 != 10 }, as: UTF8.self)
+    }
+
+    private static func complain(_ message: String) { say("supervisor: \(message)\n", to: 2) }
+
+    private static func say(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)
+        // Whoever does not listen can't be told that.
+        _ = write(descriptor, &bytes, bytes.count)
+    }
+}

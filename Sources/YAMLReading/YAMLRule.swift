@@ -1,0 +1,20 @@
+/// Why a text is no acceptable YAML document. The raw value is the rule id of the diagnostic.
+package enum YAMLRule: String, CaseIterable, Sendable {
+    case syntax = "yaml-syntax"
+    case tab = "yaml-tab"
+    case needsQuotes = "yaml-needs-quotes"
+    case invalidUTF8 = "yaml-invalid-utf8"
+    case controlCharacter = "yaml-control-character"
+    case tooLarge = "yaml-too-large"
+    case tooDeep = "yaml-too-deep"
+    case tooManyNodes = "yaml-too-many-nodes"
+    case aliasExpansion = "yaml-alias-expansion"
+    case unknownAlias = "yaml-unknown-alias"
+    case recursiveAlias = "yaml-recursive-alias"
+    case duplicateAnchor = "yaml-duplicate-anchor"
+    case multipleDocuments = "yaml-multiple-documents"
+    case duplicateKey = "duplicate-key"
+    case keyNotText = "yaml-key-not-text"
+    case mergeNotMapping = "yaml-merge-not-mapping"
+    case unknownTag = "yaml-unknown-tag"
+}

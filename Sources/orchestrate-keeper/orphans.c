@@ -1,0 +1,161 @@
+#define _GNU_SOURCE
+#include "keeper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// Leaders that ended and of which something may remain.
+static uint16_t open_slots[ORCH_SLOT_COUNT];
+static uint32_t open_count;
+
+// Reaped only after a whole reading of our children: while nothing leaves the list, nothing in it is skipped.
+enum { ZOMBIES_AT_ONCE = 1024 };
+static int32_t zombies[ZOMBIES_AT_ONCE];
+static uint32_t zombie_count;
+
+void open_leader(uint32_t slot) {
+    keeper.must_sweep = true;
+    if (leaders[slot].is_open) return;
+    leaders[slot].is_open = true;
+    open_slots[open_count++] = (uint16_t)slot;
+}
+
+void close_leader(uint32_t slot) {
+    if (!leaders[slot].is_open) return;
+    leaders[slot].is_open = false;
+    uint32_t kept = 0;
+    for (uint32_t at = 0; at < open_count; at++)
+        if (open_slots[at] != slot) open_slots[kept++] = open_slots[at];
+    open_count = kept;
+}
+
+static void reap_orphan(int32_t pid) {
+    siginfo_t information;
+    while (waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | __WALL) < 0 && errno == EINTR) {}
+}
+
+/// The slot whose record names this pid as its leader, which we were not told of yet. -1: none.
+static int32_t unannounced_slot(int32_t pid) {
+    const struct orch_records *records = &keeper.records;
+    uint32_t used = __atomic_load_n(&records->header->used_slots, __ATOMIC_ACQUIRE);
+    uint64_t mark = orch_process_mark(pid, records->header->nonce);
+    uint32_t first = 0, last = used < ORCH_SLOT_COUNT ? used : ORCH_SLOT_COUNT;
+    // Without a mark (it could not be set) every slot has to be looked at.
+    if (mark && orch_mark_slot(records, mark, &first)) last = first + 1;
+    for (uint32_t slot = first; slot < last; slot++) {
+        uint32_t state = orch_slot_state(&records->slots[slot]);
+        bool has_leader = state == ORCH_SLOT_RUNNING || state == ORCH_SLOT_FAILED;
+        if (has_leader && records->slots[slot].pid == pid && leaders[slot].pid == 0) return (int32_t)slot;
+    }
+    return -1;
+}
+
+void reap(void) {
+    keeper.must_reap = false;
+    check_unwatched();
+    for (;;) {
+        siginfo_t information = {0};
+        // A leader that ended is held until it is released, and hides those behind it; the release comes back here.
+        if (waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0) {
+            if (errno == EINTR) continue;
+            return;
+        }
+        pid_t pid = information.si_pid;
+        if (pid == 0) break;
+        if (pid == keeper.supervisor.pid || slot_of(pid) >= 0) break;
+        int32_t slot = unannounced_slot(pid);
+        if (slot >= 0) {
+            if (!take_up((uint32_t)slot, pid)) break;
+            leader_ended((uint32_t)slot);
+            break;
+        }
+        reap_orphan(pid);
+    }
+    if (open_count > 0) keeper.must_sweep = true;
+}
+
+/// The ended leader an orphan belongs to, or -1.
+static int32_t owner_of(int32_t pid) {
+    uint32_t slot;
+    uint64_t mark = orch_process_mark(pid, keeper.records.header->nonce);
+    if (mark) return orch_mark_slot(&keeper.records, mark, &slot) ? (int32_t)slot : -1;
+    // A session keeps its leader's number from being given away, even after that one was reaped.
+    pid_t session = getsid(pid);
+    for (uint32_t at = 0; at < open_count; at++)
+        if (leaders[open_slots[at]].pid == session) return open_slots[at];
+    return -1;
+}
+
+static void meet_orphan(int32_t pid) {
+    siginfo_t information = {0};
+    if (waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0) return;
+    if (information.si_pid == pid) {
+        if (zombie_count < ZOMBIES_AT_ONCE && unannounced_slot(pid) < 0) zombies[zombie_count++] = pid;
+        return;
+    }
+    int32_t slot = owner_of(pid);
+    if (slot < 0) {
+        keeper.records.header->unattributed_orphans++;
+        return;
+    }
+    struct leader *leader = &leaders[slot];
+    if (!leader->is_open || leader->pid == pid) return;
+    leader->remaining++;
+    // An unreaped child of ours: its number can't have become another's.
+    if (leader->is_killing) kill(pid, SIGKILL);
+    if (leader->signal == 0) return;
+    uint64_t mark = keeper.records.slots[slot].mark;
+    orch_signal_descendants(pid, mark, keeper.records.header->nonce, leader->pid, leader->signal);
+    kill(pid, leader->signal);
+}
+
+static void meet_child(int32_t pid) {
+    if (pid > 0 && pid != keeper.supervisor.pid && slot_of(pid) < 0) meet_orphan(pid);
+}
+
+// Whatever lives of a leader that ended has an ancestor among our children: orphans come to the end of the list at the
+// moment their parent ends, and the list is read until nothing follows, each piece dealt with before the next is read.
+static void read_children(void) {
+    char text[4200];
+    size_t kept = 0;
+    if (lseek(keeper.children, 0, SEEK_SET) < 0) return;
+    for (;;) {
+        ssize_t size = read(keeper.children, text + kept, 4096);
+        if (size <= 0) return;
+        size += (ssize_t)kept;
+        text[size] = 0;
+        char *at = text;
+        for (char *end; (end = strchr(at, ' ')) != NULL; at = end + 1) meet_child(atoi(at));
+        kept = strlen(at);
+        // A number has fewer digits than that; anything longer is no list of children.
+        if (kept > 64) kept = 0;
+        memmove(text, at, kept);
+    }
+}
+
+void sweep(void) {
+    keeper.must_sweep = false;
+    for (uint32_t at = 0; at < open_count; at++) leaders[open_slots[at]].remaining = 0;
+    zombie_count = 0;
+    read_children();
+    for (uint32_t at = 0; at < zombie_count; at++) reap_orphan(zombies[at]);
+    uint32_t kept = 0;
+    for (uint32_t at = 0; at < open_count; at++) {
+        uint32_t slot = open_slots[at];
+        struct leader *leader = &leaders[slot];
+        if (!leader->is_open) continue;
+        leader->signal = 0;
+        if (leader->remaining > 0) {
+            open_slots[kept++] = (uint16_t)slot;
+            continue;
+        }
+        leader->is_open = false;
+        leader->is_killing = false;
+        queue_empty(slot);
+    }
+    open_count = kept;
+}

@@ -1,0 +1,196 @@
+#define _GNU_SOURCE
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { FIRST_BACK_OFF_MS = 100, LONGEST_BACK_OFF_MS = 10000 };
+static const int64_t minute_ns = 60LL * 1000000000;
+
+enum { AT_SOCKET = 3, AT_LOCK = 4, AT_RECORDS = 5, AT_READY = 6, AT_PROGRAM = 7, ABOVE_ALL = 16 };
+
+static void set_state(uint32_t state) {
+    __atomic_store_n(&keeper.records.header->supervisor_state, state, __ATOMIC_RELEASE);
+}
+
+static int place(int from, int to) { return from < 0 ? 0 : dup3(from, to, 0); }
+
+static __attribute__((noreturn)) void become_supervisor(int socket, char **arguments) {
+    // Copies above all targets first: a source must not be overwritten before it was placed.
+    int ends = fcntl(socket, F_DUPFD_CLOEXEC, ABOVE_ALL);
+    int lock = fcntl(keeper.lock, F_DUPFD_CLOEXEC, ABOVE_ALL);
+    int records = fcntl(keeper.records.fd, F_DUPFD_CLOEXEC, ABOVE_ALL);
+    int ready = keeper.ready < 0 ? -1 : fcntl(keeper.ready, F_DUPFD_CLOEXEC, ABOVE_ALL);
+    int program = fcntl(keeper.program, F_DUPFD_CLOEXEC, ABOVE_ALL);
+    bool are_placed = ends >= 0 && lock >= 0 && records >= 0 && program >= 0
+        && (keeper.ready < 0 || ready >= 0) && place(ends, AT_SOCKET) >= 0 && place(lock, AT_LOCK) >= 0
+        && place(records, AT_RECORDS) >= 0 && place(ready, AT_READY) >= 0
+        && dup3(program, AT_PROGRAM, O_CLOEXEC) >= 0;
+    if (!are_placed) _exit(126);
+    syscall(SYS_close_range, (unsigned)AT_PROGRAM + 1, ~0u, 1u << 2);
+    struct rlimit limit;
+    if (keeper.descriptor_limit && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = keeper.descriptor_limit;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    // Left ignored: whoever waited for the ready line may be gone when a later supervisor writes it.
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_DFL);
+    signal(SIGALRM, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    syscall(SYS_execveat, AT_PROGRAM, "", arguments, environ, AT_EMPTY_PATH);
+    say("cannot execute the supervisor: %s", strerrordesc_np(errno));
+    _exit(127);
+}
+
+/// Name, the given arguments, and which descriptor is which.
+static char **make_arguments(void) {
+    static char **list;
+    static char name[] = "orchestrate", descriptors[64];
+    snprintf(
+        descriptors, sizeof descriptors, "--keeper-descriptors=%d,%d,%d,%d", AT_SOCKET, AT_LOCK, AT_RECORDS,
+        keeper.ready < 0 ? -1 : AT_READY);
+    if (list) return list;
+    size_t count = 0;
+    while (keeper.supervisor_arguments[count]) count++;
+    list = calloc(count + 3, sizeof *list);
+    if (!list) return NULL;
+    list[0] = name;
+    memcpy(list + 1, keeper.supervisor_arguments, count * sizeof *list);
+    list[count + 1] = descriptors;
+    return list;
+}
+
+static bool is_broken(void) {
+    const struct supervisor *supervisor = &keeper.supervisor;
+    if (supervisor->death_count < DEATHS_ALLOWED) return false;
+    int64_t oldest = supervisor->deaths_ns[supervisor->death_count % DEATHS_ALLOWED];
+    return now_ns() - oldest < minute_ns;
+}
+
+static void schedule_restart(void) {
+    struct supervisor *supervisor = &keeper.supervisor;
+    int64_t now = now_ns();
+    supervisor->deaths_ns[supervisor->death_count++ % DEATHS_ALLOWED] = now;
+    keeper.records.header->supervisor_deaths = supervisor->death_count;
+    if (now - supervisor->started_at_ns > minute_ns) supervisor->back_off_ms = 0;
+    if (is_broken()) {
+        supervisor->back_off_ms = LONGEST_BACK_OFF_MS;
+        set_state(ORCH_SUPERVISOR_BROKEN);
+        say("the supervisor ended %d times within a minute; trying every 10 s", DEATHS_ALLOWED);
+    } else {
+        set_state(ORCH_SUPERVISOR_BACKING_OFF);
+    }
+    supervisor->start_at_ns = now + supervisor->back_off_ms * 1000000LL;
+    uint32_t next = supervisor->back_off_ms ? supervisor->back_off_ms * 2 : FIRST_BACK_OFF_MS;
+    supervisor->back_off_ms = next < LONGEST_BACK_OFF_MS ? next : LONGEST_BACK_OFF_MS;
+}
+
+void supervisor_is_ready(void) {
+    keeper.supervisor.is_ready = true;
+    if (keeper.ready >= 0) close(keeper.ready);
+    keeper.ready = -1;
+    if (!is_broken()) set_state(ORCH_SUPERVISOR_RUNNING);
+}
+
+void start_supervisor(void) {
+    struct supervisor *supervisor = &keeper.supervisor;
+    supervisor->start_at_ns = 0;
+    supervisor->started_at_ns = now_ns();
+    supervisor->socket = -1;
+    supervisor->pidfd = -1;
+    int ends[2];
+    char **arguments = make_arguments();
+    if (!arguments || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
+        say("cannot start the supervisor: %s", strerrordesc_np(errno));
+        schedule_restart();
+        return;
+    }
+    pid_t pid = fork();
+    if (pid == 0) become_supervisor(ends[1], arguments);
+    close(ends[1]);
+    int pidfd = pid < 0 ? -1 : orch_pidfd_open(pid);
+    if (pidfd < 0) {
+        say("cannot start the supervisor: %s", strerrordesc_np(errno));
+        if (pid > 0) {
+            kill(pid, SIGKILL);
+            waitpid(pid, NULL, 0);
+        }
+        close(ends[0]);
+        schedule_restart();
+        return;
+    }
+    supervisor->pid = pid;
+    supervisor->pidfd = pidfd;
+    supervisor->socket = ends[0];
+    supervisor->is_ready = false;
+    supervisor->said_bye = false;
+    keeper.records.header->supervisor_pid = pid;
+    if (!is_broken()) set_state(ORCH_SUPERVISOR_RUNNING);
+    if (watch(pidfd, EPOLLIN, watch_token(TAG_SUPERVISOR, 0)) < 0
+        || watch(ends[0], EPOLLIN, watch_token(TAG_SOCKET, 0)) < 0)
+        say("cannot watch the supervisor");
+}
+
+/// Both its process and everyone who might still announce a child through its socket are gone.
+static void supervisor_is_gone(void) {
+    if (keeper.supervisor.pid > 0 || keeper.supervisor.socket >= 0) return;
+    settle_without_supervisor();
+    if (keeper.supervisor.said_bye) return;
+    schedule_restart();
+}
+
+void supervisor_ended(void) {
+    struct supervisor *supervisor = &keeper.supervisor;
+    if (supervisor->pid <= 0) return;
+    int code = 0, status = 0;
+    if (orch_pidfd_reap(supervisor->pidfd, &code, &status) != 0) return;
+    close(supervisor->pidfd);
+    supervisor->pidfd = -1;
+    supervisor->pid = 0;
+    keeper.records.header->supervisor_pid = 0;
+    set_state(ORCH_SUPERVISOR_ABSENT);
+    if (!supervisor->said_bye)
+        say("the supervisor ended by %s %d", code == CLD_EXITED ? "exit" : "signal", status);
+    // It gave up before it ever served: what it had to say it said to whoever started us.
+    bool gave_up = code == CLD_EXITED && keeper.ready >= 0 && !supervisor->is_ready && keeper.living == 0;
+    if (gave_up) exit(status ? status : 1);
+    supervisor_is_gone();
+}
+
+void supervisor_socket_closed(void) {
+    struct supervisor *supervisor = &keeper.supervisor;
+    if (supervisor->socket < 0) return;
+    close(supervisor->socket);
+    supervisor->socket = -1;
+    forget_mail();
+    supervisor_is_gone();
+}
+
+int supervisor_delay_ms(void) {
+    const struct supervisor *supervisor = &keeper.supervisor;
+    if (supervisor->start_at_ns == 0) return -1;
+    int64_t rest = supervisor->start_at_ns - now_ns();
+    return rest <= 0 ? 0 : (int)((rest + 999999) / 1000000);
+}
+
+void restart_supervisor_when_due(void) {
+    struct supervisor *supervisor = &keeper.supervisor;
+    bool is_gone = supervisor->pid <= 0 && supervisor->socket < 0;
+    if (is_gone && supervisor->said_bye && keeper.living == 0) exit(0);
+    if (is_gone && supervisor->start_at_ns && supervisor_delay_ms() == 0) start_supervisor();
+}

@@ -1,0 +1,181 @@
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// The commands against a project that runs.
+    @Suite
+    struct CommandTests {
+        private func withPair(_ body: (Sandbox) throws -> Void) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      db: { command: [sleep, "1000"], env: { COLOUR: red }, ports: { sql: auto } }
+                      web: { command: [sleep, "1000"], depends_on: { db: started }, replicas: 2 }
+                    """)
+                try sandbox.succeed("up", "-d")
+                try body(sandbox)
+                try sandbox.succeed("down")
+                #expect(sandbox.processes.isEmpty)
+            }
+        }
+
+        @Test func `status names every instance with its pid`() throws {
+            try withPair { sandbox in
+                let table = try sandbox.succeed("status")
+                for name in ["db", "web/0", "web/1"] { #expect(table.contains(name)) }
+                let json = try sandbox.succeed("status", "--json")
+                for process in sandbox.sidecars() {
+                    #expect(table.contains("\(process.pid)"))
+                    #expect(json.contains("\(process.pid)"))
+                }
+            }
+        }
+
+        @Test func `stop and start respect dependencies`() throws {
+            try withPair { sandbox in
+                let refused = try sandbox.orchestrate("stop", "db")
+                #expect(refused.status == 7)
+                #expect(refused.everything.contains("web"))
+                #expect(sandbox.sidecars().count == 3)
+                try sandbox.succeed("stop", "db", "--cascade")
+                #expect(sandbox.sidecars().isEmpty)
+                try sandbox.succeed("start", "web")
+                #expect(sandbox.sidecars("db").count == 1)
+                #expect(sandbox.sidecars("web").count == 2)
+            }
+        }
+
+        @Test func `restart replaces the processes of that sidecar alone`() throws {
+            try withPair { sandbox in
+                let db = sandbox.sidecars("db")
+                let web = sandbox.sidecars("web")
+                try sandbox.succeed("restart", "web")
+                #expect(sandbox.sidecars("db") == db)
+                #expect(sandbox.sidecars("web").count == 2)
+                #expect(Set(sandbox.sidecars("web")).isDisjoint(with: web))
+            }
+        }
+
+        @Test func `one replica can be restarted by its name`() throws {
+            try withPair { sandbox in
+                let before = Set(sandbox.sidecars("web"))
+                try sandbox.succeed("restart", "web/1")
+                let after = Set(sandbox.sidecars("web"))
+                #expect(after.count == 2)
+                #expect(after.intersection(before).count == 1)
+            }
+        }
+
+        @Test func `exec and env show a sidecar's own environment`() throws {
+            try withPair { sandbox in
+                let port = try sandbox.succeed("port", "db", "sql").split(separator: "\n").first.map(String.init)
+                let inside = try sandbox.succeed("exec", "db", "--", "sh", "-c", "echo $COLOUR $PORT; pwd")
+                #expect(inside == "red \(port ?? "")\n\(sandbox.directory)\n")
+                #expect(try sandbox.orchestrate("exec", "db", "--", "sh", "-c", "exit 9").status == 9)
+                let variables = try sandbox.succeed("env", "db")
+                #expect(variables.contains("COLOUR=red"))
+                #expect(variables.contains("PORT=\(port ?? "")"))
+            }
+        }
+
+        @Test func `a port stays the same through down and up`() throws {
+            try withPair { sandbox in
+                let before = try sandbox.succeed("port", "db", "sql")
+                try sandbox.succeed("down")
+                try sandbox.succeed("up", "-d")
+                #expect(try sandbox.succeed("port", "db", "sql") == before)
+            }
+        }
+
+        @Test func `run gives the exit code of its task, each time anew`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  tidy: { kind: task, shell: \"echo tidied >>ran; exit 7\" }")
+                for _ in 0..<2 { #expect(try sandbox.orchestrate("run", "tidy").status == 7) }
+                #expect(File.text("\(sandbox.directory)/ran") == "tidied\ntidied\n")
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `a task that succeeded is not run again by a second up`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  tidy: { kind: task, shell: \"echo tidied >>ran\" }")
+                for _ in 0..<2 { try sandbox.succeed("up", "-d") }
+                #expect(File.text("\(sandbox.directory)/ran") == "tidied\n")
+                try sandbox.succeed("down")
+                try sandbox.succeed("up", "-d")
+                #expect(File.text("\(sandbox.directory)/ran") == "tidied\ntidied\n")
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `logs are merged, and stay readable after down`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      first: { kind: task, shell: "echo one; echo two >&2" }
+                      second: { kind: task, shell: "echo three; printf four", depends_on: { first: succeeded } }
+                    """)
+                try sandbox.succeed("up", "-d")
+                for _ in 0..<2 {
+                    let words = try sandbox.succeed("logs").split(separator: "\n").map {
+                        String($0.split(separator: " ").last ?? "")
+                    }
+                    #expect(Set(words.prefix(2)) == ["one", "two"])
+                    #expect(Array(words.dropFirst(2)) == ["three", "four"])
+                    #expect(try sandbox.succeed("logs", "second", "--grep", "thr").contains("three"))
+                    try sandbox.succeed("down")
+                }
+            }
+        }
+
+        @Test func `why tells of a crash`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    "  odd: { shell: \"if [ -e crashed ]; then exec sleep 1000; fi; touch crashed; exit 3\" }")
+                _ = try sandbox.orchestrate("up", "-d")
+                try sandbox.eventually("the successor runs") {
+                    sandbox.sidecars("odd").contains { $0.arguments == ["sleep", "1000"] }
+                }
+                #expect(try sandbox.succeed("why", "odd").contains("3"))
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `init writes a valid manifest and never overwrites one`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.succeed("init")
+                let written = File.text(sandbox.manifest)
+                #expect(written.contains("sidecars:"))
+                try sandbox.succeed("validate", "--no-host")
+                #expect(try sandbox.orchestrate("init").status != 0)
+                #expect(File.text(sandbox.manifest) == written)
+            }
+        }
+
+        @Test(arguments: ["bash", "zsh", "fish"])
+        func `completion is written for each shell`(shell: String) throws {
+            try Sandbox.run { sandbox in
+                let script = try sandbox.succeed("completion", shell)
+                #expect(script.contains("orchestrate"))
+            }
+        }
+
+        @Test func `events are lines of JSON from the first on`() throws {
+            try withPair { sandbox in
+                let events = try sandbox.start("events", "-f")
+                try sandbox.succeed("restart", "web/0")
+                try events.prints("web/0")
+                events.signal(SIGINT)
+                let lines = try events.end().output.split(separator: "\n")
+                #expect(lines.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
+            }
+        }
+
+        @Test func `wait returns when the state is reached`() throws {
+            try withPair { sandbox in
+                try sandbox.succeed("wait", "db", "--for", "healthy", "--timeout", "5s")
+                #expect(try sandbox.orchestrate("wait", "db", "--for", "stopped", "--timeout", "100ms").status == 6)
+            }
+        }
+    }
+}

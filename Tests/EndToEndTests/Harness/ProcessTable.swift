@@ -1,0 +1,67 @@
+import Glibc
+
+/// A process seen from outside, by /proc. Two are the same only when pid and start time are.
+struct SeenProcess: Hashable, CustomStringConvertible {
+    let pid: pid_t
+    let startTime: UInt64
+    let parent: pid_t
+    let arguments: [String]
+    /// The name of the file it runs.
+    let executable: String
+    /// The sidecar it was started for, by the variable that the test's manifest sets.
+    let sidecar: String?
+
+    var description: String { "\(pid) \(arguments.joined(separator: " "))" }
+
+    static func == (one: Self, other: Self) -> Bool { one.pid == other.pid && one.startTime == other.startTime }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(pid)
+        hasher.combine(startTime)
+    }
+
+    /// Kills it if it is still the process that was seen.
+    func kill() {
+        guard let now = ProcessTable.process(pid), now == self else { return }
+        Glibc.kill(pid, SIGKILL)
+    }
+}
+
+enum ProcessTable {
+    /// Every living process that carries `variable=value` in its environment.
+    static func processes(with variable: String, _ value: String) -> [SeenProcess] {
+        Directory.entries("/proc").compactMap { name in
+            guard let pid = pid_t(name) else { return nil }
+            let environment = environment(of: pid)
+            guard environment[variable] == value else { return nil }
+            return process(pid, environment: environment)
+        }
+    }
+
+    static func process(_ pid: pid_t, environment: [String: String]? = nil) -> SeenProcess? {
+        let stat = File.text("/proc/\(pid)/stat")
+        guard let end = stat.lastIndex(of: ")") else { return nil }
+        let fields = stat[stat.index(after: end)...].split(separator: " ")
+        // A zombie runs nothing any more.
+        guard fields.count > 19, fields[0] != "Z", let start = UInt64(fields[19]) else { return nil }
+        let arguments = File.text("/proc/\(pid)/cmdline").split(separator: "\0").map(String.init)
+        return SeenProcess(
+            pid: pid, startTime: start, parent: pid_t(fields[1]) ?? 0, arguments: arguments,
+            executable: executable(of: pid), sidecar: (environment ?? self.environment(of: pid))["SIDECAR"])
+    }
+
+    private static func executable(of pid: pid_t) -> String {
+        guard let path = realpath("/proc/\(pid)/exe", nil) else { return "" }
+        defer { free(path) }
+        return String(cString: path).split(separator: "/").last.map(String.init) ?? ""
+    }
+
+    private static func environment(of pid: pid_t) -> [String: String] {
+        var variables: [String: String] = [:]
+        for entry in File.text("/proc/\(pid)/environ").split(separator: "\0") {
+            guard let equals = entry.firstIndex(of: "=") else { continue }
+            variables[String(entry[..<equals])] = String(entry[entry.index(after: equals)...])
+        }
+        return variables
+    }
+}

@@ -1,0 +1,143 @@
+import Glibc
+
+/// A program that a test started: what it prints, and how it ends.
+final class Program {
+    struct Ended {
+        /// 128+n is a signal.
+        let status: Int32
+        let output: String
+        let errors: String
+
+        var everything: String { output + errors }
+    }
+
+    let pid: pid_t
+    private let arguments: [String]
+    private var output: Pipe
+    private var errors: Pipe
+
+    /// Starts `arguments` in `directory`, with these variables and no others.
+    init(_ arguments: [String], directory: String, environment: [String: String]) throws {
+        self.arguments = arguments
+        output = try Pipe()
+        errors = try Pipe()
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, output.writing, 1)
+        posix_spawn_file_actions_adddup2(&actions, errors.writing, 2)
+        // Signals reach it as if a person had started it, whatever the test runner ignores.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+
+        // env changes the directory of this one process; chdir would change that of every test.
+        let words = ["/usr/bin/env", "-C", directory] + arguments
+        var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for word in argv + envp { free(word) } }
+        var started: pid_t = 0
+        let error = posix_spawn(&started, words[0], &actions, &attributes, &argv, &envp)
+        guard error == 0 else { throw HarnessError("cannot run \(arguments): \(String(cString: strerror(error)))") }
+        pid = started
+        output.closeWriting()
+        errors.closeWriting()
+    }
+
+    func signal(_ number: Int32) { kill(pid, number) }
+
+    /// Waits until it has ended and nobody holds its output. One that does not end in time is killed, and the test fails.
+    func end(within seconds: Int = 60) throws -> Ended {
+        let deadline = Deadline(seconds: seconds)
+        while output.isOpen || errors.isOpen {
+            guard let left = deadline.milliseconds else {
+                kill(pid, SIGKILL)
+                _ = reap()
+                throw HarnessError("not done within \(seconds) s: \(arguments)\n\(output.text)\(errors.text)")
+            }
+            Pipe.read([output, errors], waitingAtMost: left)
+        }
+        return Ended(status: reap(), output: output.text, errors: errors.text)
+    }
+
+    /// Waits until a line of its output contains `text`.
+    func prints(_ text: String, within seconds: Int = 30) throws {
+        let deadline = Deadline(seconds: seconds)
+        while !output.text.contains(text), !errors.text.contains(text) {
+            guard let left = deadline.milliseconds, output.isOpen || errors.isOpen else {
+                throw HarnessError("'\(text)' was not printed by \(arguments):\n\(output.text)\(errors.text)")
+            }
+            Pipe.read([output, errors], waitingAtMost: left)
+        }
+    }
+
+    private func reap() -> Int32 {
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+    }
+}
+
+struct HarnessError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+struct Deadline {
+    private let instant: ContinuousClock.Instant
+
+    init(seconds: Int) { instant = .now + .seconds(seconds) }
+
+    /// What is left, or nil when it has passed.
+    var milliseconds: Int32? {
+        let left = instant - .now
+        return left > .zero ? Int32(left / .milliseconds(1)) + 1 : nil
+    }
+}
+
+/// The reading end of a program's output.
+final class Pipe {
+    private let reading: Int32
+    private(set) var writing: Int32
+    private(set) var isOpen = true
+    private var bytes: [UInt8] = []
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    init() throws {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw HarnessError("no pipe: errno \(errno)") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        reading = ends[0]
+        writing = ends[1]
+    }
+
+    deinit {
+        close(reading)
+        closeWriting()
+    }
+
+    func closeWriting() {
+        if writing >= 0 { close(writing) }
+        writing = -1
+    }
+
+    static func read(_ pipes: [Pipe], waitingAtMost milliseconds: Int32) {
+        let open = pipes.filter(\.isOpen)
+        var entries = open.map { pollfd(fd: $0.reading, events: Int16(POLLIN), revents: 0) }
+        guard poll(&entries, nfds_t(entries.count), milliseconds) > 0 else { return }
+        for (pipe, entry) in zip(open, entries) where entry.revents != 0 { pipe.readOnce() }
+    }
+
+    private func readOnce() {
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        let count = Glibc.read(reading, &chunk, chunk.count)
+        if count > 0 { bytes += chunk[..<count] } else { isOpen = false }
+    }
+}

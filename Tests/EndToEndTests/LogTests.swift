@@ -1,0 +1,120 @@
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// What happens to lines when the reader is killed, files are rotated, or the disk is full.
+    @Suite
+    struct LogTests {
+        @Test func `no line is lost when the supervisor is killed while logs rotate`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      counter:
+                        command:
+                          - python3
+                          - -uc
+                          - "import time\\nfor n in range(20000):\\n  print('line', n)\\n  if n % 10 == 0: time.sleep(0.001)\\nopen('done', 'w')\\ntime.sleep(1000)"
+                        logs: { max_size: 64KiB, max_files: 1000 }
+                    """)
+                try sandbox.succeed("up", "-d")
+                var kills = 0
+                try sandbox.eventually("all lines are written", within: 60) {
+                    if kills < max(3, rounds / 10), let supervisor = sandbox.supervisor {
+                        supervisor.kill()
+                        kills += 1
+                        try sandbox.eventually("it is back") { sandbox.supervisor.map { $0 != supervisor } ?? false }
+                    }
+                    return File.exists("\(sandbox.directory)/done")
+                }
+                try sandbox.eventually("the last line is in the log") {
+                    try sandbox.succeed("logs", "counter", "-n", "5").contains("line 19999")
+                }
+                var seen = [Bool](repeating: false, count: 20_000)
+                for line in try sandbox.succeed("logs", "counter", "-n", "1000000").split(separator: "\n") {
+                    guard let word = line.firstRange(of: "line "), let n = Int(line[word.upperBound...]) else {
+                        continue
+                    }
+                    if seen.indices.contains(n) { seen[n] = true }
+                }
+                let lost = seen.indices.filter { !seen[$0] }
+                #expect(lost.isEmpty, "\(lost.count) lines are lost, from \(lost.first ?? -1) on, after \(kills) kills")
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `the last words of what crashes are in the log`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      odd: { kind: task, shell: "seq 1 5000; printf 'no newline'; kill -9 $$" }
+                    """)
+                _ = try sandbox.orchestrate("up", "-d")
+                let log = try sandbox.succeed("logs", "odd", "-n", "100000")
+                #expect(log.contains("5000\n"))
+                #expect(log.contains("no newline"))
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test(.enabled(if: canMount, "needs a small file system of its own, which only root can mount"))
+        func `a full disk drops whole lines and says how many, and the sidecar goes on`() throws {
+            try Sandbox.run { sandbox in
+                let small = "\(sandbox.directory)/small"
+                mkdir(small, 0o755)
+                #expect(try sandbox.tool("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small) == 0)
+                defer { _ = try? sandbox.tool("umount", small) }
+                try sandbox.declare(
+                    """
+                      writer:
+                        shell: |
+                          seq -f 'line %07g' 1 100000
+                          touch written
+                          while [ ! -e room ]; do sleep 0.05; done
+                          echo after
+                          exec sleep 1000
+                        logs: { dir: "\(small)", block: 100ms }
+                    """)
+                try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it has written, disk or no disk") {
+                    File.exists("\(sandbox.directory)/written")
+                }
+                #expect(try sandbox.tool("mount", "-o", "remount,size=64m", small) == 0)
+                try File.write("", to: "\(sandbox.directory)/room")
+                try sandbox.eventually("the log goes on") {
+                    try sandbox.succeed("logs", "writer", "-n", "100000").contains("after")
+                }
+                let log = try sandbox.succeed("logs", "writer", "-n", "100000")
+                #expect(log.contains("dropped"))
+                let torn = log.split(separator: "\n").filter { line in
+                    guard let start = line.firstRange(of: "line ") else { return false }
+                    return line[start.upperBound...].count != 7
+                }
+                #expect(torn.isEmpty)
+                try sandbox.succeed("down")
+            }
+        }
+
+        private static let canMount: Bool = {
+            guard getuid() == 0, let place = try? Directory.makeTemporary() else { return false }
+            defer { Directory.remove(place) }
+            let environment = ["PATH": String(cString: getenv("PATH"))]
+            guard
+                let mount = try? Program(
+                    ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], directory: "/", environment: environment
+                ),
+                let mounted = try? mount.end(), mounted.status == 0
+            else { return false }
+            let unmount = try? Program(["umount", place], directory: "/", environment: environment)
+            _ = try? unmount?.end()
+            return true
+        }()
+    }
+}
+
+extension Sandbox {
+    /// The exit status of a program of the system's, without the sandbox's mark.
+    func tool(_ words: String...) throws -> Int32 {
+        let environment = ["PATH": String(cString: getenv("PATH"))]
+        return try Program(words, directory: directory, environment: environment).end().status
+    }
+}

@@ -1,0 +1,148 @@
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// Up, down and what lies between, as a person at a shell sees it.
+    @Suite
+    struct ProjectLifeTests {
+        private static let pair = """
+              db: { command: [sleep, "1000"] }
+              web: { command: [sleep, "1000"], depends_on: { db: started } }
+            """
+
+        @Test func `up starts what the manifest names and down leaves nothing`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.pair)
+                try sandbox.succeed("up", "-d")
+                #expect(sandbox.sidecars("db").count == 1)
+                #expect(sandbox.sidecars("web").count == 1)
+                try sandbox.succeed("down")
+                #expect(sandbox.processes.isEmpty)
+            }
+        }
+
+        @Test func `a second up with nothing changed touches nothing`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.pair)
+                try sandbox.succeed("up", "-d")
+                let before = sandbox.processes
+                try sandbox.succeed("up", "-d")
+                #expect(Set(sandbox.processes) == Set(before))
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `up applies a change to what changed and to nothing else`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.pair)
+                try sandbox.succeed("up", "-d")
+                let db = sandbox.sidecars("db")
+                let web = sandbox.sidecars("web")
+                try sandbox.declare(
+                    """
+                      db: { command: [sleep, "1000"] }
+                      web: { command: [sleep, "1001"], depends_on: { db: started } }
+                      cache: { command: [sleep, "1000"] }
+                    """)
+                try sandbox.succeed("up", "-d")
+                #expect(sandbox.sidecars("db") == db)
+                #expect(sandbox.sidecars("web") != web)
+                #expect(sandbox.sidecars("web").map(\.arguments) == [["sleep", "1001"]])
+                #expect(sandbox.sidecars("cache").count == 1)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test(arguments: ["broken", "deleted"])
+        func `down works after the manifest was lost`(how: String) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.pair)
+                try sandbox.succeed("up", "-d")
+                if how == "broken" {
+                    try File.write("sidecars: [", to: sandbox.manifest)
+                } else {
+                    unlink(sandbox.manifest)
+                }
+                try sandbox.succeed("down", "-f", sandbox.manifest)
+                #expect(sandbox.processes.isEmpty)
+            }
+        }
+
+        @Test func `an id names the same project through another path`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.pair, top: "id: com.example.e2e-\(getpid())")
+                try sandbox.succeed("up", "-d")
+                let before = Set(sandbox.processes)
+                let other = "\(sandbox.directory)/current"
+                symlink(sandbox.directory, other)
+                try sandbox.succeed("up", "-d", "-f", "\(other)/sidecars.yaml")
+                #expect(Set(sandbox.processes) == before)
+                try sandbox.succeed("down", "-f", "\(other)/sidecars.yaml")
+                #expect(sandbox.processes.isEmpty)
+                unlink(other)
+            }
+        }
+
+        @Test(arguments: [SIGINT, SIGTERM, SIGHUP, SIGKILL])
+        func `the end of a foreground up is the end of the project`(signal: Int32) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.pair)
+                let client = try sandbox.start("up")
+                try sandbox.eventually("both run") { sandbox.sidecars().count == 2 }
+                client.signal(signal)
+                _ = try client.end()
+                try sandbox.eventually("nothing runs") { sandbox.processes.isEmpty }
+            }
+        }
+
+        @Test func `detaching a project keeps it when its first client goes`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.pair)
+                let client = try sandbox.start("up")
+                try sandbox.eventually("both run") { sandbox.sidecars().count == 2 }
+                let before = sandbox.sidecars()
+                try sandbox.succeed("up", "-d")
+                client.signal(SIGINT)
+                _ = try client.end()
+                #expect(sandbox.sidecars() == before)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `exit codes say what kind of failure it was`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.pair)
+                #expect(try sandbox.orchestrate("status").status == 5)
+                #expect(try sandbox.orchestrate("down").status == 0)
+                #expect(try sandbox.orchestrate("no-such-command").status == 64)
+                try sandbox.succeed("up", "-d")
+                #expect(try sandbox.orchestrate("logs", "nobody").status == 4)
+                #expect(try sandbox.orchestrate("stop", "db").status == 7)
+                try sandbox.succeed("down")
+
+                try sandbox.declare("  slow: { command: [sleep, \"1000\"], health: { log: \"^never$\" } }")
+                #expect(try sandbox.orchestrate("up", "-d", "--timeout", "300ms").status == 6)
+                try sandbox.succeed("down")
+
+                try sandbox.declare("  bad: { command: [\"false\"], kind: task }")
+                #expect(try sandbox.orchestrate("up", "-d").status == 1)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `a project goes up and down in a directory with spaces`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  one: { shell: \"exec sleep 1000\", cwd: \"a place\" }")
+                mkdir("\(sandbox.directory)/a place", 0o755)
+                let elsewhere = "\(sandbox.directory)/a place/sidecars.yaml"
+                try File.write(File.text(sandbox.manifest).replacing("a place", with: "."), to: elsewhere)
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("up", "-d", "-f", elsewhere)
+                #expect(sandbox.sidecars("one").count == 2)
+                try sandbox.succeed("down", "-f", elsewhere)
+                #expect(sandbox.sidecars("one").count == 1)
+                try sandbox.succeed("down")
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// `kill -9` of the parts of the supervision, counted from outside by (pid, start time).
+    @Suite
+    struct SurvivalTests {
+        /// Writes a number per line, without end, and starts again at 0 in each life.
+        private static let counting = """
+              counter:
+                command:
+                  - python3
+                  - -uc
+                  - "import time\\nn = 0\\nwhile True:\\n  print('line', n)\\n  n += 1\\n  time.sleep(0.001)"
+              quiet: { command: [sleep, "1000"], replicas: 3 }
+            """
+
+        @Test func `a killed supervisor comes back to the same sidecars`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.counting)
+                try sandbox.succeed("up", "-d")
+                let before = sandbox.sidecars()
+                #expect(before.count == 4)
+                for _ in 0..<min(rounds, 4) {
+                    let supervisor = try #require(sandbox.supervisor)
+                    supervisor.kill()
+                    try sandbox.eventually("the keeper starts it again") {
+                        sandbox.supervisor.map { $0 != supervisor } ?? false
+                    }
+                    try sandbox.succeed("status")
+                    #expect(sandbox.sidecars() == before)
+                }
+                let log = try sandbox.succeed("logs", "counter", "-n", "1000000")
+                expectNoneLost(log)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `when keeper and supervisor are both lost the next command adopts what lives`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.counting)
+                try sandbox.succeed("up", "-d")
+                let before = sandbox.sidecars()
+                let keeper = try #require(sandbox.keeper)
+                let supervisor = try #require(sandbox.supervisor)
+                keeper.kill()
+                supervisor.kill()
+                try sandbox.eventually("both are gone") { sandbox.keeper == nil && sandbox.supervisor == nil }
+                #expect(sandbox.sidecars() == before)
+                try sandbox.succeed("up", "-d")
+                #expect(sandbox.sidecars() == before)
+                try sandbox.succeed("down")
+                #expect(sandbox.processes.isEmpty)
+            }
+        }
+
+        @Test func `down without keeper and supervisor ends what lives`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.counting)
+                try sandbox.succeed("up", "-d")
+                let keeper = try #require(sandbox.keeper)
+                let supervisor = try #require(sandbox.supervisor)
+                keeper.kill()
+                supervisor.kill()
+                try sandbox.eventually("both are gone") { sandbox.keeper == nil && sandbox.supervisor == nil }
+                try sandbox.succeed("down")
+                #expect(sandbox.processes.isEmpty)
+            }
+        }
+
+        @Test func `a supervisor killed in the middle of up, down and restart ends what it began`() throws {
+            var chance = Chance(seed: UInt64(getpid()))
+            for round in 0..<rounds {
+                try Sandbox.run { sandbox in
+                    try sandbox.declare(Self.counting)
+                    let up = try sandbox.start("up", "-d", "--timeout", "30s")
+                    sandbox.killSupervisor(afterMilliseconds: chance.next(below: 120))
+                    _ = try up.end()
+                    try sandbox.succeed("up", "-d")
+                    #expect(sandbox.sidecars().count == 4, "round \(round)")
+
+                    let restart = try sandbox.start("restart", "counter", "quiet")
+                    sandbox.killSupervisor(afterMilliseconds: chance.next(below: 60))
+                    _ = try restart.end()
+                    try sandbox.succeed("up", "-d")
+                    #expect(sandbox.sidecars().count == 4, "round \(round)")
+
+                    let down = try sandbox.start("down")
+                    sandbox.killSupervisor(afterMilliseconds: chance.next(below: 60))
+                    _ = try down.end()
+                    try sandbox.succeed("down")
+                    #expect(sandbox.processes.isEmpty, "round \(round)")
+                }
+            }
+        }
+
+        @Test func `a foreground client killed at any instant takes all with it`() throws {
+            var chance = Chance(seed: UInt64(getpid()))
+            for round in 0..<rounds {
+                try Sandbox.run { sandbox in
+                    try sandbox.declare(Self.counting)
+                    let client = try sandbox.start("up")
+                    poll(nil, 0, Int32(chance.next(below: 300)))
+                    client.signal(SIGKILL)
+                    _ = try client.end()
+                    try sandbox.eventually("nothing runs, round \(round)") { sandbox.processes.isEmpty }
+                }
+            }
+        }
+
+        /// Within one life the numbers go up by one; a line may come twice where the supervisor was killed.
+        private func expectNoneLost(_ log: String) {
+            var last: Int?
+            var lines = 0
+            for line in log.split(separator: "\n") {
+                guard let position = line.firstRange(of: "line "), let number = Int(line[position.upperBound...]) else {
+                    continue
+                }
+                lines += 1
+                if let last, number > last + 1 { Issue.record("lines \(last + 1)…\(number - 1) are lost") }
+                last = number
+            }
+            #expect(lines > 10)
+        }
+    }
+}
+
+extension Sandbox {
+    func killSupervisor(afterMilliseconds delay: Int) {
+        poll(nil, 0, Int32(delay))
+        supervisor?.kill()
+    }
+}
+
+/// Instants of a test, from a seed.
+struct Chance {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed | 1 }
+
+    mutating func next(below limit: Int) -> Int {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return Int(state % UInt64(limit))
+    }
+}

@@ -1,0 +1,41 @@
+import ManifestLoading
+import SidecarModel
+
+/// Files that exist only in the test.
+struct MemoryFiles: FileReading {
+    var texts: [String: String] = [:]
+    var directories: Set<String> = ["/", "/app"]
+
+    var currentDirectory: String { "/app" }
+
+    func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8] {
+        guard let text = texts[path] else {
+            if directories.contains(path) { throw .isDirectory }
+            throw .notFound
+        }
+        guard text.utf8.count <= limit else { throw .tooLarge(limit: limit) }
+        return Array(text.utf8)
+    }
+
+    func kind(of path: String) -> FileKind? {
+        if directories.contains(path) { return .directory(isAccessible: true) }
+        return texts[path] == nil ? nil : .file(isExecutable: path.hasPrefix("/bin/"))
+    }
+}
+
+/// A manifest at /app/sidecars.yaml.
+func load(
+    _ text: String, environment: [String: String] = [:], options: LoadOptions = LoadOptions(checksHost: false),
+    files: MemoryFiles = MemoryFiles()
+) -> LoadedManifest {
+    loadManifest(
+        text: Array(text.utf8), file: "sidecars.yaml", directory: "/app", environment: environment, options: options,
+        files: files)
+}
+
+extension LoadedManifest {
+    /// `line:column rule message`, one for each diagnostic.
+    var report: [String] {
+        diagnostics.map { "\($0.location?.line ?? 0):\($0.location?.column ?? 0) \($0.rule): \($0.message)" }
+    }
+}

@@ -1,0 +1,164 @@
+import ControlAPI
+import SidecarModel
+import StateStore
+import Supervision
+import Testing
+
+@testable import OrchestrateCommands
+
+/// A project in the middle of its start, with something of everything.
+private struct Scene {
+    let now = Timestamp(microseconds: 1_795_428_010_000_000)
+
+    func instance(
+        _ name: String, _ state: StateName, since seconds: Int64 = 1, reason: String = "",
+        change: (inout InstanceReport) -> Void = { _ in }
+    ) -> InstanceReport {
+        let parts = name.split(separator: "/")
+        var report = InstanceReport(
+            name: name, sidecar: String(parts[0]), replica: parts.count > 1 ? Int(parts[1]) ?? 0 : 0, kind: .service,
+            state: state, isWanted: true, incarnation: 3,
+            since: Timestamp(microseconds: now.microseconds - seconds * 1_000_000), reason: reason)
+        change(&report)
+        return report
+    }
+
+    var project: ProjectReport {
+        ProjectReport(
+            project: "mediar", identity: "/srv/mediar/sidecars.yaml", directory: "/srv/mediar",
+            manifest: "/srv/mediar/sidecars.yaml", stateDirectory: "/state", phase: .running, supervisorPID: 10,
+            containment: ContainmentReport(level: "B", description: "subreaper and session"),
+            lease: LeaseReport(client: ClientIdentity(pid: 77, startTime: 1, bootID: "b"), takenAt: now),
+            warnings: ["the keeper was lost"],
+            sidecars: [
+                instance("db", .healthy, since: 4000) {
+                    $0.pid = 1234
+                    $0.startedAt = Timestamp(microseconds: now.microseconds - 3_723_000_000)
+                    $0.ports = [
+                        PortReport(instance: "db", name: "sql", number: 5432, bind: "127.0.0.1", transport: .tcp)
+                    ]
+                    $0.usage = UsageReport(cpuMilliseconds: 1250, memoryBytes: 42 << 20)
+                },
+                instance("migrate", .completed) {
+                    $0.kind = .task
+                    $0.lastExit = ExitReport(.code(0))
+                },
+                instance("mcp/0", .healthy) {
+                    $0.isUnverified = true
+                    $0.pid = 1240
+                },
+                instance("mcp/1", .backoff, reason: "exit 3, attempt 2 of 10") {
+                    $0.until = Timestamp(microseconds: now.microseconds + 1_200_000)
+                    $0.lastExit = ExitReport(.signal(.kill))
+                    $0.restartsTotal = 2
+                },
+                instance("web", .waiting) { $0.waitingFor = ["mcp"] },
+                instance("evil\u{1b}]0;name\u{7}", .failed, reason: "exit 1\u{1b}[2J"),
+            ])
+    }
+}
+
+@Suite struct RenderingTests {
+    private let scene = Scene()
+    private let plain = Palette(isOn: false)
+
+    @Test func `status is a table and the sentences it needs`() {
+        Golden.expect(
+            StatusTable.lines(scene.project, now: scene.now, palette: plain).joined(separator: "\n"), is: "status")
+    }
+
+    @Test func `the tree shows each sidecar and what it waits for`() {
+        let view = ProjectView(scene.project)
+        var tree = LiveTree(terminal: Terminal(isInteractive: true, usesColor: false, columns: 90))
+        tree.lastLines = ["mcp/1": "cannot bind: \u{1b}[31maddress in use"]
+        let started = Timestamp(microseconds: scene.now.microseconds - 4_200_000)
+        Golden.expect(
+            tree.lines(view, started: started, now: scene.now, title: "starting").joined(separator: "\n"), is: "tree")
+        tree.terminal.rows = 6
+        Golden.expect(
+            tree.lines(view, started: started, now: scene.now, title: "starting").joined(separator: "\n"),
+            is: "tree-short")
+    }
+
+    @Test func `no line of the tree is wider than the terminal`() {
+        let view = ProjectView(scene.project)
+        for columns in [40, 60, 80] {
+            let tree = LiveTree(terminal: Terminal(isInteractive: true, usesColor: false, columns: columns))
+            for line in tree.lines(view, started: scene.now, now: scene.now, title: "starting") {
+                #expect(line.count <= columns, "\(columns): \(line)")
+            }
+        }
+    }
+
+    @Test func `a failure says who, why, its last words, whom it holds back and what to do`() {
+        let bad = scene.instance("db", .failed, reason: "failed at execute: no such file 'postgrs'") {
+            $0.consecutiveFailures = 5
+            $0.lastExit = ExitReport(.code(127))
+        }
+        let web = scene.instance("web", .blocked, reason: "db is failed") { $0.waitingFor = ["db"] }
+        let report = FailureReport(
+            failed: [bad, web], all: [bad, web], lastLines: ["db": ["starting", "no \u{1b}[2Jdata"]],
+            selector: " --file x.yaml")
+        Golden.expect(report.lines(plain).joined(separator: "\n"), is: "failure")
+    }
+
+    @Test func `why follows causes to other sidecars`() {
+        func step(
+            _ id: Int64, _ sidecar: String, _ from: StateName, _ to: StateName, _ initiator: Initiator, _ cause: String,
+            by other: String? = nil
+        ) -> TransitionRow {
+            TransitionRow(
+                id: id, atWall: scene.now.microseconds + id * 1000, atBoot: Instant(nanoseconds: id), sidecar: sidecar,
+                replica: 0, incarnation: 1, from: from, to: to, initiator: initiator, cause: cause, causedBy: other)
+        }
+        let journal = [
+            step(1, "db", .stopped, .starting, .apply, "first start"),
+            step(2, "web", .stopped, .waiting, .apply, "waits for db", by: "db"),
+            step(3, "db", .starting, .failed, .exit, "exit 1, after 10 restarts in a row"),
+            step(4, "web", .waiting, .blocked, .dependency, "db is failed", by: "db"),
+        ]
+        Golden.expect(
+            WhyChain.lines(for: "web", replica: nil, journal: journal, palette: plain).joined(separator: "\n"),
+            is: "why")
+        #expect(WhyChain.lines(for: "nobody", replica: nil, journal: journal, palette: plain).isEmpty)
+    }
+
+    @Test func `a summary names what changed`() {
+        let summary = ApplySummary(
+            changes: [
+                .init(sidecar: "new", action: .create),
+                .init(sidecar: "db", action: .restart, keys: ["command", "env"]),
+                .init(sidecar: "old", action: .remove),
+            ], unchanged: 4, wanted: [])
+        #expect(
+            SummaryText.line(summary)
+                == "1 new (new), 1 restarted (db: command, env), 1 removed (old), 4 unchanged")
+        #expect(SummaryText.line(ApplySummary(changes: [], unchanged: 0, wanted: [])) == "nothing to do")
+    }
+
+    @Test func `nothing printed steers the terminal`() {
+        #expect("a\u{1b}[2J\r\n\u{9b}1m\tz".terminalSafe == "a\\e[2J\\r\\n\\x9b1m\tz")
+        #expect("a\u{202e}b".terminalSafe == "a\\u{202e}b")
+        #expect("plain".terminalSafe == "plain")
+    }
+
+    @Test func `colours are taken out of log lines, everything else is shown`() {
+        #expect("\u{1b}[1;31mred\u{1b}[0m".withoutColors == "red")
+        #expect("\u{1b}[2Jx\u{1b}[".withoutColors == "\u{1b}[2Jx\u{1b}[")
+    }
+
+    @Test(arguments: [
+        (Duration.milliseconds(0), "0ms"), (.milliseconds(350), "350ms"), (.milliseconds(4200), "4.2s"),
+        (.seconds(59), "59s"), (.seconds(63), "1m03s"), (.seconds(7500), "2h05m"), (.seconds(273_600), "3d04h"),
+    ])
+    func `durations have the unit that fits`(duration: Duration, text: String) {
+        #expect(UnitText.duration(duration) == text)
+    }
+
+    @Test(arguments: [
+        (Int64(0), "0B"), (1023, "1023B"), (1536, "1.5KiB"), (10 << 20, "10MiB"), (.max, "8388607TiB"),
+    ])
+    func `sizes have the unit that fits`(bytes: Int64, text: String) {
+        #expect(UnitText.bytes(bytes) == text)
+    }
+}

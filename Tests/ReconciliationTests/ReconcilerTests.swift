@@ -1,0 +1,175 @@
+import Planning
+import Reconciliation
+import SidecarModel
+import Testing
+
+@Suite struct ReconcilerTests {
+    @Test func `a dependent waits until its dependency is healthy`() throws {
+        var bench = try Bench(service("db"), service("web", after: ("db", .healthy)))
+        #expect(bench.up() == [bench.spawn(of: "db")])
+        #expect(bench.status("web")?.waitingFor == ["db"])
+        #expect(bench.spawned("db") == [])
+        #expect(bench.wait() == [bench.spawn(of: "web")])
+        #expect(bench.state("db") == .healthy)
+    }
+
+    @Test func `a crash is followed by a pause that grows, and a success by nothing`() throws {
+        var spec = service("api")
+        spec.restart.jitter = 0
+        var bench = try Bench(spec)
+        _ = bench.up()
+        _ = bench.spawned("api")
+        _ = bench.exited("api", .code(1))
+        #expect(bench.status("api")?.until == bench.now + .milliseconds(500))
+        #expect(bench.wait() == [bench.spawn(of: "api")])
+        _ = bench.spawned("api")
+        _ = bench.exited("api", .signal(.kill))
+        #expect(bench.status("api")?.until == bench.now + .seconds(1))
+        #expect(bench.status("api")?.restartsTotal == 1)
+    }
+
+    @Test func `without a delay the successor is asked for as soon as the old life is empty`() throws {
+        var spec = service("api")
+        spec.restart.delay = .zero
+        var bench = try Bench(spec)
+        _ = bench.up()
+        _ = bench.spawned("api")
+        let (place, old) = (bench.place("api"), bench.incarnation("api"))
+        #expect(
+            bench.send(.exited(place, old, .signal(.kill))) == [.endProbes(place, old), .clear(place, old, .terminate)])
+        #expect(bench.send(.emptied(place, old)) == [.release(place, old), bench.spawn(of: "api")])
+    }
+
+    @Test func `a sidecar out of attempts has failed, and one that requires it is blocked`() throws {
+        var spec = service("db")
+        spec.restart.maxAttempts = 1
+        spec.restart.delay = .zero
+        var bench = try Bench(spec, service("web", after: ("db", .healthy)))
+        _ = bench.up()
+        for _ in 0..<2 {
+            _ = bench.spawned("db")
+            _ = bench.exited("db", .code(3))
+        }
+        #expect(bench.state("db") == .failed)
+        #expect(bench.state("web") == .blocked)
+        _ = bench.send(.start(["db"], by: .user))
+        #expect(bench.state("db") == .starting)
+        #expect(bench.state("web") == .waiting)
+    }
+
+    @Test func `dependents leave first`() throws {
+        var bench = try Bench(service("db"), service("web", after: ("db", .started)))
+        _ = bench.up()
+        _ = bench.spawned("db")
+        _ = bench.spawned("web")
+        let web = bench.place("web")
+        let db = bench.place("db")
+        let effects = bench.send(.shutdown(by: .user))
+        #expect(effects.contains(.signal(web, bench.incarnation("web"), .terminate, .leader)))
+        #expect(!effects.contains(.signal(db, bench.incarnation("db"), .terminate, .leader)))
+        let after = bench.exited("web", .code(0))
+        #expect(after.contains(.signal(db, bench.incarnation("db"), .terminate, .leader)))
+        #expect(bench.exited("db", .code(0)).last == .finish(code: 0))
+    }
+
+    @Test func `what ignores the signal is killed when its grace is over, not before`() throws {
+        var bench = try Bench(service("db"))
+        _ = bench.up()
+        _ = bench.spawned("db")
+        let place = bench.place("db")
+        _ = bench.send(.stop(["db"], scope: .only, by: .user))
+        #expect(bench.pass(.milliseconds(9999)) == [])
+        #expect(bench.pass(.milliseconds(1)) == [.kill(place, bench.incarnation("db"))])
+        _ = bench.pass(.seconds(2))
+        _ = bench.send(
+            .survived(place, bench.incarnation("db"), [Survivor(pid: 9, state: "D", waitChannel: "nfs")]))
+        #expect(bench.status("db")?.reason == "cannot be killed: pid 9 (state D, in nfs)")
+    }
+
+    @Test func `a stop during the pause before a restart wins`() throws {
+        var bench = try Bench(service("db"))
+        _ = bench.up()
+        _ = bench.spawned("db")
+        _ = bench.exited("db", .code(1))
+        #expect(bench.send(.stop(["db"], scope: .only, by: .user)) == [])
+        #expect(bench.state("db") == .stopped)
+        #expect(bench.reconciler.nextDeadline == nil)
+    }
+
+    @Test func `a changed dependency is replaced before its changed dependent`() throws {
+        var db = service("db")
+        var web = service("web", after: ("db", .healthy))
+        db.start.settle = .zero
+        web.start.settle = .zero
+        var bench = try Bench(db, web)
+        _ = bench.up()
+        _ = bench.spawned("db")
+        _ = bench.spawned("web")
+        db.fingerprints[0].value = 2
+        web.fingerprints[0].value = 2
+        let plan = try Plan(project: bench.reconciler.plan.project, sidecars: [db, web])
+        let effects = bench.send(.apply(plan, selection: nil))
+        #expect(effects.contains(.signal(bench.place("db"), bench.incarnation("db"), .terminate, .leader)))
+        #expect(bench.state("web") == .healthy)
+        #expect(bench.exited("db", .code(0)).contains(bench.spawn(of: "db")))
+        let next = bench.spawned("db")
+        #expect(next.contains(.signal(bench.place("web"), bench.incarnation("web"), .terminate, .leader)))
+    }
+
+    @Test func `applying the same plan again touches nothing`() throws {
+        var bench = try Bench(service("db"), service("web", after: ("db", .started)))
+        _ = bench.up()
+        _ = bench.spawned("db")
+        _ = bench.spawned("web")
+        _ = bench.pass(.seconds(1))
+        _ = bench.reconciler.takeTransitions()
+        #expect(bench.up() == [])
+        #expect(bench.reconciler.takeTransitions().isEmpty)
+    }
+
+    @Test func `the cap on parallel starts lets the next one go when one is healthy`() throws {
+        var bench = try Bench(service("a"), service("b"), service("c"), cap: 2)
+        #expect(bench.up() == [bench.spawn(of: "a"), bench.spawn(of: "b")])
+        _ = bench.spawned("a")
+        _ = bench.spawned("b")
+        #expect(bench.pass(.seconds(1)) == [bench.spawn(of: "c")])
+    }
+
+    @Test func `probes ramp until the first success and then keep their period`() throws {
+        var spec = service("api")
+        spec.health.readiness = Probe(.tcp(port: .number(80), host: nil))
+        var bench = try Bench(spec)
+        _ = bench.up()
+        let place = bench.place("api")
+        let run = Effect.probe(place, bench.incarnation("api"), .readiness)
+        #expect(bench.spawned("api") == [run])
+        var pauses: [Duration] = []
+        for _ in 0..<4 {
+            let before = bench.now
+            _ = bench.send(.probed(place, bench.incarnation("api"), .readiness, .failure("refused")))
+            #expect(bench.wait() == [run])
+            pauses.append(bench.now - before)
+        }
+        #expect(pauses == [.milliseconds(1), .milliseconds(2), .milliseconds(4), .milliseconds(8)])
+        _ = bench.send(.probed(place, bench.incarnation("api"), .readiness, .success))
+        #expect(bench.state("api") == .healthy)
+        let started = bench.now
+        #expect(bench.wait() == [run])
+        #expect(bench.now - started == .seconds(10))
+    }
+
+    @Test func `a supervisor that comes back keeps the process and its health`() throws {
+        var bench = try Bench(service("db"))
+        _ = bench.up()
+        _ = bench.spawned("db")
+        _ = bench.pass(.seconds(1))
+        let records = bench.reconciler.takeChangedRecords()
+        let old = bench.incarnation("db")
+        var next = try Bench(service("db"))
+        next.reconciler.restore(records.map { ($0, .alive(pid: 100)) }, at: bench.now)
+        #expect(next.reconciler.reconcile(at: bench.now) == [])
+        #expect(next.status("db")?.pid == 100)
+        #expect(next.state("db") == .healthy)
+        #expect(next.incarnation("db") == old)
+    }
+}

@@ -1,0 +1,139 @@
+import Glibc
+import SidecarModel
+import StateStore
+import Testing
+
+/// A directory for one test.
+private final class Shelf {
+    let path: String
+    var journal: String { path + "/journal.db" }
+
+    init() throws {
+        var template = Array("/tmp/store-XXXXXX".utf8CString)
+        path = try #require(mkdtemp(&template).map { String(cString: $0) })
+    }
+
+    deinit {
+        for suffix in ["", "-wal", "-shm"] { unlink(journal + suffix) }
+        rmdir(path)
+    }
+}
+
+@Suite struct StateStoreTests {
+    private let transition = TransitionRow(
+        atWall: 5, atBoot: Instant(nanoseconds: 6), sidecar: "db", replica: 0, incarnation: 2, from: .starting,
+        to: .failed, initiator: .exit, cause: "exit 1", causedBy: nil)
+
+    @Test func `what was saved is read, by another connection too`() throws {
+        let shelf = try Shelf()
+        let store = try StateStore(writing: shelf.journal)
+        let project = ProjectRow(
+            identity: "/p/sidecars.yaml", name: "p", manifest: "/p/sidecars.yaml", directory: "/p",
+            workingDirectory: "/", plan: [1, 2, 0, 255], environment: ["A": "b=c", "EMPTY": ""], umask: 0o022,
+            seed: .max, isDetached: true, isWanted: true, bootID: "boot")
+        let instance = InstanceRow(
+            sidecar: "db", replica: 1, state: .backoff, incarnation: .max, isWanted: true,
+            since: Instant(nanoseconds: 1), sinceWall: 2, startedAt: nil, restartsTotal: 3, consecutiveFailures: 4,
+            lastExit: .signal(.kill), reason: "", until: Instant(nanoseconds: 9), startedFingerprint: 7,
+            healthySince: nil, recentRestarts: [Instant(nanoseconds: 1), Instant(nanoseconds: 2)])
+        let port = PortRow(sidecar: "db", replica: 1, name: "sql", number: 65_535)
+        let lease = LeaseRow(token: "t", pid: 1, startTime: .max, bootID: "boot", takenAt: 3)
+        try store.commit { () throws(StoreError) in
+            try store.save(project)
+            try store.save(instance)
+            try store.save(port)
+            try store.save(lease)
+            #expect(try store.append(transition) == 1)
+        }
+        let reader = try StateStore(reading: shelf.journal)
+        #expect(try reader.project() == project)
+        #expect(try reader.instances() == [instance])
+        #expect(try reader.ports() == [port])
+        #expect(try reader.lease() == lease)
+        var stored = transition
+        stored.id = 1
+        #expect(try reader.transitions() == [stored])
+    }
+
+    @Test func `a commit that fails leaves nothing behind`() throws {
+        let shelf = try Shelf()
+        let store = try StateStore(writing: shelf.journal)
+        #expect(throws: StoreError.diskFull(path: "x")) {
+            try store.commit { () throws(StoreError) in
+                try store.append(transition)
+                throw .diskFull(path: "x")
+            }
+        }
+        #expect(try store.lastTransition() == 0)
+    }
+
+    @Test func `the journal is bounded, and the newest entries stay`() throws {
+        let shelf = try Shelf()
+        let store = try StateStore(writing: shelf.journal)
+        try store.commit { () throws(StoreError) in
+            for _ in 0..<102_000 { try store.append(transition) }
+        }
+        let kept = try store.transitions()
+        #expect(kept.count == 100_000)
+        #expect(kept.last?.id == 102_000)
+        #expect(try store.transitions(of: "db", after: 101_990, limit: 3).map(\.id) == [101_998, 101_999, 102_000])
+        #expect(try store.transitions(of: "web").isEmpty)
+    }
+
+    @Test func `a lease replaces the one before, and none removes it`() throws {
+        let shelf = try Shelf()
+        let store = try StateStore(writing: shelf.journal)
+        try store.save(LeaseRow(token: "a", pid: 1, startTime: 1, bootID: "b", takenAt: 1))
+        try store.save(LeaseRow(token: "b", pid: 2, startTime: 1, bootID: "b", takenAt: 1))
+        #expect(try store.lease()?.token == "b")
+        try store.save(LeaseRow?.none)
+        #expect(try store.lease() == nil)
+    }
+
+    @Test func `a damaged, a newer and a missing journal are told apart`() throws {
+        let shelf = try Shelf()
+        #expect(throws: StoreError.absent(path: shelf.journal)) { try StateStore(reading: shelf.journal) }
+        let file = open(shelf.journal, O_WRONLY | O_CREAT, 0o600)
+        let garbage = [UInt8](repeating: 0x55, count: 8192)
+        #expect(write(file, garbage, garbage.count) == garbage.count)
+        close(file)
+        #expect(throws: StoreError.damaged(path: shelf.journal)) { try StateStore(writing: shelf.journal) }
+        #expect(throws: StoreError.damaged(path: shelf.journal)) { try StateStore(reading: shelf.journal) }
+    }
+
+    @Test func `the journal is for its user alone`() throws {
+        let shelf = try Shelf()
+        _ = try StateStore(writing: shelf.journal)
+        var info = stat()
+        #expect(stat(shelf.journal, &info) == 0)
+        #expect(info.st_mode & 0o777 == 0o600)
+    }
+}
+
+@Suite struct ProjectLocationTests {
+    @Test func `state goes where the environment says`() throws {
+        func root(_ environment: [String: String]) throws -> String {
+            try StateRoot(environment: environment, workingDirectory: "/work").path
+        }
+        #expect(try root(["ORCHESTRATE_STATE_DIR": "x/", "XDG_STATE_HOME": "/s"]) == "/work/x")
+        #expect(try root(["XDG_STATE_HOME": "/s", "HOME": "/h"]) == "/s/orchestrate")
+        #expect(try root(["XDG_STATE_HOME": "relative", "HOME": "/h"]) == "/h/.local/state/orchestrate")
+    }
+
+    @Test func `a prepared project is found again by its identity`() throws {
+        let shelf = try Shelf()
+        let root = StateRoot(path: shelf.path)
+        let location = ProjectLocation(identity: "com.example.app", root: root)
+        defer {
+            unlink(location.namePath)
+            rmdir(location.stateDirectory)
+        }
+        try location.prepare()
+        try location.prepare()
+        #expect(root.projects() == [location])
+        let other = ProjectLocation(identity: "else", stateDirectory: location.stateDirectory)
+        #expect(
+            throws: ProjectLocationError.taken(directory: location.stateDirectory, by: "com.example.app")
+        ) { try other.prepare() }
+    }
+}

@@ -1,0 +1,106 @@
+import CProcess
+import Glibc
+import Supervision
+import Testing
+
+/// Real processes under a real keeper, at each level of containment.
+@Suite(.serialized) struct KeptProcessTests {
+    static let provenLevels: [Containment.Level] = {
+        // Level A only where this machine gives us cgroups.
+        var levels: [Containment.Level] = [.keeper]
+        if let project = try? SupervisedProject(), !project.controlGroup.isEmpty { levels.append(.cgroup) }
+        return levels
+    }()
+
+    private func lives(_ pid: Int32) -> Bool {
+        var facts = orch_process_facts()
+        return orch_process_look(pid, &facts) == 0 && facts.state != CChar(UInt8(ascii: "Z"))
+    }
+
+    @Test(arguments: provenLevels) func `exit codes and signals are told`(level: Containment.Level) throws {
+        let project = try SupervisedProject(level)
+        _ = try project.start("a", "exit 3")
+        #expect(try project.answer() == "exited a exit 3")
+        let pid = try project.start("b", "echo $$ >$NEWS; exec sleep 1000")
+        #expect(try project.news.pid() == pid)
+        project.tell("signal", "b", "TERM", "leader")
+        #expect(try project.answer() == "exited b SIGTERM")
+        for name in ["a", "b"] {
+            project.tell("clear", name)
+            #expect(try project.answer() == "empty \(name)")
+            project.tell("release", name)
+            #expect(try project.answer() == "released \(name)")
+        }
+        project.finish()
+    }
+
+    @Test(arguments: provenLevels) func `an escapee in another session is found and ended`(
+        level: Containment.Level
+    ) throws {
+        let project = try SupervisedProject(level)
+        _ = try project.start("a", "setsid sh -c 'echo $$ >$NEWS; exec sleep 1000' & wait $!; exit 0")
+        // The leader goes first; its escapee is then the keeper's child.
+        let escapee = try project.news.pid()
+        project.tell("signal", "a", "KILL", "leader")
+        #expect(try project.answer() == "exited a SIGKILL")
+        project.tell("survivors", "a")
+        #expect(try project.answer() == "survivors \(escapee)")
+        project.tell("owner", "\(escapee)")
+        #expect(try project.answer() == "owner a")
+        project.tell("clear", "a", "TERM")
+        #expect(try project.answer() == "empty a")
+        #expect(!lives(escapee))
+        project.tell("release", "a")
+        #expect(try project.answer() == "released a")
+        project.finish()
+    }
+
+    @Test(arguments: provenLevels) func `who ignores the signal is killed, and who appears meanwhile too`(
+        level: Containment.Level
+    ) throws {
+        let project = try SupervisedProject(level)
+        let script =
+            #"trap '' TERM; setsid sh -c 'trap "" TERM; echo $$ >$NEWS; while :; do sleep 1000; done' & "#
+            + "echo ready >$NEWS; while :; do sleep 1000; done"
+        let leader = try project.start("a", script)
+        var lines = [try project.news.line(), try project.news.line()]
+        lines.removeAll { $0 == "ready" }
+        let escapee = try #require(Int32(lines[0]))
+        project.tell("signal", "a", "TERM", "leader")
+        project.tell("survivors", "a")
+        #expect(try project.answer().contains(" \(leader)"))
+        project.tell("kill", "a")
+        #expect(try project.answer() == "exited a SIGKILL")
+        #expect(try project.answer() == "empty a")
+        #expect(!lives(escapee))
+        project.tell("release", "a")
+        #expect(try project.answer() == "released a")
+        project.finish()
+    }
+
+    @Test(arguments: provenLevels) func `a killed supervisor is started again and takes everything up`(
+        level: Containment.Level
+    ) throws {
+        let project = try SupervisedProject(level)
+        let lasting = try project.start("a", "echo $$ >$NEWS; exec sleep 1000")
+        _ = try project.news.pid()
+        let ending = try project.start("b", "echo $$ >$NEWS; exec sleep 1000")
+        _ = try project.news.pid()
+        let keeper = project.keeper
+        // While nobody listens, one of them ends.
+        kill(project.supervisor, SIGSTOP)
+        kill(ending, SIGTERM)
+        SupervisedProject.awaitEnd(ending)
+        SupervisedProject.end(project.supervisor)
+        #expect(try project.answer() == "serving \(level.rawValue)")
+        let adoptions = try project.adoptions()
+        #expect(adoptions == ["adopted a alive \(lasting)", "adopted b exited SIGTERM"])
+        #expect(project.keeper == keeper)
+        project.tell("clear", "b")
+        #expect(try project.answer() == "empty b")
+        project.tell("kill", "a")
+        #expect(try project.answer() == "exited a SIGKILL")
+        #expect(try project.answer() == "empty a")
+        project.finish()
+    }
+}

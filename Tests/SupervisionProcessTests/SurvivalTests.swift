@@ -1,0 +1,107 @@
+import CProcess
+import Glibc
+import Supervision
+import Testing
+
+/// Losing the supervisor, the keeper, or both.
+@Suite(.serialized) struct SurvivalTests {
+    static let levels: [Containment.Level] = KeptProcessTests.provenLevels
+
+    private func lives(_ pid: Int32) -> Bool {
+        var facts = orch_process_facts()
+        return orch_process_look(pid, &facts) == 0 && facts.state != CChar(UInt8(ascii: "Z"))
+    }
+
+    @Test(arguments: levels) func `both killed, the next ones adopt by proven identity`(
+        level: Containment.Level
+    ) throws {
+        let project = try SupervisedProject(level)
+        let leader = try project.start("a", "setsid sh -c 'echo $$ >$NEWS; exec sleep 1000' & exec sleep 1000")
+        let escapee = try project.news.pid()
+        let other = try project.start("b", "echo $$ >$NEWS; exec sleep 1000")
+        _ = try project.news.pid()
+        let (keeper, supervisor) = (project.keeper, project.supervisor)
+        kill(supervisor, SIGSTOP)
+        SupervisedProject.end(keeper)
+        SupervisedProject.end(supervisor)
+        SupervisedProject.end(other)
+        #expect(lives(leader))
+        let adopted = try project.launch(level)
+        #expect(adopted == ["adopted a alive \(leader)", "adopted b exited exit status unknown"])
+        #expect(project.keeper != keeper)
+        project.tell("clear", "b")
+        #expect(try project.answer() == "empty b")
+        project.tell("signal", "a", "TERM", "leader")
+        #expect(try project.answer().hasPrefix("exited a "))
+        #expect(lives(escapee))
+        project.tell("kill", "a")
+        #expect(try project.answer() == "empty a")
+        #expect(!lives(escapee))
+        for name in ["a", "b"] {
+            project.tell("release", name)
+            #expect(try project.answer() == "released \(name)")
+        }
+        // The slots are good for new ones, which are the new keeper's.
+        _ = try project.start("c", "exit 5")
+        #expect(try project.answer() == "exited c exit 5")
+        project.finish()
+    }
+
+    @Test(arguments: levels) func `without the keeper the supervisor carries on`(level: Containment.Level) throws {
+        let project = try SupervisedProject(level)
+        _ = try project.start("a", "setsid sh -c 'echo $$ >$NEWS; exec sleep 1000' & exec sleep 1000")
+        let escapee = try project.news.pid()
+        SupervisedProject.end(project.keeper)
+        #expect(try project.answer() == "keeper lost")
+        project.tell("kill", "a")
+        #expect(try project.answer().hasPrefix("exited a "))
+        #expect(try project.answer() == "empty a")
+        #expect(!lives(escapee))
+        _ = try project.start("b", "exit 9")
+        #expect(try project.answer() == "exited b exit 9")
+        project.tell("clear", "b", "TERM")
+        #expect(try project.answer() == "empty b")
+        project.tell("release", "b")
+        #expect(try project.answer() == "released b")
+    }
+
+    @Test func `a supervisor that keeps dying is called broken`() throws {
+        let project = try SupervisedProject(.keeper)
+        for _ in 1...4 {
+            SupervisedProject.end(project.supervisor)
+            #expect(try project.answer() == "serving keeper")
+            _ = try project.adoptions()
+        }
+        #expect(project.supervisorState == ORCH_SUPERVISOR_RUNNING)
+        let keeper = project.keeper
+        SupervisedProject.end(project.supervisor)
+        // The next attempt is seconds away, so this state lasts.
+        project.awaitSupervisorState(ORCH_SUPERVISOR_BROKEN)
+        #expect(lives(keeper))
+    }
+
+    @Test func `a second keeper of the same project is refused`() throws {
+        let project = try SupervisedProject(.keeper)
+        let launcher = KeeperLauncher(
+            keeperPath: SupervisedProject.program("orchestrate-keeper"), stateDirectory: project.directory,
+            programPath: SupervisedProject.program("process-host-fixture"), arguments: [project.directory, "best"],
+            environment: [], logDescriptor: project.log)
+        let channel = Channel(descriptor: try launcher.launch())
+        #expect(try channel.line() == "conflict another supervisor of this project holds the lock")
+    }
+
+    @Test func `a supervisor that gives up at once is not tried again`() throws {
+        let directory = try SupervisedProject.makeDirectory()
+        defer {
+            for name in ["spawns", "lock", "log"] { unlink("\(directory)/\(name)") }
+            rmdir(directory)
+        }
+        let log = open(directory + "/log", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(log) }
+        let launcher = KeeperLauncher(
+            keeperPath: SupervisedProject.program("orchestrate-keeper"), stateDirectory: directory,
+            programPath: "/bin/false", arguments: [], environment: [], logDescriptor: log)
+        let channel = Channel(descriptor: try launcher.launch())
+        #expect(throws: Channel.Silence.self) { try channel.line() }
+    }
+}

@@ -1,0 +1,80 @@
+import CProcess
+import Glibc
+import SidecarModel
+import Supervision
+import Testing
+
+struct LogCrashTests {
+    private let db = LogInstance(sidecar: "db", replica: 0)
+
+    /// What a supervisor does that is killed after its first so many written lines.
+    private static func pumpUntilKilled(_ directory: String, after size: Int) throws {
+        var spec = LogSpec()
+        spec.maxSize = ByteCount(bytes: 200_000)
+        spec.maxFiles = 1000
+        let pump = try LogPump(stateDirectory: directory) { _ in }
+        let db = LogInstance(sidecar: "db", replica: 0)
+        _ = try pump.adopt(db, incarnation: Incarnation(1), spec: spec)
+        var facts = stat()
+        var total = 0
+        while total < size {
+            stat(directory + "/logs/db.0.log", &facts)
+            total = Int(facts.st_size) + (try Directory.names(in: directory + "/logs").count - 1) * 200_000
+        }
+        kill(getpid(), SIGKILL)
+        pump.stop()
+    }
+
+    @Test func `killed at any instant, the reader loses no line, tears none, and counts those that repeat`()
+        async throws
+    {
+        let directory = TemporaryDirectory()
+        let path = directory.path
+        try Directory.create(path + "/fifo")
+        mkfifo(path + "/fifo/db.0.out", 0o600)
+        mkfifo(path + "/fifo/db.0.err", 0o600)
+        // What the keeper holds while no supervisor lives.
+        let held = open(path + "/fifo/db.0.out", O_RDWR | O_CLOEXEC)
+        let count = 60_000
+        let sidecar = TestThread {
+            for number in 0..<count { write("line \(number) of a sidecar that goes on whatever happens\n", to: held) }
+        }
+        for round in 1...8 {
+            await #expect(processExitsWith: .signal(SIGKILL)) {
+                [path = path as String, size = round * 500_000 as Int] in
+                try LogCrashTests.pumpUntilKilled(path, after: size)
+            }
+        }
+        let bench = try PumpBench(in: directory)
+        var spec = LogSpec()
+        spec.maxSize = ByteCount(bytes: 200_000)
+        spec.maxFiles = 1000
+        _ = try bench.pump.adopt(db, incarnation: Incarnation(1), spec: spec)
+        sidecar.join()
+        close(held)
+        try bench.drain(db)
+        var seen = Set<Int>()
+        var torn: [String] = []
+        var repeated = 0
+        var inOrder = true
+        var next = 0
+        var counted = 0
+        for line in try bench.allLines(db) {
+            if line.stream == .system {
+                counted += line.string.split(separator: " ").compactMap { Int($0) }.reduce(0, +)
+                continue
+            }
+            let words = line.string.split(separator: " ")
+            guard words.count == 10, let number = Int(words[1]) else {
+                torn.append(line.string)
+                continue
+            }
+            if !seen.insert(number).inserted { repeated += 1 } else if number != next { inOrder = false }
+            next = max(next, number + 1)
+        }
+        #expect(torn == [])
+        #expect(seen.count == count)
+        #expect(inOrder)
+        #expect(counted >= repeated)
+    }
+}

@@ -1,0 +1,155 @@
+import Glibc
+import SidecarModel
+import Supervision
+import Testing
+
+struct LogPumpTests {
+    private let db = LogInstance(sidecar: "db", replica: 0)
+
+    @Test
+    func `lines of both outputs reach the file with stream and mark, an unfinished last one when nobody holds on`()
+        throws
+    {
+        let bench = try PumpBench()
+        let ends = try bench.pump.open(db, incarnation: Incarnation(3), spec: LogSpec())
+        write("one\ntwo\n", to: ends.standardOutput)
+        try bench.drain(db)
+        write("oh no\n", to: ends.standardError)
+        write("unfinished", to: ends.standardOutput)
+        try bench.drain(db)
+        #expect(
+            bench.log(db).map { "\($0.stream) \($0.string)" }
+                == ["system incarnation 3 started", "stdout one", "stdout two", "stderr oh no"])
+        ends.close()
+        try bench.drain(db)
+        #expect(bench.log(db).last?.string == "unfinished")
+        #expect(bench.log(db).last?.isPartial == false)
+        #expect(bench.log(db).allSatisfy { $0.time != nil })
+    }
+
+    @Test func `a new incarnation's lines come after its note, and the old one's unfinished line before it`() throws {
+        let bench = try PumpBench()
+        let first = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec())
+        write("half", to: first.standardOutput)
+        first.close()
+        let second = try bench.pump.open(db, incarnation: Incarnation(2), spec: LogSpec())
+        #expect(second.newReadEnds.isEmpty)
+        write("fresh\n", to: second.standardOutput)
+        try bench.drain(db)
+        second.close()
+        #expect(
+            bench.log(db).map(\.string) == ["incarnation 1 started", "half", "incarnation 2 started", "fresh"])
+    }
+
+    @Test func `merged outputs keep the order of writing`() throws {
+        let bench = try PumpBench()
+        var spec = LogSpec()
+        spec.mergesStandardError = true
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: spec)
+        #expect(ends.standardOutput == ends.standardError)
+        write("a\n", to: ends.standardOutput)
+        write("b\n", to: ends.standardError)
+        try bench.drain(db)
+        ends.close()
+        #expect(bench.log(db).map(\.string) == ["incarnation 1 started", "a", "b"])
+    }
+
+    @Test func `a line over 64 KiB is split and marked, and nothing of it is lost`() throws {
+        let bench = try PumpBench()
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec())
+        let long = String(repeating: "é", count: 100_000)
+        let out = ends.standardOutput
+        let writer = TestThread { write(long + "\nnext\n", to: out) }
+        writer.join()
+        try bench.drain(db)
+        ends.close()
+        let lines = bench.log(db).dropFirst()
+        #expect(lines.last?.string == "next")
+        let pieces = lines.dropLast()
+        #expect(pieces.count == 4)
+        #expect(pieces.dropLast().filter(\.isPartial).count == 3)
+        #expect(pieces.last?.isPartial == false)
+        #expect(pieces.map(\.string).joined() == long)
+    }
+
+    @Test func `a pattern is reported once, and only for the stream it asks for`() throws {
+        let bench = try PumpBench()
+        let ready = LogPattern(token: 7, expression: try RegularExpression("ready on [0-9]+"), stream: .stdout)
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec(), patterns: [ready])
+        write("ready on 80\n", to: ends.standardError)
+        try bench.drain(db)
+        #expect(bench.events == [])
+        write("ready on x\nready on 81\nready on 82\n", to: ends.standardOutput)
+        try bench.wait(for: "matched 7")
+        try bench.drain(db)
+        ends.close()
+        #expect(bench.events == ["matched 7"])
+    }
+
+    @Test func `files are rotated by size at line ends, and only as many are kept as wanted`() throws {
+        let bench = try PumpBench()
+        var spec = LogSpec()
+        spec.maxSize = ByteCount(bytes: 4096)
+        spec.maxFiles = 3
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: spec)
+        let out = ends.standardOutput
+        let writer = TestThread { for number in 0..<1000 { write("line number \(number)\n", to: out) } }
+        writer.join()
+        try bench.drain(db)
+        ends.close()
+        let names = try Directory.names(in: bench.directory.path + "/logs")
+        #expect(names.count == 3)
+        for name in names {
+            var facts = stat()
+            stat(bench.directory.path + "/logs/" + name, &facts)
+            #expect((1...4096).contains(facts.st_size))
+        }
+        let numbers = try bench.allLines(db).map { $0.string.split(separator: " ").last.map(String.init) ?? "" }
+        #expect(numbers == (1000 - numbers.count..<1000).map(String.init))
+    }
+
+    @Test func `a full disk holds the writer, then costs whole lines that are counted in the log`() throws {
+        let bench = try PumpBench()
+        var spec = LogSpec()
+        spec.block = .zero
+        // A directory where the file should be refuses every write, as a full disk does.
+        try Directory.create(bench.directory.path + "/logs/db.0.log")
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: spec)
+        write("lost one\nlost two\n", to: ends.standardOutput)
+        try bench.drain(db)
+        rmdir(bench.directory.path + "/logs/db.0.log")
+        write("kept\n", to: ends.standardOutput)
+        try bench.wait(for: "dropped db/0 2")
+        try bench.drain(db)
+        ends.close()
+        #expect(
+            bench.log(db).map(\.string)
+                == ["incarnation 1 started", "2 lines were dropped here: is a directory", "kept"])
+    }
+
+    @Test func `json lines are escaped and read back as they were`() throws {
+        let bench = try PumpBench()
+        var spec = LogSpec()
+        spec.format = .json
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: spec)
+        write("say \"hi\"\\\t\u{1b}[1m é\n", to: ends.standardOutput)
+        try bench.drain(db)
+        ends.close()
+        #expect(bench.log(db).map(\.string) == ["incarnation 1 started", "say \"hi\"\\\t\u{1b}[1m é"])
+        #expect(
+            bench.directory.lines("logs/db.0.log").last?.contains("\"text\":\"say \\\"hi\\\"\\\\\\t\\u001b[1m é\"")
+                == true)
+    }
+
+    @Test func `retiring writes what is left and removes the FIFOs`() throws {
+        let bench = try PumpBench()
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec())
+        write("last words", to: ends.standardOutput)
+        ends.close()
+        bench.pump.retire(db)
+        try bench.drain(db)
+        #expect(bench.log(db).map(\.string) == ["incarnation 1 started", "last words"])
+        let left = try Directory.names(in: bench.directory.path + "/fifo")
+        #expect(left == [])
+    }
+}

@@ -1,0 +1,123 @@
+import Glibc
+import SidecarModel
+import Supervision
+import Testing
+
+struct LogReaderTests {
+    private let directory = TemporaryDirectory()
+
+    private func source(_ name: String, _ replica: Int = 0) -> LogSource {
+        LogSource(instance: LogInstance(sidecar: name, replica: replica), directory: directory.path)
+    }
+
+    private func time(_ second: Int) -> WallTime {
+        WallTime(microseconds: 1_795_428_000_000_000 + Int64(second) * 1_000_000)
+    }
+
+    /// Lines as `second stream text`.
+    private func file(_ name: String, _ lines: [(Int, String, String)]) {
+        directory.write(name, lines.map { "\(time($0.0)) \($0.1) F \($0.2)\n" }.joined())
+    }
+
+    private func read(_ sources: [LogSource], _ query: LogQuery = LogQuery()) throws -> [String] {
+        var lines: [String] = []
+        try LogReader(sources, query: query).read { lines.append("\($0.instance.sidecar): \($0.line.string)") }
+        return lines
+    }
+
+    @Test func `several instances are merged by time, rotated files first`() throws {
+        file("a.0.\(time(3).compact).log", [(1, "stdout", "one"), (3, "stdout", "three")])
+        file("a.0.log", [(5, "stderr", "five")])
+        file("b.0.log", [(2, "stdout", "two"), (3, "stdout", "also three"), (6, "stdout", "six")])
+        #expect(
+            try read([source("a"), source("b")])
+                == ["a: one", "b: two", "a: three", "b: also three", "a: five", "b: six"])
+    }
+
+    @Test func `since and until are inclusive, a pattern filters, notes are left out`() throws {
+        file(
+            "a.0.log",
+            [
+                (1, "stdout", "ready 1"), (2, "stdout", "ready 2"), (3, "system", "incarnation 2 started"),
+                (4, "stdout", "other"), (5, "stdout", "ready 5"), (6, "stdout", "ready 6"),
+            ])
+        let query = LogQuery(since: time(2), until: time(5), pattern: try RegularExpression("^ready [0-9]"))
+        #expect(try read([source("a")], query) == ["a: ready 2", "a: ready 5"])
+        #expect(try read([source("a")], LogQuery(includesSystem: true)).count == 6)
+    }
+
+    @Test func `the last lines are those of each instance, across files`() throws {
+        file("a.0.\(time(2).compact).log", [(1, "stdout", "1"), (2, "stdout", "2")])
+        file("a.0.log", [(3, "stdout", "3")])
+        file("b.0.log", (0..<1000).map { ($0, "stdout", "b\($0)") })
+        #expect(try read([source("a"), source("b")], LogQuery(last: 2)) == ["a: 2", "a: 3", "b: b998", "b: b999"])
+        #expect(try read([source("a")], LogQuery(last: 0)) == [])
+        #expect(try read([source("a")], LogQuery(last: 99)).count == 3)
+    }
+
+    @Test func `previous is the life before the last start`() throws {
+        file(
+            "a.0.log",
+            [
+                (1, "system", "incarnation 1 started"), (2, "stdout", "first"),
+                (3, "system", "incarnation 4 started"), (4, "stdout", "second"),
+                (5, "system", "incarnation 5 started"), (6, "stdout", "third"),
+            ])
+        #expect(try read([source("a")], LogQuery(previous: true)) == ["a: second"])
+    }
+
+    @Test func `following goes on through a rotation, and takes no half line`() throws {
+        file("a.0.log", [(1, "stdout", "one")])
+        let reader = try LogReader([source("a")], query: LogQuery())
+        var seen: [String] = []
+        func take() { reader.read { seen.append($0.line.string) } }
+        take()
+        let path = directory.path + "/a.0.log"
+        func append(_ text: String) {
+            let fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
+            write(text, to: fd)
+            close(fd)
+        }
+        append("\(time(2)) stdout F tw")
+        #expect(reader.wait())
+        take()
+        #expect(seen == ["one"])
+        append("o\n")
+        #expect(rename(path, directory.path + "/a.0.\(time(2).compact).log") == 0)
+        append("\(time(3)) stdout F three\n")
+        #expect(reader.wait())
+        take()
+        #expect(seen == ["one", "two", "three"])
+    }
+
+    @Test func `pieces of a long line are put together`() throws {
+        directory.write(
+            "a.0.log",
+            "\(time(1)) stdout P abc\n\(time(2)) stderr F between\n\(time(3)) stdout P def\n\(time(4)) stdout F \n")
+        #expect(try read([source("a")]) == ["a: between", "a: abcdef"])
+    }
+
+    @Test func `what is no line of ours is text of stdout`() throws {
+        directory.write("a.0.log", "plain text\n{\"time\":1}\n")
+        #expect(try read([source("a")]) == ["a: plain text", "a: {\"time\":1}"])
+    }
+
+    @Test func `a time is written and read back`() {
+        let moments: [Int64] = [
+            0, 951_782_399_999_999, 951_782_400_000_000, 1_795_428_000_123_456, 253_402_300_799_999_999,
+        ]
+        for moment in moments {
+            let time = WallTime(microseconds: moment)
+            #expect(WallTime(parsing: time.description.utf8) == time)
+        }
+        #expect(WallTime(microseconds: 951_782_400_000_001).description == "2000-02-29T00:00:00.000001Z")
+    }
+
+    @Test func `sources are found by their files`() throws {
+        file("web.1.log", [])
+        file("web.0.log", [])
+        file("db.0.log", [])
+        file("db.0.\(time(1).compact).log", [])
+        #expect(try LogSource.found(in: directory.path).map { "\($0.instance)" } == ["db/0", "web/0", "web/1"])
+    }
+}

@@ -1,0 +1,175 @@
+import CProcess
+import Glibc
+import SidecarModel
+import Supervision
+import Testing
+
+/// A TCP socket that listens on a port of the kernel's choice, or on the one asked for.
+final class Listener {
+    private(set) var descriptor: Int32
+    let port: UInt16
+
+    init(port wanted: UInt16 = 0, reusing: Bool = false) {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        if reusing {
+            var one: Int32 = 1
+            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, 4)
+        }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = wanted.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let descriptor = descriptor
+        port =
+            withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                    guard bind(descriptor, address, length) == 0, listen(descriptor, 16) == 0 else { return 0 }
+                    getsockname(descriptor, address, &length)
+                    return 1
+                }
+            } == 0 ? 0 : UInt16(bigEndian: address.sin_port)
+    }
+
+    deinit { stop() }
+
+    func stop() {
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
+    }
+}
+
+struct PortAllocatorTests {
+    private let directory = TemporaryDirectory()
+
+    private func allocator(project: String = "one") throws -> PortAllocator {
+        try Directory.create("\(directory.path)/\(project)")
+        return try PortAllocator(
+            registry: directory.path + "/ports", stateDirectory: "\(directory.path)/\(project)")
+    }
+
+    private func request(_ wanted: PortSpec.Wanted, _ instance: String = "db/0", sticky: UInt16? = nil) -> PortRequest {
+        PortRequest(instance: instance, port: PortSpec(name: "sql", wanted: wanted), sticky: sticky)
+    }
+
+    @Test func `a reserved port can't be taken until it is released`() throws {
+        let reservation = try allocator().reserve(request(.automatic))
+        #expect(Listener(port: reservation.port).port == 0)
+        reservation.release()
+        #expect(Listener(port: reservation.port).port == reservation.port)
+    }
+
+    @Test func `an automatic port is the same for the same instance, another one for another`() throws {
+        let allocator = try allocator()
+        let first = try allocator.reserve(request(.automatic))
+        let second = try allocator.reserve(request(.automatic, "db/1"))
+        #expect(first.port != second.port)
+        first.release()
+        #expect(try allocator.reserve(request(.automatic)).port == first.port)
+        #expect(!first.moved)
+    }
+
+    @Test func `a fixed port in use fails with the one who holds it`() throws {
+        let stranger = Listener()
+        let conflict = #expect(throws: PortConflict.self) {
+            try allocator().reserve(request(.number(stranger.port)))
+        }
+        guard case .taken(let address, let port, let owner) = conflict else {
+            Issue.record("not taken: \(String(describing: conflict))")
+            return
+        }
+        #expect(address == "127.0.0.1")
+        #expect(port == stranger.port)
+        #expect(owner?.pid == getpid())
+        let failure = conflict?.failure(for: "sql")
+        #expect(failure?.step == .port)
+        #expect(
+            failure?.message.hasPrefix("port 'sql': port \(port) on 127.0.0.1 is in use by pid \(getpid()) (") == true)
+    }
+
+    @Test func `a range skips what is taken, keeps what it had, and says who fills it`() throws {
+        let stranger = Listener()
+        let allocator = try allocator()
+        let range = PortSpec.Wanted.range(stranger.port, stranger.port + 5)
+        let moved = try allocator.reserve(request(range, sticky: stranger.port))
+        #expect(moved.port > stranger.port && moved.port <= stranger.port + 5)
+        #expect(moved.moved)
+        moved.release()
+        let kept = try allocator.reserve(request(range, sticky: moved.port))
+        #expect(kept.port == moved.port)
+        #expect(!kept.moved)
+        #expect(throws: PortConflict.self) {
+            try allocator.reserve(request(.range(stranger.port, stranger.port), "other/0"))
+        }
+    }
+
+    @Test func `connections on their way out are no obstacle`() throws {
+        let server = Listener(reusing: true)
+        let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = server.port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let connected = withUnsafePointer(to: address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(client, $0, 16) }
+        }
+        #expect(connected == 0)
+        let accepted = accept(server.descriptor, nil, nil)
+        // The server's side closes first and is left in FIN_WAIT2, then TIME_WAIT.
+        close(accepted)
+        close(client)
+        server.stop()
+        let port = server.port
+        #expect(Listener(port: port).port == 0)
+        #expect(try allocator().reserve(request(.number(port))).port == port)
+    }
+
+    @Test func `a stranger on the other loopback address counts`() throws {
+        let six = socket(AF_INET6, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        defer { close(six) }
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_addr = in6addr_loopback
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        let listening = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(six, address, length) == 0 && listen(six, 1) == 0 && getsockname(six, address, &length) == 0
+            }
+        }
+        try #require(listening)
+        let conflict = #expect(throws: PortConflict.self) {
+            try allocator().reserve(request(.number(UInt16(bigEndian: address.sin6_port))))
+        }
+        guard case .taken("::1", _, let owner) = conflict else {
+            Issue.record("not taken on ::1: \(String(describing: conflict))")
+            return
+        }
+        #expect(owner?.pid == getpid())
+    }
+
+    @Test func `a running project keeps its port, one that does not run yields`() throws {
+        let first = try allocator(project: "one")
+        let held = try first.reserve(request(.automatic))
+        held.release()
+        let lock = open(directory.path + "/one/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        #expect(flock(lock, LOCK_EX) == 0)
+        let second = try allocator(project: "two")
+        let wanted = request(.number(held.port), "web/0")
+        let conflict = #expect(throws: PortConflict.self) { try second.reserve(wanted) }
+        let holder = PortLease(stateDirectory: directory.path + "/one", instance: "db/0", name: "sql")
+        #expect(conflict == .leased(port: held.port, holder: holder))
+        close(lock)
+        #expect(try second.reserve(wanted).port == held.port)
+        second.releaseAll()
+        #expect(try first.reserve(request(.number(held.port))).port == held.port)
+    }
+
+    @Test func `a released instance's port is free for another of the project`() throws {
+        let allocator = try allocator()
+        let held = try allocator.reserve(request(.automatic))
+        held.release()
+        #expect(throws: PortConflict.self) { try allocator.reserve(request(.number(held.port), "web/0")) }
+        allocator.release(instance: "db/0")
+        #expect(try allocator.reserve(request(.number(held.port), "web/0")).port == held.port)
+    }
+}

@@ -1,0 +1,74 @@
+import Glibc
+import SidecarModel
+import Supervision
+
+/// A pump with a loop that waits for what it reports.
+final class PumpBench {
+    let directory: TemporaryDirectory
+    let loop: EventLoop
+    let pump: LogPump
+    private(set) var events: [String] = []
+    private var token: UInt64 = 1000
+
+    init(in directory: TemporaryDirectory = TemporaryDirectory()) throws {
+        self.directory = directory
+        let loop = try EventLoop()
+        let inbox = Inbox()
+        let mailbox = loop.mailbox(of: LogEvent.self) { inbox.handler?($0) }
+        self.loop = loop
+        pump = try LogPump(stateDirectory: directory.path) { mailbox.send($0) }
+        inbox.handler = { [unowned self] in take($0) }
+    }
+
+    deinit { pump.stop() }
+
+    private final class Inbox { var handler: ((LogEvent) -> Void)? }
+
+    private func take(_ event: LogEvent) {
+        switch event {
+        case .matched(let token): events.append("matched \(token)")
+        case .drained(let token): events.append("drained \(token)")
+        case .dropped(let instance, let lines, _): events.append("dropped \(instance) \(lines)")
+        case .repeated(let instance, let lines): events.append("repeated \(instance) \(lines)")
+        case .failed(let instance, let error): events.append("failed \(instance) \(error)")
+        }
+        loop.stop()
+    }
+
+    /// Waits until it was reported.
+    func wait(for event: String) throws { while !events.contains(event) { try loop.run() } }
+
+    func drain(_ instance: LogInstance) throws {
+        token += 1
+        pump.drain(instance, token: token)
+        try wait(for: "drained \(token)")
+        events.removeAll { $0 == "drained \(token)" }
+    }
+
+    func log(_ instance: LogInstance) -> [LogLine] {
+        directory.lines("logs/" + instance.fileName).map { line in
+            Array(line.utf8).withUnsafeBytes { LogLine(parsing: $0) }
+        }
+    }
+
+    /// The lines of all files of the instance, oldest first.
+    func allLines(_ instance: LogInstance) throws -> [LogLine] {
+        let names = try Directory.names(in: directory.path + "/logs").filter { $0.hasPrefix(instance.stem + ".2") }
+        return (names.sorted() + [instance.fileName]).flatMap { name in
+            directory.lines("logs/" + name).map { line in Array(line.utf8).withUnsafeBytes { LogLine(parsing: $0) } }
+        }
+    }
+}
+
+/// Writes it all, waiting while the FIFO is full.
+func write(_ text: String, to fd: Int32) {
+    var text = text
+    text.withUTF8 { bytes in
+        var done = 0
+        while done < bytes.count {
+            let count = Glibc.write(fd, bytes.baseAddress?.advanced(by: done), bytes.count - done)
+            if count <= 0 { return }
+            done += count
+        }
+    }
+}
