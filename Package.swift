@@ -110,6 +110,7 @@ let package = Package(
         // The programs themselves, as built beside the test bundle.
         tests("EndToEndTests", []),
         tests("CProcessTests", ["CProcess"]),
+        tests("SimulationTests", ["SimulationKit", "Reconciliation", "Planning", "SidecarModel"]),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
         tests("ReconciliationTests", ["Reconciliation", "Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
