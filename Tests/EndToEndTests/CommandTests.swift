@@ -15,7 +15,7 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 try body(sandbox)
                 try sandbox.succeed("down")
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 
