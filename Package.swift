@@ -109,6 +109,8 @@ let package = Package(
         tests("ArchitectureTests", []),
         // The programs themselves, as built beside the test bundle.
         tests("EndToEndTests", []),
+        tests("CProcessTests", ["CProcess"]),
+        tests("SimulationTests", ["SimulationKit", "Reconciliation", "Planning", "SidecarModel"]),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
         tests("ReconciliationTests", ["Reconciliation", "Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
