@@ -1,9 +1,9 @@
 import SimulationKit
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #else
-import Musl
+    import Musl
 #endif
 
 func exitWith(_ code: Int32) -> Never { exit(code) }
@@ -43,7 +43,9 @@ struct SimulateArguments {
                 }
             default:
                 throw Wrong(
-                    message: "unknown option '\(option)'; known: --seed N, --steps N, --soak, --trace, --bug NAME, --without A,B")
+                    message:
+                        "unknown option '\(option)'; known: --seed N, --steps N, --soak, --trace, --bug NAME, --without A,B"
+                )
             }
         }
     }

@@ -101,7 +101,8 @@ extension World {
         let it = lives[life]
         let label = "\(slots[it.slot].label) \(it.incarnation) \(role)"
         let rules = slots[it.slot].rules
-        guard rules.has(role) && !rules.isPushed(role) || it.health.holdsAnyway, it.runsAsTold, it.stopBegan == nil else {
+        guard rules.has(role) && !rules.isPushed(role) || it.health.holdsAnyway, it.runsAsTold, it.stopBegan == nil
+        else {
             throw InvariantBroken(invariant: .probeAlive, detail: label)
         }
         guard !it[underWay: role] else {
