@@ -126,6 +126,7 @@ final class Supervisor {
         switch event {
         case .matched(let token): probes.matched(token)
         case .drained: break
+        case .refused(let instance, let reason): warn("the log of \(instance) cannot be written: \(reason)")
         case .dropped(let instance, let lines, let reason):
             warn("\(lines) lines of \(instance) were dropped: \(reason)")
         case .repeated(let instance, let lines): warn("\(lines) lines of \(instance) may stand twice in its log")
