@@ -40,12 +40,12 @@ package enum LogEvent: Sendable {
     case failed(LogInstance, SystemError)
 }
 
-package struct LogStatistics: Hashable, Sendable {
+struct LogStatistics: Hashable, Sendable {
     /// Lines lost to a full or failing disk since this supervisor started.
-    package var dropped = 0
-    package var repeated = 0
+    var dropped = 0
+    var repeated = 0
     /// Why lines were dropped last.
-    package var failure: SystemError?
+    var failure: SystemError?
 }
 
 /// What a sidecar is given for its outputs. The caller closes both after the spawn; they are one descriptor when stderr
