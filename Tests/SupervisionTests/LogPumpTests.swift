@@ -140,7 +140,7 @@ struct LogPumpTests {
         ends.close()
         #expect(
             bench.log(db).map(\.string)
-                == ["incarnation 1 started", "2 lines were dropped here: is a directory", "kept"])
+                == ["incarnation 1 started", "! 2 lines were dropped here: is a directory", "kept"])
     }
 
     @Test func `json lines are escaped and read back as they were`() throws {

@@ -216,7 +216,7 @@ final class LogChannel {
         let time = WallTime.now
         let lines = unreportedDrops == 1 ? "1 line was" : "\(unreportedDrops) lines were"
         let reason = statistics.failure?.message ?? "the log could not be written"
-        try file.append(formatter.line("\(lines) dropped here: \(reason)", at: time), at: time)
+        try file.append(formatter.line("\(LogLine.noticeMark)\(lines) dropped here: \(reason)", at: time), at: time)
         pump.report(.dropped(instance, lines: unreportedDrops, reason: reason))
         unreportedDrops = 0
     }
@@ -248,7 +248,9 @@ final class LogChannel {
         }
         guard repeats > 0 else { return }
         statistics.repeated += repeats
-        note("the supervisor was replaced: the next \(repeats) lines may repeat the last ones", at: .now)
+        note(
+            "\(LogLine.noticeMark)the supervisor was replaced: the next \(repeats) lines may repeat the last ones",
+            at: .now)
         pump.report(.repeated(instance, lines: repeats))
     }
 
