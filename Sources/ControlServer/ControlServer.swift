@@ -39,6 +39,9 @@ package final class ControlServer {
         for connection in Array(connections.values) { drop(connection) }
     }
 
+    /// Clients there are now.
+    package var connectionCount: Int { connections.count }
+
     /// Whether building reports for transitions is worth it.
     package var hasReportSubscribers: Bool {
         connections.values.contains { $0.subscription == .eventsWithReports }

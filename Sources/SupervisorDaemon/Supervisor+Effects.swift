@@ -84,6 +84,8 @@ extension Supervisor {
         case .success(let spawned):
             lives.add(spawned.id, of: index, incarnation)
             engine.observe(.spawned(index, incarnation, Spawned(pid: spawned.pid)))
+            probes.begun(index, incarnation)
+            attributeNotifications()
         }
     }
 

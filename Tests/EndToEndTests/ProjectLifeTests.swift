@@ -17,7 +17,7 @@ extension EndToEnd {
                 #expect(sandbox.sidecars("db").count == 1)
                 #expect(sandbox.sidecars("web").count == 1)
                 try sandbox.succeed("down")
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 
@@ -64,7 +64,7 @@ extension EndToEnd {
                     unlink(sandbox.manifest)
                 }
                 try sandbox.succeed("down", "-f", sandbox.manifest)
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 
@@ -78,7 +78,7 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d", "-f", "\(other)/sidecars.yaml")
                 #expect(Set(sandbox.processes) == before)
                 try sandbox.succeed("down", "-f", "\(other)/sidecars.yaml")
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
                 unlink(other)
             }
         }
