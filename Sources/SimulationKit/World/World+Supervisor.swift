@@ -105,7 +105,8 @@ extension World {
         lives[life].wasToldSpawned = true
         if lives[life].leaderIsAlive { return .alive(pid: lives[life].pid) }
         if !lives[life].wasToldExited { noteExit(of: life) }
-        if lives[life].exit == .unknown, record.state != .stopping { slots[slot].succeeded = nil }
+        let isNews = record.state == .starting || record.state == .healthy || record.state == .unhealthy
+        if lives[life].exit == .unknown, isNews { slots[slot].succeeded = nil }
         return .exited(lives[life].exit)
     }
 }

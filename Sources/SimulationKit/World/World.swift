@@ -25,6 +25,10 @@ package struct World: Sendable {
     /// What happened, line by line, when somebody asks for it.
     package var trace: [String]?
 
+    /// Effects performed so far, and the one that is to go wrong.
+    package internal(set) var performed = 0
+    var failing: (number: Int, mode: FailingEffect.Mode)?
+
     var generator: Generator
     var bug: PlantedBug?
     var supervisor = Supervisor.running
@@ -108,9 +112,8 @@ package struct World: Sendable {
         if core.isShuttingDown, !isShuttingDown { noteEndOfPrimary() }
         if let bug { effects = bug.effects(for: effects, in: self) }
         if hasRecords || !effects.isEmpty || !transitions.isEmpty { steps += 1 }
-        let mayBreak = mix[.crashBetweenEffects]
         for effect in effects {
-            if mayBreak > 0, generator.chance(perMille: mayBreak) {
+            if generator.chance(perMille: mix[.crashBetweenEffects]) || countEffect() {
                 loseSupervisor()
                 return
             }
