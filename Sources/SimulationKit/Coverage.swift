@@ -37,7 +37,21 @@ package struct Coverage: Sendable {
         }
     }
 
-    private static func factIsNoMatter(_ state: StateName, _ kind: Kind) -> String? { nil }
+    private static func factIsNoMatter(_ state: StateName, _ kind: Kind) -> String? {
+        switch (state, kind) {
+        case (.starting, .preStopFinished), (.healthy, .preStopFinished), (.unhealthy, .preStopFinished):
+            "pre_stop runs when the life is being stopped"
+        case (.starting, .emptied), (.healthy, .emptied), (.unhealthy, .emptied), (.starting, .survived),
+            (.healthy, .survived), (.unhealthy, .survived):
+            "it answers what is done when a life is being stopped"
+        case (.healthy, .spawnFailed), (.unhealthy, .spawnFailed), (.completed, .spawnFailed):
+            "the spawn of this life has succeeded"
+        case (.healthy, .preStartFailed), (.unhealthy, .preStartFailed), (.completed, .preStartFailed):
+            "the pre_start hook of this life has succeeded"
+        case (.completed, .preStopFinished): "a life that was told to stop does not complete"
+        default: nil
+        }
+    }
 
     /// The pairs that were not met, and are not listed as impossible.
     package var holes: [(StateName, Kind)] {

@@ -52,24 +52,32 @@ extension World {
         if case .probed(let role, _, let generation) = fact {
             if generation == lives[life].probeGeneration {
                 lives[life][underWay: role] = false
-            } else if !generator.chance(perMille: mix[.lateAnswer]) {
+            } else {
+                // It was called off, and may come all the same, sooner or later.
+                guard generator.chance(perMille: mix[.lateAnswer]) else { return }
+                heap.schedule(.repeated(life, fact), at: now + lateness())
                 return
             }
         }
         note(fact, of: life, isRepeated: false)
         if generator.chance(perMille: mix[.duplicateFact]) {
-            heap.schedule(.repeated(life, fact), at: now + generator.duration(milliseconds: 0...5000))
+            heap.schedule(.repeated(life, fact), at: now + lateness())
         }
         let isCurrent = slots[slot].life == life
         try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
+    }
+
+    /// Mostly soon, sometimes when much else has happened.
+    private mutating func lateness() -> Duration {
+        generator.duration(milliseconds: generator.chance(perMille: 500) ? 0...100 : 0...20_000)
     }
 
     private mutating func repeatToCore(_ fact: Fact, of life: LifeID) throws(InvariantBroken) {
         let slot = lives[life].slot
         guard let index = slots[slot].index, finished == nil, lives[life].epoch == slots[slot].epoch else { return }
         let isCurrent = slots[slot].life == life
-        // A check answers once: what comes twice is an answer to a life that is over.
-        if isCurrent, case .probed = fact { return }
+        // A check answers once: what comes twice, or late, is an answer to a life that is over or on its way out.
+        if isCurrent, slots[slot].state.isAlive, case .probed = fact { return }
         note(fact, of: life, isRepeated: true)
         try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
     }

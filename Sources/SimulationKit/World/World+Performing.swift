@@ -113,7 +113,7 @@ extension World {
             schedule(.startExtended, of: life, after: generator.duration(milliseconds: 0...500))
         }
         if generator.chance(perMille: mix[.portMove]) {
-            heap.schedule(.portMoves(life), at: now + generator.duration(milliseconds: 0...100))
+            heap.schedule(.portMoves(life), at: now + generator.duration(milliseconds: 0...20_000))
         }
     }
 
