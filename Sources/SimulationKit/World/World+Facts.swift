@@ -67,6 +67,23 @@ extension World {
         try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
     }
 
+    /// Tells the core again what it was told of somebody's current life, whatever has become of it.
+    mutating func echo() throws(InvariantBroken) {
+        guard let slot = generator.pick(Array(slots.indices)), let life = slots[slot].life else { return }
+        let it = lives[life]
+        var told: [Fact] = []
+        if it.wasToldSpawned, it.wasSpawned { told.append(.spawned) }
+        if it.spawnFailure != nil, it.isReleased { told.append(.spawnFailed) }
+        if it.preStart == .succeeded || it.preStart == .failed {
+            told.append(.hookFinished(.preStart, failed: it.preStart == .failed))
+        }
+        if it.wasToldExited { told.append(.exited) }
+        if it.wasToldEmptied { told.append(.emptied) }
+        if it.wasToldStuck { told.append(.survived) }
+        guard let fact = generator.pick(told) else { return }
+        try repeatToCore(fact, of: life)
+    }
+
     /// Mostly soon, sometimes when much else has happened.
     private mutating func lateness() -> Duration {
         generator.duration(milliseconds: generator.chance(perMille: 500) ? 0...100 : 0...20_000)

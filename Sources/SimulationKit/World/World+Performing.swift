@@ -146,7 +146,6 @@ extension World {
     private mutating func probe(
         _ slot: Int, _ incarnation: Incarnation, _ role: ProbeRole
     ) throws(InvariantBroken) {
-        let rules = slots[slot].rules
         guard let life = life(of: slot, incarnation) else {
             throw InvariantBroken(invariant: .probeAlive, detail: "\(slots[slot].label) \(incarnation) is not there")
         }
@@ -154,11 +153,11 @@ extension World {
         lives[life][underWay: role] = true
         let generation = lives[life].probeGeneration
         let age = now - lives[life].spawnedAt
-        let isReady = rules.kind == .external || age >= lives[life].nature.readyAfter
+        let isReady = slots[slot].rules.kind == .external || age >= lives[life].nature.readyAfter
         var answer: ProbeAnswer = isReady && !isFailing ? .success : .failure
         var latency = generator.duration(milliseconds: 0...10)
         if generator.chance(perMille: mix[.probeTimeout]) {
-            latency = rules.timeout(of: role)
+            latency = slots[slot].rules.timeout(of: role)
             answer = .timeout
         } else if generator.chance(perMille: mix[.failingProbe]) {
             answer = .failure

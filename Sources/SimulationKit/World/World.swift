@@ -145,7 +145,9 @@ package struct World: Sendable {
     /// Keeps the records. False when there were none.
     private mutating func store(_ records: [InstanceRecord]) -> Bool {
         for record in records {
-            guard let slot = slotNamed["\(record.sidecar)/\(record.replica)"] else { continue }
+            // Few enough to look at one by one, which costs less than to hash a name.
+            guard let slot = slots.firstIndex(where: { $0.replica == record.replica && $0.sidecar == record.sidecar })
+            else { continue }
             slots[slot].record = bug == nil ? record : bug?.record(record, replacing: slots[slot].record)
         }
         return !records.isEmpty
