@@ -39,6 +39,8 @@ package final class ControlServer {
         for connection in Array(connections.values) { drop(connection) }
     }
 
+    package var hasConnections: Bool { !connections.isEmpty }
+
     /// Whether building reports for transitions is worth it.
     package var hasReportSubscribers: Bool {
         connections.values.contains { $0.subscription == .eventsWithReports }

@@ -24,7 +24,7 @@ final class RequestHandler: ControlHandler {
     }
 
     /// A lease hangs on the client's life, not on its connection: it may come back after a restart of the supervisor.
-    func connectionClosed(_ peer: ControlPeer) {}
+    func connectionClosed(_ peer: ControlPeer) { supervisor.leaveWhenUnused() }
 
     private func answer(_ request: ControlRequest) throws(ControlError) -> ControlResponse {
         switch request {

@@ -15,6 +15,15 @@ extension Supervisor {
         endWhenIdle()
     }
 
+    /// A client can be killed before it has handed over a manifest, or hand over one that is refused: nobody would ever
+    /// end a supervisor of nothing.
+    func leaveWhenUnused() {
+        guard isNew else { return }
+        _ = loop.schedule(at: .now + .seconds(2)) { [unowned self] in
+            if isNew, server?.hasConnections == false { shutDown(by: .lease) }
+        }
+    }
+
     func endWhenIdle() {
         guard let code = ending, helpers.isIdle, openPosts == 0 else { return }
         // An `up` came between the last sidecar's end and this.

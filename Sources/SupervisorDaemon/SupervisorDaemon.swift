@@ -36,6 +36,7 @@ package enum SupervisorDaemon {
                 close(ready)
             }
             supervisor.host.announceReady()
+            supervisor.leaveWhenUnused()
             try supervisor.loop.run()
             withExtendedLifetime(handler) {}
             return 0
