@@ -109,6 +109,8 @@ let package = Package(
         tests("ArchitectureTests", []),
         // The programs themselves, as built beside the test bundle.
         tests("EndToEndTests", []),
+        tests("CProcessTests", ["CProcess"]),
+        tests("SimulationTests", ["SimulationKit", "Reconciliation", "Planning", "SidecarModel"]),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
         tests("ReconciliationTests", ["Reconciliation", "Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
@@ -122,6 +124,7 @@ let package = Package(
         tests("StateStoreTests", ["StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
+        tests("DiagnosticRenderingTests", ["DiagnosticRendering", "Planning", "SidecarModel"]),
         .executableTarget(
             name: "process-host-fixture", dependencies: ["Supervision", "Reconciliation", "SidecarModel"],
             path: "Tests/ProcessHostFixture", swiftSettings: strict),

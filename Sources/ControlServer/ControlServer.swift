@@ -39,7 +39,8 @@ package final class ControlServer {
         for connection in Array(connections.values) { drop(connection) }
     }
 
-    package var hasConnections: Bool { !connections.isEmpty }
+    /// Clients there are now.
+    package var connectionCount: Int { connections.count }
 
     /// Whether building reports for transitions is worth it.
     package var hasReportSubscribers: Bool {

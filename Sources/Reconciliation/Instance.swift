@@ -81,13 +81,15 @@ struct Instance: Sendable {
     }
 
     var levels: Levels {
+        // Who is about to leave is no ground to start on.
+        guard isDeclared, isWanted || phase.run == nil else { return [] }
         switch phase {
-        case .stopped, .waiting, .blocked, .backoff, .stopping, .starting(_, .preparing), .starting(_, .spawning): []
-        case .starting(_, .running), .unhealthy: .started
-        case .healthy: [.started, .healthy]
+        case .stopped, .waiting, .blocked, .backoff, .stopping, .starting(_, .preparing), .starting(_, .spawning): return []
+        case .starting(_, .running), .unhealthy: return .started
+        case .healthy: return [.started, .healthy]
         // A task that is done has been started; a service that ended offers nothing any more.
-        case .completed: spec.kind == .task ? [.started, .succeeded, .completed] : [.succeeded, .completed]
-        case .failed(let end, _): end.exitStatus == nil ? [] : .completed
+        case .completed: return spec.kind == .task ? [.started, .succeeded, .completed] : [.succeeded, .completed]
+        case .failed(let end, _): return end.exitStatus == nil ? [] : .completed
         }
     }
 

@@ -34,6 +34,8 @@ struct ProbeCounter: Hashable, Sendable {
     mutating func rearm(_ probe: Probe, at now: Instant) {
         successes = 0
         failures = 0
+        // A sidecar that has said it is ready does not say so again: the failure was that of a probe that is no more.
+        if probe.isPushed, isPassing == false { isPassing = hasSucceeded }
         if isActive, !isUnderWay { dueAt = probe.isPushed ? nil : now }
     }
 

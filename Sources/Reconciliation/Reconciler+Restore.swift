@@ -128,6 +128,8 @@ extension Reconciler {
 }
 
 extension StateName {
+    fileprivate var isBeforeStart: Bool { self == .waiting || self == .blocked }
+
     fileprivate func livingPhase(_ run: Run) -> Phase {
         switch self {
         case .healthy: .healthy(run)
@@ -150,7 +152,8 @@ extension Instance {
         healthySince = record.healthySince
         recentRestarts = record.recentRestarts
         pendingRestart = isWanted ? record.pendingRestart : nil
-        isRestart = record.state == .backoff
+        // A start that was decided has been counted; one that still waits has not.
+        isRestart = record.state == .backoff || record.consecutiveFailures > 0 && record.state.isBeforeStart
         initiator = .supervisor
     }
 }

@@ -15,15 +15,6 @@ extension Supervisor {
         endWhenIdle()
     }
 
-    /// A client can be killed before it has handed over a manifest, or hand over one that is refused: nobody would ever
-    /// end a supervisor of nothing.
-    func leaveWhenUnused() {
-        guard isNew else { return }
-        _ = loop.schedule(at: .now + .seconds(2)) { [unowned self] in
-            if isNew, server?.hasConnections == false { shutDown(by: .lease) }
-        }
-    }
-
     func endWhenIdle() {
         guard let code = ending, helpers.isIdle, openPosts == 0 else { return }
         // An `up` came between the last sidecar's end and this.
@@ -56,6 +47,15 @@ extension Supervisor {
                 SurvivorReport(
                     instance: builder.shownName(of: index), pid: $0.pid, state: $0.state, waitChannel: $0.waitChannel)
             }
+        }
+    }
+
+    /// A client that was killed before it handed over a manifest leaves nothing to supervise.
+    func endIfUnused(after delay: Duration) {
+        guard isNew else { return }
+        _ = loop.schedule(at: loop.now + delay) { [unowned self] in
+            guard isNew, server?.connectionCount == 0, !engine.reconciler.isShuttingDown else { return }
+            takeDown { _ in }
         }
     }
 

@@ -36,7 +36,7 @@ package enum SupervisorDaemon {
                 close(ready)
             }
             supervisor.host.announceReady()
-            supervisor.leaveWhenUnused()
+            supervisor.endIfUnused(after: .seconds(10))
             try supervisor.loop.run()
             withExtendedLifetime(handler) {}
             return 0

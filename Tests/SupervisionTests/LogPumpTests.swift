@@ -72,6 +72,21 @@ struct LogPumpTests {
         #expect(pieces.map(\.string).joined() == long)
     }
 
+    @Test func `a write larger than the FIFO goes on behind an unfinished line`() throws {
+        let bench = try PumpBench()
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec())
+        write("unfinished ", to: ends.standardOutput)
+        try bench.drain(db)
+        // It fills the FIFO and waits there, and no reader is woken for that as one is for the end of a write.
+        let lines = (0..<20_000).map { "line \($0)\n" }.joined()
+        let out = ends.standardOutput
+        TestThread { write(lines, to: out) }.join()
+        try bench.drain(db)
+        ends.close()
+        #expect(bench.log(db).count == 20_001)
+        #expect(bench.log(db)[1].string == "unfinished line 0")
+    }
+
     @Test func `a pattern is reported once, and only for the stream it asks for`() throws {
         let bench = try PumpBench()
         let ready = LogPattern(token: 7, expression: try RegularExpression("ready on [0-9]+"), stream: .stdout)

@@ -22,14 +22,14 @@ extension ManifestDecoder {
             }
             if !written.hasCondition {
                 sidecars[written.sidecar].dependencies[written.position].condition =
-                    impliedCondition(of: sidecars[target])
+                    impliedCondition(of: target)
             }
         }
     }
 
-    private func impliedCondition(of target: SidecarSpec) -> DependencySpec.Condition {
-        if target.kind == .task { return .succeeded }
-        return target.health.readiness == nil ? .started : .healthy
+    private func impliedCondition(of target: Int) -> DependencySpec.Condition {
+        if sidecars[target].kind == .task { return .succeeded }
+        return sidecars[target].health.readiness == nil ? .started : .healthy
     }
 
     func buildPlan() -> Plan? {

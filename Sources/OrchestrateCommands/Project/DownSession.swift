@@ -49,7 +49,7 @@ final class DownSession {
     }
 
     private func runOnce() throws -> Int32 {
-        _ = try client.call(Subscribe.self, .init())
+        let end = ProjectEnd(try client.call(Subscribe.self, .init()).project)
         let request = try client.send(Down.self, .init())
         while true {
             let ready = Poll.wait(
@@ -60,7 +60,10 @@ final class DownSession {
             for incoming in try client.receive() {
                 switch incoming {
                 case .event(let message): show(message.event)
-                case .reply(request, let line): return finish(try ControlClient.answer(line, of: Down.self))
+                case .reply(request, let line):
+                    let answer = try ControlClient.answer(line, of: Down.self)
+                    if answer.survivors.isEmpty { end.wait() }
+                    return finish(answer)
                 case .reply(_, let line): _ = try ControlClient.answer(line, of: HurryUp.self)
                 }
             }

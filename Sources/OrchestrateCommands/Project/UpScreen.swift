@@ -8,6 +8,7 @@ final class UpScreen {
     private let started: Timestamp
     private let follower: LogFollower?
     private var drawnLines = 0
+    private var lastFrame = ContinuousClock.now - .seconds(1)
     private var lastLines: [String: String] = [:]
 
     init(terminal: Terminal, context: ProjectContext, followsLogs: Bool, started: Timestamp) {
@@ -17,7 +18,8 @@ final class UpScreen {
         follower = followsLogs ? LogFollower(context, since: started, palette: terminal.palette) : nil
     }
 
-    var descriptors: [Int32] { follower.map { [$0.descriptor] } ?? [] }
+    /// While the tree is shown the logs wait: nobody would read them, and they would wake the loop for ever.
+    var descriptors: [Int32] { drawnLines > 0 ? [] : follower.map { [$0.descriptor] } ?? [] }
 
     func say(_ text: String) {
         clear()
@@ -44,26 +46,28 @@ final class UpScreen {
 
     // MARK: The tree
 
-    func draw(_ view: ProjectView, title: String) {
-        guard terminal.isInteractive else { return }
+    /// A burst of changes is drawn once.
+    func draw(_ view: ProjectView, title: String, isLast: Bool = false) {
+        guard terminal.isInteractive, isLast || lastFrame + .milliseconds(90) <= .now else { return }
+        lastFrame = .now
         var tree = LiveTree(terminal: terminal)
         tree.lastLines = lastLines
         let lines = tree.lines(view, started: started, now: .now, title: title)
-        Console.write(erasure + lines.joined(separator: "\n") + "\n")
+        // Each line is written over the one before: erasing all of them first would flicker.
+        let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A" : ""
+        Console.write(up + lines.map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J")
         drawnLines = lines.count
     }
 
     /// Takes the tree away, so that lines can follow.
     func clear() {
         guard drawnLines > 0 else { return }
-        Console.write(erasure)
+        Console.write("\u{1b}[\(drawnLines)A\u{1b}[J")
         drawnLines = 0
     }
 
-    private var erasure: String { drawnLines > 0 ? "\u{1b}[\(drawnLines)A\u{1b}[J" : "" }
-
     func settled(_ view: ProjectView, count: Int) {
-        draw(view, title: "up")
+        draw(view, title: "up", isLast: true)
         // It stays as it was drawn last.
         drawnLines = 0
         let elapsed = UnitText.duration(Timestamp.now - started)

@@ -75,8 +75,9 @@ final class UpSession {
             if let code = try verdict() { return code }
             let descriptors = [client.descriptor, signals.descriptor] + screen.descriptors
             let ready = client.hasArrived ? [] : Poll.wait(for: descriptors, timeout: patience)
-            if ready.contains(signals.descriptor), let code = try takeSignals() { return code }
+            // Events first: whether Ctrl-C ends the project may have changed before it was pressed.
             if ready.contains(client.descriptor) || client.hasArrived, let code = try takeEvents() { return code }
+            if ready.contains(signals.descriptor), let code = try takeSignals() { return code }
             screen.followLogs()
         }
     }
@@ -191,7 +192,7 @@ final class UpSession {
                 Console.printError("interrupted; the project goes on: orchestrate status\(context.selector)")
                 return interrupted
             }
-            guard isHolder else {
+            guard try stillHoldsLease() else {
                 Console.printError("detached; the project goes on")
                 return interrupted
             }
@@ -199,6 +200,13 @@ final class UpSession {
             return try takeDown(presses: 1, code: interrupted)
         }
         return nil
+    }
+
+    private func stillHoldsLease() throws -> Bool {
+        guard isHolder, let lease else { return false }
+        return try client.call(
+            Lease.self, .init(action: .renew, token: lease.token, client: lease.identity)
+        ).isHolder
     }
 
     private func takeEvents() throws -> Int32? {
@@ -240,6 +248,7 @@ final class UpSession {
 
     private func finished(_ code: Int32, _ survivors: [SurvivorReport]) -> Int32 {
         screen.say("the project is down")
+        ProjectEnd(view.project).wait()
         guard !survivors.isEmpty else { return code }
         Console.printError(DownSession.sentence(on: survivors))
         return CommandFailure.Code.failed.rawValue

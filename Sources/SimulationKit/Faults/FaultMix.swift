@@ -36,7 +36,7 @@ package struct FaultMix: Sendable {
         }
     }
 
-    subscript(fault: Fault) -> Int {
+    package subscript(fault: Fault) -> Int {
         get { rates[fault.rawValue] }
         set { rates[fault.rawValue] = newValue }
     }

@@ -5,9 +5,14 @@ import SidecarModel
 extension World {
     mutating func loseSupervisor() {
         guard supervisor == .running, finished == nil else { return }
+        let losesKeeper = generator.chance(perMille: mix[.keeperLoss])
+        loseSupervisor(losingKeeper: losesKeeper, for: generator.duration(milliseconds: 0...3000))
+    }
+
+    mutating func loseSupervisor(losingKeeper losesKeeper: Bool, for pause: Duration) {
+        guard supervisor == .running, finished == nil else { return }
         supervisor = .lost
         supervisors += 1
-        let losesKeeper = generator.chance(perMille: mix[.keeperLoss])
         tell { _ in "the supervisor\(losesKeeper ? " and its keeper" : "") died" }
         for slot in slots.indices {
             slots[slot].index = nil
@@ -26,7 +31,7 @@ extension World {
                 }
             }
         }
-        heap.schedule(.supervisorReturns, at: now + generator.duration(milliseconds: 0...3000))
+        heap.schedule(.supervisorReturns, at: now + pause)
     }
 
     mutating func supervisorReturns() throws(InvariantBroken) {

@@ -12,6 +12,8 @@ final class LogChannel {
         var watch: EventLoop.WatchID?
         var size: Int
         var busyPeeks = 0
+        /// An unfinished line waits in the FIFO, and its writer's next steps are announced.
+        var isAnnounced = false
     }
 
     /// Why `service` returned.
@@ -33,6 +35,8 @@ final class LogChannel {
     var streams: [Stream] = []
     var patterns: [LogPattern] = []
     var retry: EventLoop.TimerID?
+    /// Its turn comes again, as others had to come first.
+    var isQueued = false
     private(set) var statistics = LogStatistics()
     private var formatter: LogFormatter
     private var notes: [(WallTime, String)] = []
@@ -68,8 +72,12 @@ final class LogChannel {
         while true {
             let bytes: UnsafeRawBufferPointer
             switch try pump.buffers.peek(fifo) {
-            case .empty: return .idle
-            case .ended: return .ended
+            case .empty:
+                announce(index, false)
+                return .idle
+            case .ended:
+                announce(index, false)
+                return .ended
             case .bytes(let waiting): bytes = waiting
             }
             // What a command announces may be in this peek already: the command comes first.
@@ -85,6 +93,16 @@ final class LogChannel {
             if moved >= limit { return .more }
         }
     }
+
+    /// A write that fills the FIFO wakes nobody while it goes on, unless the FIFO was empty before. So where we leave an
+    /// unfinished line in it, we ask for a signal: that is sent before the writer waits for room.
+    private func announce(_ index: Int, _ isOn: Bool) {
+        guard streams[index].isAnnounced != isOn else { return }
+        let done = loop_fifo_announce(streams[index].output.readEnd, isOn ? 1 : 0) == 0
+        streams[index].isAnnounced = isOn && done
+    }
+
+    var hasUnfinishedLine: Bool { streams.contains(where: \.isAnnounced) }
 
     /// Writes as many lines as there are. Nil: the file can't take them.
     private func move(
@@ -151,6 +169,7 @@ final class LogChannel {
     private func unblock(
         _ index: Int, _ bytes: UnsafeRawBufferPointer, isStuck: Bool, by pump: some LogPumping
     ) throws(SystemError) -> Bool {
+        announce(index, true)
         let stream = streams[index]
         if loop_bytes_readable(stream.output.readEnd) > Int32(bytes.count), !isStuck { return true }
         // Pages are shared by small writes, so that any two neighbours hold more than one page between them.

@@ -36,7 +36,8 @@ final class Spawner: Sendable {
 
     private let state = Mutex(State())
     /// Raised once per batch of jobs.
-    private let wakeUp: Semaphore
+    private let wakeUp = Semaphore()
+    private let isDone = Semaphore()
     private let records: SpawnRecords
     private let descriptorLimit: UInt64
     private let answer: @Sendable (Outcome) -> Void
@@ -48,18 +49,25 @@ final class Spawner: Sendable {
         self.records = records
         self.descriptorLimit = descriptorLimit
         self.answer = answer
-        wakeUp = Semaphore()
     }
 
     /// The thread keeps the spawner until `end()`.
     func start() throws(SystemError) {
-        _ = try WorkerThread(name: "spawner") { self.work() }
+        _ = try WorkerThread(name: "spawner") {
+            self.work()
+            self.isDone.raise()
+        }
     }
 
     func spawn(_ order: Order) { add(.spawn(order)) }
     func remove(_ id: ProcessID, in groups: ControlGroups) { add(.removeGroup(groups, id)) }
     /// After what was asked before.
     func end() { add(.end) }
+    /// Ends, and waits until what was asked before is done; not for ever, as a spawn may hang.
+    func finish() {
+        end()
+        isDone.wait(seconds: 2)
+    }
 
     private func add(_ job: Job) {
         let wasAsleep = state.withLock { state in

@@ -1,0 +1,184 @@
+import Planning
+import Reconciliation
+import SidecarModel
+import SimulationKit
+import Testing
+
+/// What the simulation found in the core, each as the shortest story that shows it.
+@Suite struct FoundTests {
+    private let tcp = Probe(.tcp(port: .number(80), host: nil))
+
+    @Test func `settling ends while the startup probe still fails`() throws {
+        let api = SidecarSpec.service("api") { $0.health.startup = tcp }
+        var world = try World(api)
+        world.natures["api"]?.readyAfter = .seconds(2)
+        try world.up()
+        try world.pass(.seconds(1))
+        #expect(world.state("api") == .starting)
+        try world.pass(.seconds(5))
+        #expect(world.state("api") == .healthy)
+    }
+
+    @Test func `an edit adds a readiness probe to a sidecar that settles`() throws {
+        let api = SidecarSpec.service("api") { $0.start.settle = .seconds(1) }
+        var world = try World(api)
+        try world.up()
+        try world.pass(.milliseconds(500))
+        var edited = api
+        edited.health.readiness = tcp
+        world.natures["api"]?.readyAfter = .zero
+        try world.request(.apply(try Plan(project: world.plan.project, sidecars: [edited]), selection: nil))
+        try world.pass(.seconds(12))
+        #expect(world.state("api") == .healthy)
+    }
+
+    @Test func `a startup probe that passed is not run again`() throws {
+        let api = SidecarSpec.service("api") {
+            $0.health.startup = tcp
+            $0.health.startup?.period = .seconds(1)
+        }
+        var world = try World(api)
+        try world.up()
+        try world.pass(.seconds(10))
+        let probes = (world.trace ?? []).count { $0.hasSuffix("→ probe startup api/0 #1") }
+        try world.pass(.seconds(10))
+        #expect((world.trace ?? []).count { $0.hasSuffix("→ probe startup api/0 #1") } == probes)
+    }
+
+    @Test func `a sidecar says it is ready before its startup probe has passed`() throws {
+        let api = SidecarSpec.service("api") {
+            $0.health.startup = tcp
+            $0.health.startup?.initialDelay = .seconds(1)
+            $0.health.readiness = Probe(.notify)
+        }
+        var world = try World(api)
+        try world.up()
+        try world.pass(.milliseconds(900))
+        #expect(world.state("api") == .starting)
+        try world.pass(.seconds(1))
+        #expect(world.state("api") == .healthy)
+    }
+
+    @Test func `what cannot be killed is asked to restart, and has no second life beside it`() throws {
+        var world = try World(.service("api"))
+        world.natures["api"]?.reaction = Duration?.none
+        world.natures["api"]?.killLatency = .seconds(60)
+        try world.up()
+        try world.pass(.seconds(1))
+        try world.request(.stop(["api"], scope: .only, by: .user))
+        try world.pass(.seconds(20))
+        #expect(world.status("api")?.reason.hasPrefix("cannot be killed") == true)
+        try world.request(.restart(["api"], by: .user))
+        try world.pass(.seconds(10))
+        #expect(world.status("api")?.incarnation == Incarnation(1))
+        try world.pass(.seconds(60))
+        #expect(world.status("api")?.incarnation == Incarnation(2))
+    }
+
+    @Test func `a sidecar is scaled up again before all that was too many is gone`() throws {
+        let api = SidecarSpec.service("api") { $0.replicas = 3 }
+        var world = try World(api)
+        try world.up()
+        try world.pass(.seconds(1))
+        var fewer = api
+        fewer.replicas = 1
+        try world.crash("api", 1)
+        world.natures["api"]?.reaction = Duration?.none
+        try world.request(.apply(try Plan(project: world.plan.project, sidecars: [fewer]), selection: nil))
+        try world.pass(.microseconds(10))
+        try world.request(.apply(try Plan(project: world.plan.project, sidecars: [api]), selection: nil))
+        try world.pass(.seconds(60))
+        #expect((0..<3).map { world.state("api", $0) } == [.healthy, .healthy, .healthy])
+        #expect(world.core.instances.count == 3)
+    }
+
+    @Test func `a replica that is one too many does not hold up its dependents' condition`() throws {
+        let db = SidecarSpec.service("db") {
+            $0.replicas = 2
+            $0.restart.policy = .never
+        }
+        let web = SidecarSpec.service("web", after: .healthy("db")) { $0.restart.policy = .never }
+        var world = try World(db, web)
+        try world.up()
+        try world.pass(.seconds(1))
+        try world.crash("db", 0)
+        try world.crash("web")
+        var fewer = db
+        fewer.replicas = 1
+        try world.request(.apply(try Plan(project: world.plan.project, sidecars: [fewer, web]), selection: nil))
+        try world.pass(.seconds(2))
+        #expect(world.state("web") == .healthy)
+    }
+
+    @Test func `the end that a stop was for is remembered by the next supervisor`() throws {
+        let api = SidecarSpec.service("api") {
+            $0.health.liveness = tcp
+            $0.health.liveness?.period = .seconds(1)
+            $0.restart.policy = .never
+        }
+        var world = try World(api)
+        world.natures["api"]?.reaction = .seconds(3)
+        try world.up()
+        try world.pass(.seconds(2))
+        world.mix[.failingProbe] = 1000
+        try world.pass(.seconds(4))
+        #expect(world.state("api") == .stopping)
+        try world.replaceSupervisor(after: .milliseconds(100))
+        try world.pass(.seconds(10))
+        #expect(world.state("api") == .failed)
+        #expect(world.status("api")?.reason.hasPrefix("liveness failed") == true)
+    }
+
+    @Test func `a replacement that waits for its turn is remembered by the next supervisor`() throws {
+        let (db, web) = (SidecarSpec.service("db"), SidecarSpec.service("web", after: .healthy("db")))
+        var world = try World(db, web)
+        world.natures["db"]?.reaction = .seconds(3)
+        try world.up()
+        try world.pass(.seconds(1))
+        let edited = try Plan(project: world.plan.project, sidecars: [db.edited(), web.edited()])
+        try world.request(.apply(edited, selection: nil))
+        try world.replaceSupervisor(after: .milliseconds(100))
+        try world.pass(.seconds(20))
+        #expect(world.status("db")?.incarnation == Incarnation(3))
+        #expect(world.status("web")?.incarnation == Incarnation(4))
+    }
+
+    @Test func `the end of the primary outlives the supervisor`() throws {
+        let app = SidecarSpec.service("app") {
+            $0.primary = true
+            $0.restart.policy = .never
+        }
+        var world = try World(.service("db"), app)
+        world.natures["db"]?.reaction = .seconds(3)
+        try world.up()
+        try world.pass(.seconds(1))
+        try world.crash("app", with: .code(42))
+        try world.replaceSupervisor(after: .milliseconds(100))
+        try world.pass(.seconds(20))
+        #expect(world.finished == 42)
+    }
+
+    @Test func `while all goes down nothing is started`() throws {
+        var world = try World(.service("a"), .service("b"))
+        world.natures["a"]?.reaction = .seconds(3)
+        try world.up(["a"])
+        try world.pass(.seconds(1))
+        try world.request(.shutdown(by: .user))
+        try world.request(.start(["b"], by: .user))
+        try world.pass(.seconds(10))
+        #expect(world.finished == 0)
+    }
+
+    @Test func `who depends on what is being restarted starts on the new one`() throws {
+        let web = SidecarSpec.service("web", after: .healthy("db"))
+        var world = try World(web, .service("db"))
+        try world.up()
+        try world.pass(.seconds(1))
+        try world.crash("web")
+        _ = world.takeEffects()
+        try world.request(.restart(["web", "db"], by: .user))
+        try world.pass(.seconds(2))
+        #expect(
+            world.takeEffects().filter { $0.hasPrefix("spawn") } == ["spawn db/0 #3", "spawn web/0 #4"])
+    }
+}
