@@ -140,3 +140,11 @@ let package = Package(
             exclude: ["Fixtures"]),
     ]
 )
+
+// Programs that only libFuzzer can start; `Scripts/fuzz` asks for them.
+if Context.environment["ORCHESTRATE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz-manifest", dependencies: ["DiagnosticRendering", "ManifestLoading", "SidecarModel"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -41,6 +41,9 @@ final class ManifestDecoder {
     var current: Int?
     /// `.env` beside the manifest, read when the first variable is not in the client's environment.
     lazy var dotEnvironment: [String: String] = readDotEnvironment()
+    /// By sidecar: whom it depends on, for the check of references.
+    lazy var targets: [[Int]] = sidecars.map { sidecar in sidecar.dependencies.compactMap { indexByName[$0.sidecar] } }
+    var reachable: (from: Int?, isReached: [Bool]) = (nil, [])
     var environmentFiles: [String: [EnvironmentEntry]] = [:]
 
     init(

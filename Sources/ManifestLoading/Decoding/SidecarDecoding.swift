@@ -140,7 +140,14 @@ extension ManifestDecoder {
             var words: [Template] = []
             words.reserveCapacity(document.count(node))
             for position in 0..<document.count(node) {
-                guard let word = template(document.item(node, at: position), named: name) else { return nil }
+                let item = document.item(node, at: position)
+                guard !document.isNull(item) else {
+                    report(
+                        .missingValue, at: item, "this argument is nothing",
+                        help: "quote it: \"\" for an empty one, \"~\" or \"null\" for the text")
+                    return nil
+                }
+                guard let word = template(item, named: name) else { return nil }
                 words.append(word)
             }
             if words.isEmpty || words[0].segments.isEmpty {
