@@ -24,6 +24,7 @@ final class Supervisor {
     let leases: LeaseHolder
     let probes: ProbeRunner
     let notifySocket: NotifySocket
+    private let rest: RestKeeper
     private var unattributed: [(pid: Int32, notifications: [SidecarNotification], at: Instant)] = []
     private static let mostUnattributed = 1024
     /// Webhooks under way: the project's end waits for them as for other hooks.
@@ -87,7 +88,12 @@ final class Supervisor {
         engine = Engine(
             reconciler: Reconciler(plan: parts.plan, seed: parts.seed, firstIncarnation: parts.firstIncarnation),
             loop: parts.loop, journal: parts.journal, perform: { wire.supervisor?.perform($0) },
-            flush: { wire.supervisor?.host.flush() }, announce: { wire.supervisor?.announce($0) })
+            flush: { wire.supervisor?.host.flush() },
+            announce: {
+                wire.supervisor?.rest.noteActivity()
+                wire.supervisor?.announce($0)
+            })
+        rest = RestKeeper(loop: parts.loop)
         wire.supervisor = self
         addresses.dataDirectory = parts.location.dataDirectory
         // Sidecars are told of it as a place that is there.
