@@ -134,7 +134,10 @@ extension Reconciler {
             }
             instance.pendingRestart = nil
             instance.rearmProbes(changedBy: spec, at: now)
+            let stop = instance.spec.stop
             instance.spec = spec
+            // A stop under way ends as it began: half of one sequence and half of another could be no grace at all.
+            if case .stopping = instance.phase { instance.spec.stop = stop }
         }
         switch slots[slot].phase {
         case .failed, .backoff, .blocked:

@@ -96,6 +96,8 @@ extension Reconciler {
         isSeen[group] = true
         while let next = stack.popLast() {
             for slot in groups[next].instances where slots[slot].pendingRestart != nil {
+                // One whose old life is ending anyway has none to keep.
+                if case .stopping = slots[slot].phase { continue }
                 change(slot) { $0.pendingRestart = nil }
             }
             for dependent in groups[next].dependents where !isSeen[dependent] && requires(dependent, next) {

@@ -160,7 +160,6 @@ extension Reconciler {
 
     /// Enters healthy or unhealthy when the probes say so. True when it did.
     private mutating func evaluateHealth(_ slot: Int, at now: Instant) -> Bool {
-        let spec = slots[slot].spec
         switch slots[slot].phase {
         case .starting(var run, _):
             if let startup = run.startup, startup.isPassing != true { return false }
@@ -172,18 +171,18 @@ extension Reconciler {
             run.settleAt = nil
             run.startDeadline = nil
             let took = (now - run.startedAt).shown
-            let cause = run.readiness == nil ? "alive for \(spec.start.settle.shown)" : "ready after \(took)"
+            let cause = run.readiness == nil ? "alive for \(slots[slot].spec.start.settle.shown)" : "ready after \(took)"
             enter(slot, .healthy(run), by: .probe, cause: cause, at: now)
             emitHook(slot, .onHealthy, reason: cause)
             return true
         case .healthy(let run):
-            guard readinessFails(run, of: spec) else { return false }
+            guard readinessFails(run, kind: slots[slot].spec.kind) else { return false }
             let cause = "readiness failed: \(run.lastProbe?.shown ?? "no answer")"
             enter(slot, .unhealthy(run), by: .probe, cause: cause, at: now)
             emitHook(slot, .onUnhealthy, reason: cause)
             return true
         case .unhealthy(let run):
-            guard !readinessFails(run, of: spec) else { return false }
+            guard !readinessFails(run, kind: slots[slot].spec.kind) else { return false }
             enter(slot, .healthy(run), by: .probe, cause: "ready again", at: now)
             emitHook(slot, .onHealthy, reason: "ready again")
             return true
@@ -193,9 +192,9 @@ extension Reconciler {
     }
 
     /// An external sidecar has no process to end, so its liveness speaks through its health.
-    private func readinessFails(_ run: Run, of spec: SidecarSpec) -> Bool {
+    private func readinessFails(_ run: Run, kind: SidecarSpec.Kind) -> Bool {
         if run.readiness?.isPassing == false { return true }
-        return spec.kind == .external && run.liveness?.isPassing == false
+        return kind == .external && run.liveness?.isPassing == false
     }
 
     private func lateness(of instance: Instance) -> String {

@@ -141,6 +141,13 @@ extension Reconciler {
             restartNow(slot, by: slots[slot].pendingRestart ?? initiator, at: now)
             return
         }
+        // What a task did by an old declaration does not stand for the new one.
+        if slots[slot].spec.kind == .task,
+            slots[slot].startedFingerprint != groups[slots[slot].group].spec.restartFingerprint
+        {
+            restartNow(slot, by: .apply, at: now)
+            return
+        }
         switch ending {
         case .restart, .stop: restartNow(slot, by: initiator, at: now)
         case .ended(let end): decide(slot, after: end, at: now)

@@ -13,6 +13,60 @@ package struct Coverage: Sendable {
         case stale
     }
 
+    package static var states: [StateName] { StateName.allCases }
+
+    /// What a state never meets, and why.
+    package static func impossible(_ state: StateName, _ kind: Kind) -> String? {
+        switch kind {
+        case .apply, .start, .stop, .restart, .run, .shutdown, .portMoved, .tick, .stale, .hurry:
+            if state == .scheduled { return "no sidecar has a schedule yet" }
+            if kind == .hurry { return hurryIsNoMatter(state) }
+            return nil
+        case .spawned, .spawnFailed, .preStartSucceeded, .preStartFailed, .preStopFinished, .startupPassed,
+            .startupFailed, .readinessPassed, .readinessFailed, .livenessPassed, .livenessFailed, .startExtended,
+            .exited, .emptied, .survived:
+            return state == .scheduled ? "no sidecar has a schedule yet" : factIsNoMatter(state, kind)
+        }
+    }
+
+    private static func hurryIsNoMatter(_ state: StateName) -> String? {
+        switch state {
+        case .stopped, .stopping, .completed, .failed: nil
+        case .waiting, .starting, .healthy, .unhealthy, .backoff, .blocked, .scheduled:
+            "only a shutdown is hurried, and it has told everybody to stop"
+        }
+    }
+
+    private static func factIsNoMatter(_ state: StateName, _ kind: Kind) -> String? {
+        switch (state, kind) {
+        case (.starting, .preStopFinished), (.healthy, .preStopFinished), (.unhealthy, .preStopFinished):
+            "pre_stop runs when the life is being stopped"
+        case (.starting, .emptied), (.healthy, .emptied), (.unhealthy, .emptied), (.starting, .survived),
+            (.healthy, .survived), (.unhealthy, .survived):
+            "it answers what is done when a life is being stopped"
+        case (.healthy, .spawnFailed), (.unhealthy, .spawnFailed), (.completed, .spawnFailed):
+            "the spawn of this life has succeeded"
+        case (.healthy, .preStartFailed), (.unhealthy, .preStartFailed), (.completed, .preStartFailed):
+            "the pre_start hook of this life has succeeded"
+        case (.completed, .preStopFinished): "a life that was told to stop does not complete"
+        default: nil
+        }
+    }
+
+    /// The pairs that were not met, and are not listed as impossible.
+    package var holes: [(StateName, Kind)] {
+        StateName.allCases.flatMap { state in
+            Kind.allCases.filter { self[state, $0] == 0 && Self.impossible(state, $0) == nil }.map { (state, $0) }
+        }
+    }
+
+    /// The pairs listed as impossible that were met.
+    package var surprises: [(StateName, Kind)] {
+        StateName.allCases.flatMap { state in
+            Kind.allCases.filter { self[state, $0] > 0 && Self.impossible(state, $0) != nil }.map { (state, $0) }
+        }
+    }
+
     private var counts = [Int](repeating: 0, count: StateName.allCases.count * Kind.allCases.count)
 
     package init() {}

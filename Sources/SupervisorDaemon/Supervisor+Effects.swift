@@ -160,10 +160,13 @@ extension Supervisor {
     private func hookOutputs(of spec: SidecarSpec, _ name: InstanceName)
         -> @Sendable () throws(SpawnFailure) -> StandardDescriptors
     {
-        let (logs, instance) = (logs, name.logInstance)
+        let (logs, poster, instance, key) = (logs, loop.poster, name.logInstance, name.holdKey)
+        nonisolated(unsafe) let supervisor = self
         return { () throws(SpawnFailure) -> StandardDescriptors in
             do throws(SystemError) {
                 let ends = try logs.join(instance, spec: spec.logs)
+                let held = ends.newReadEnds
+                if !held.isEmpty { poster.post { supervisor.host.hold(key: key, held) } }
                 return StandardDescriptors(output: ends.standardOutput, error: ends.standardError)
             } catch {
                 throw SpawnFailure(

@@ -24,6 +24,7 @@ final class Supervisor {
     let leases: LeaseHolder
     let probes: ProbeRunner
     let notifySocket: NotifySocket
+    private let rest: RestKeeper
     private var unattributed: [(pid: Int32, notifications: [SidecarNotification], at: Instant)] = []
     private static let mostUnattributed = 1024
     /// Webhooks under way: the project's end waits for them as for other hooks.
@@ -87,7 +88,12 @@ final class Supervisor {
         engine = Engine(
             reconciler: Reconciler(plan: parts.plan, seed: parts.seed, firstIncarnation: parts.firstIncarnation),
             loop: parts.loop, journal: parts.journal, perform: { wire.supervisor?.perform($0) },
-            flush: { wire.supervisor?.host.flush() }, announce: { wire.supervisor?.announce($0) })
+            flush: { wire.supervisor?.host.flush() },
+            announce: {
+                wire.supervisor?.rest.noteActivity()
+                wire.supervisor?.announce($0)
+            })
+        rest = RestKeeper(loop: parts.loop)
         wire.supervisor = self
         addresses.dataDirectory = parts.location.dataDirectory
         // Sidecars are told of it as a place that is there.
@@ -145,6 +151,7 @@ final class Supervisor {
         switch event {
         case .matched(let token): probes.matched(token)
         case .drained: break
+        case .refused(let instance, let reason): warn("the log of \(instance) cannot be written: \(reason)")
         case .dropped(let instance, let lines, let reason):
             warn("\(lines) lines of \(instance) were dropped: \(reason)")
         case .repeated(let instance, let lines): warn("\(lines) lines of \(instance) may stand twice in its log")

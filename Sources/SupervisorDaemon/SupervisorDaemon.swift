@@ -25,6 +25,7 @@ package enum SupervisorDaemon {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGHUP, SIG_IGN)
         orch_set_process_name("orchestrate")
+        orch_memory_share_arena()
         do {
             let supervisor = try makeSupervisor(location, descriptors)
             let handler = RequestHandler(supervisor: supervisor)

@@ -1,6 +1,6 @@
 import SimulationKit
 
-/// `simulate [--seed N] [--steps N] [--soak] [--bug NAME] [--without FAULT,…]`
+/// `simulate [--seed N] [--steps N] [--soak] [--coverage] [--bug NAME] [--without FAULT,…]`
 @main
 enum Simulate {
     static func main() {
@@ -11,14 +11,11 @@ enum Simulate {
             print(error.message)
             exitWith(64)
         }
-        let clock = ContinuousClock()
-        let began = clock.now
-        var steps = 0
-        var inputs = 0
-        var seeds: UInt64 = 0
+        if let length = arguments.smallWorld { exploreSmallWorld(length) }
+        var tally = Tally()
         var nextReport = arguments.reportEvery
-        while steps < arguments.steps {
-            var simulation = Simulation(seed: arguments.seed &+ seeds, options: arguments.options)
+        while tally.steps < arguments.steps {
+            var simulation = Simulation(seed: arguments.seed &+ tally.seeds, options: arguments.options)
             do throws(Simulation.Failure) {
                 try simulation.run()
             } catch {
@@ -26,18 +23,60 @@ enum Simulate {
                 print("again with: simulate --seed \(error.seed) --steps 1")
                 exitWith(1)
             }
-            steps += simulation.world.steps
-            inputs += simulation.world.inputs
-            seeds += 1
-            if steps >= nextReport {
-                print(summary(steps, inputs, seeds, clock.now - began))
+            tally.add(simulation.world)
+            if tally.steps >= nextReport {
+                print(tally.summary)
                 nextReport += arguments.reportEvery
             }
         }
-        print(summary(steps, inputs, seeds, clock.now - began))
+        print(tally.summary)
+        if arguments.options.recordsCoverage { report(tally.coverage) }
     }
 
-    private static func summary(_ steps: Int, _ inputs: Int, _ seeds: UInt64, _ elapsed: Duration) -> String {
+    /// Every sequence of moves in a world of two sidecars.
+    private static func exploreSmallWorld(_ length: Int) {
+        var small = SmallWorld(length: length)
+        do throws(SmallWorld.Failure) {
+            try small.explore()
+        } catch {
+            print(error.trace.joined(separator: "\n"))
+            print("\(error.moves.map { "\($0)" }.joined(separator: ", ")): \(error.broken.invariant.rawValue)")
+            print("  seen: \(error.broken.detail)")
+            exitWith(1)
+        }
+        print("\(small.sequences) sequences of \(length) moves, nothing found")
+    }
+
+    /// The table of states and inputs: a number, `-` where a pair can't be, `HOLE` where it was not met.
+    private static func report(_ coverage: Coverage) {
+        for state in Coverage.states {
+            for kind in Coverage.Kind.allCases {
+                let count = coverage[state, kind]
+                let isImpossible = Coverage.impossible(state, kind) != nil
+                print("\(state) \(kind): \(count > 0 ? "\(count)" : isImpossible ? "-" : "HOLE")")
+            }
+        }
+        if !coverage.holes.isEmpty || !coverage.surprises.isEmpty { exitWith(1) }
+    }
+}
+
+/// What was simulated so far.
+struct Tally {
+    private(set) var steps = 0
+    private(set) var inputs = 0
+    private(set) var seeds: UInt64 = 0
+    private(set) var coverage = Coverage()
+    private let began = ContinuousClock().now
+
+    mutating func add(_ world: World) {
+        steps += world.steps
+        inputs += world.inputs
+        seeds += 1
+        if let met = world.coverage { coverage.add(met) }
+    }
+
+    var summary: String {
+        let elapsed = ContinuousClock().now - began
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
         let rate = seconds > 0 ? Int(Double(steps) / seconds) : 0
         return "\(steps) steps (\(inputs) inputs, \(seeds) seeds), nothing found, \(rate) steps/s"

@@ -1,9 +1,9 @@
 import SimulationKit
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #else
-    import Musl
+import Musl
 #endif
 
 func exitWith(_ code: Int32) -> Never { exit(code) }
@@ -14,6 +14,8 @@ struct SimulateArguments {
     var seed: UInt64 = 1
     var steps = 1_000_000
     var reportEvery = Int.max
+    /// Explore every sequence of this many moves first.
+    var smallWorld: Int?
     var options = Simulation.Options()
 
     init(_ arguments: some Sequence<String>) throws(Wrong) {
@@ -25,7 +27,8 @@ struct SimulateArguments {
             case "--soak":
                 steps = 50_000_000
                 reportEvery = 1_000_000
-            case "--trace": options.recordsTrace = true
+            case "--coverage": options.recordsCoverage = true
+            case "--small-world": smallWorld = Int(clamping: try Self.number(iterator.next(), after: option))
             case "--bug":
                 let name = iterator.next() ?? ""
                 guard let bug = PlantedBug.allCases.first(where: { "\($0)" == name }) else {
@@ -43,9 +46,8 @@ struct SimulateArguments {
                 }
             default:
                 throw Wrong(
-                    message:
-                        "unknown option '\(option)'; known: --seed N, --steps N, --soak, --trace, --bug NAME, --without A,B"
-                )
+                    message: "unknown option '\(option)'; known: --seed N, --steps N, --soak, --coverage, "
+                        + "--small-world N, --bug NAME, --without A,B")
             }
         }
     }

@@ -32,6 +32,8 @@ static void exercise(const struct orch_records *records, uint32_t slot) {
         .path = "/bin/sh", .arguments = arguments, .environment = environment, .directory = "/",
         .standard_input = -1, .standard_output = 0, .standard_error = 1, .cgroup_fd = -1, .descriptor_limit = 256,
     };
+    // Every other one copies the whole table of descriptors.
+    if (slot % 2) orch_reserve_descriptors(request.reserved);
     struct orch_spawn_result result;
     for (int round = 0; round < 3; round++) {
         orch_slot_claim(records, slot, ORCH_KIND_SIDECAR, 1, "a/0");
@@ -45,6 +47,8 @@ static void exercise(const struct orch_records *records, uint32_t slot) {
         expect(request.slot->pid == result.pid && request.slot->start_time > 0, "the child wrote its identity");
         reap(&result, round == 0 ? 5 : 127);
     }
+    for (int at = 0; at < 3; at++)
+        if (request.reserved[at] > 0) close(request.reserved[at]);
 }
 
 static void look_around(void) {

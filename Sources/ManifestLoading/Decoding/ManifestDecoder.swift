@@ -39,6 +39,8 @@ final class ManifestDecoder {
     var references: [WrittenReference] = []
     /// The sidecar that is being decoded.
     var current: Int?
+    /// Most sidecars run where the manifest is: looked up once.
+    lazy var canonicalDirectory: String? = files.canonicalPath(directory)
     /// `.env` beside the manifest, read when the first variable is not in the client's environment.
     lazy var dotEnvironment: [String: String] = readDotEnvironment()
     /// By sidecar: whom it depends on, for the check of references.

@@ -55,7 +55,12 @@ extension ManifestDecoder {
             spec.restart.retryFailedAfter = spec.kind == .task || spec.restart.policy == .never ? .zero : .seconds(300)
         }
         spec.environment = merged(topEnvironment, merged(layers.fileEnvironment, layers.environment))
-        if !layers.setsDirectory { spec.workingDirectory = Template(directory) }
+        if layers.setsDirectory {
+            spec.canonicalDirectory = spec.workingDirectory.literal.flatMap { files.canonicalPath($0) }
+        } else {
+            spec.workingDirectory = Template(directory)
+            spec.canonicalDirectory = canonicalDirectory
+        }
         return spec
     }
 

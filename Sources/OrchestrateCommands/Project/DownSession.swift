@@ -11,6 +11,7 @@ final class DownSession {
     private let signals: SignalWatch
     private let palette: Palette
     private var presses = 0
+    private var pendingText = ""
     /// Who is on its way out, and what was last said of it.
     private var leaving: [String: String] = [:]
 
@@ -57,6 +58,7 @@ final class DownSession {
             if ready.isEmpty, !leaving.isEmpty { try sayWhoIsLate() }
             if ready.contains(signals.descriptor) { try takeSignals() }
             guard ready.contains(client.descriptor) || client.hasArrived else { continue }
+            defer { flush() }
             for incoming in try client.receive() {
                 switch incoming {
                 case .event(let message): show(message.event)
@@ -85,12 +87,18 @@ final class DownSession {
         }
     }
 
+    /// The lines of a burst are written at once.
+    private func flush() {
+        Console.write(pendingText)
+        pendingText = ""
+    }
+
     private func show(_ event: ControlEvent) {
         switch event {
         case .transition(let transition):
             if transition.to == .stopping { leaving[transition.instance] = transition.cause }
             guard transition.to != .stopping, leaving.removeValue(forKey: transition.instance) != nil else { return }
-            Console.print(EventLine.text(transition, palette: palette))
+            pendingText += EventLine.text(transition, palette: palette) + "\n"
         case .warning(let message): Console.printError("warning: \(message.terminalSafe)")
         case .portChanged, .applied, .leaseTaken, .leaseEnded, .finished, .missed: break
         }

@@ -8,6 +8,7 @@ final class UpScreen {
     private let started: Timestamp
     private let follower: LogFollower?
     private var drawnLines = 0
+    private var pendingText = ""
     private var lastFrame = ContinuousClock.now - .seconds(1)
     private var lastLines: [String: String] = [:]
 
@@ -23,6 +24,7 @@ final class UpScreen {
 
     func say(_ text: String) {
         clear()
+        flush()
         Console.print(text.terminalSafe)
     }
 
@@ -34,8 +36,15 @@ final class UpScreen {
             if terminal.isInteractive, isSettling { rememberLastLine(of: transition) }
         case .waiting, .starting, .healthy, .stopping, .stopped, .completed, .blocked, .scheduled: break
         }
-        guard !(terminal.isInteractive && isSettling), EventLine.isWorthALine(transition) else { return }
-        Console.print(EventLine.text(transition, palette: terminal.palette))
+        guard !(terminal.isInteractive && isSettling), EventLine.isWorthALine(transition.to) else { return }
+        pendingText += EventLine.text(transition, palette: terminal.palette) + "\n"
+    }
+
+    /// Writes the lines of a burst at once.
+    func flush() {
+        guard !pendingText.isEmpty else { return }
+        Console.write(pendingText)
+        pendingText = ""
     }
 
     private func rememberLastLine(of transition: TransitionEvent) {
@@ -61,6 +70,7 @@ final class UpScreen {
 
     /// Takes the tree away, so that lines can follow.
     func clear() {
+        flush()
         guard drawnLines > 0 else { return }
         Console.write("\u{1b}[\(drawnLines)A\u{1b}[J")
         drawnLines = 0

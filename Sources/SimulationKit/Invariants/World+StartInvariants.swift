@@ -98,19 +98,22 @@ extension World {
     }
 
     func checkProbe(_ life: LifeID, _ role: ProbeRole) throws(InvariantBroken) {
-        let it = lives[life]
-        let label = "\(slots[it.slot].label) \(it.incarnation) \(role)"
-        let rules = slots[it.slot].rules
-        guard rules.has(role) && !rules.isPushed(role) || it.health.holdsAnyway, it.runsAsTold, it.stopBegan == nil
-        else {
-            throw InvariantBroken(invariant: .probeAlive, detail: label)
+        let slot = lives[life].slot
+        let isAsked =
+            slots[slot].rules.has(role) && !slots[slot].rules.isPushed(role) || lives[life].health.holdsAnyway
+        guard isAsked, lives[life].runsAsTold, lives[life].stopBegan == nil else {
+            throw probeBroken(life, role, "does not run, or has no such probe")
         }
-        guard !it[underWay: role] else {
-            throw InvariantBroken(invariant: .probeAlive, detail: "\(label) is under way")
+        guard !lives[life][underWay: role] else { throw probeBroken(life, role, "is under way") }
+        if role == .startup, slots[slot].state != .starting, !lives[life].health.holdsAnyway {
+            throw probeBroken(life, role, "has passed")
         }
-        if role == .startup, slots[it.slot].state != .starting, !it.health.holdsAnyway {
-            throw InvariantBroken(invariant: .probeAlive, detail: "\(label) has passed")
-        }
+    }
+
+    private func probeBroken(_ life: LifeID, _ role: ProbeRole, _ detail: String) -> InvariantBroken {
+        InvariantBroken(
+            invariant: .probeAlive,
+            detail: "\(slots[lives[life].slot].label) \(lives[life].incarnation) \(role) \(detail)")
     }
 }
 

@@ -63,6 +63,9 @@ extension World {
 }
 
 extension StateName {
+    /// A life is under way and not told to end.
+    var isAlive: Bool { self == .starting || self == .healthy || self == .unhealthy }
+
     /// The states one state may give way to.
     static func follow(_ old: StateName, _ new: StateName) -> Bool {
         // The same state for another reason is news too.

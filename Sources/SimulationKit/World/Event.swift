@@ -42,7 +42,7 @@ extension Life {
         case .exited: return .exited(index, incarnation, exit)
         case .emptied: return .emptied(index, incarnation)
         case .survived:
-            let survivors = isEmpty ? [] : [Survivor(pid: pid, state: "D", waitChannel: "wait")]
+            let survivors = isEmpty && !wasToldStuck ? [] : [Survivor(pid: pid, state: "D", waitChannel: "wait")]
             return .survived(index, incarnation, survivors)
         }
     }

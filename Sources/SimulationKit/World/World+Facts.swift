@@ -52,24 +52,49 @@ extension World {
         if case .probed(let role, _, let generation) = fact {
             if generation == lives[life].probeGeneration {
                 lives[life][underWay: role] = false
-            } else if !generator.chance(perMille: mix[.lateAnswer]) {
+            } else {
+                // It was called off, and may come all the same, sooner or later.
+                guard generator.chance(perMille: mix[.lateAnswer]) else { return }
+                heap.schedule(.repeated(life, fact), at: now + lateness())
                 return
             }
         }
         note(fact, of: life, isRepeated: false)
         if generator.chance(perMille: mix[.duplicateFact]) {
-            heap.schedule(.repeated(life, fact), at: now + generator.duration(milliseconds: 0...5000))
+            heap.schedule(.repeated(life, fact), at: now + lateness())
         }
         let isCurrent = slots[slot].life == life
         try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
+    }
+
+    /// Tells the core again what it was told of somebody's current life, whatever has become of it.
+    mutating func echo() throws(InvariantBroken) {
+        guard let slot = generator.pick(Array(slots.indices)), let life = slots[slot].life else { return }
+        let it = lives[life]
+        var told: [Fact] = []
+        if it.wasToldSpawned, it.wasSpawned { told.append(.spawned) }
+        if it.spawnFailure != nil, it.isReleased { told.append(.spawnFailed) }
+        if it.preStart == .succeeded || it.preStart == .failed {
+            told.append(.hookFinished(.preStart, failed: it.preStart == .failed))
+        }
+        if it.wasToldExited { told.append(.exited) }
+        if it.wasToldEmptied { told.append(.emptied) }
+        if it.wasToldStuck { told.append(.survived) }
+        guard let fact = generator.pick(told) else { return }
+        try repeatToCore(fact, of: life)
+    }
+
+    /// Mostly soon, sometimes when much else has happened.
+    private mutating func lateness() -> Duration {
+        generator.duration(milliseconds: generator.chance(perMille: 500) ? 0...100 : 0...20_000)
     }
 
     private mutating func repeatToCore(_ fact: Fact, of life: LifeID) throws(InvariantBroken) {
         let slot = lives[life].slot
         guard let index = slots[slot].index, finished == nil, lives[life].epoch == slots[slot].epoch else { return }
         let isCurrent = slots[slot].life == life
-        // A check answers once: what comes twice is an answer to a life that is over.
-        if isCurrent, case .probed = fact { return }
+        // A check answers once: what comes twice, or late, is an answer to a life that is over or on its way out.
+        if isCurrent, slots[slot].state.isAlive, case .probed = fact { return }
         note(fact, of: life, isRepeated: true)
         try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
     }

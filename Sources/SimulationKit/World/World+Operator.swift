@@ -15,6 +15,8 @@ extension World {
         heap.schedule(.operatorActs, at: now + generator.duration(milliseconds: 10...4000))
         guard supervisor == .running else { return }
         if finished != nil { return try beginAgain() }
+        if generator.chance(perMille: mix[.duplicateFact]) { try echo() }
+        guard supervisor == .running, finished == nil else { return }
         if isShuttingDown {
             if generator.chance(perMille: 200) {
                 try request(.hurry(generator.chance(perMille: 500) ? .noGrace : .killNow))

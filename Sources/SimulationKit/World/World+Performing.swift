@@ -15,6 +15,7 @@ extension World {
         case .signal(let index, let incarnation, let signal, let target):
             let life = try process(of: index, incarnation, for: effect)
             try checkSignal(life, signal)
+            if isFailing { return }
             react(life, to: signal, reaches: target)
         case .clear(let index, let incarnation, let signal):
             let life = try process(of: index, incarnation, for: effect)
@@ -91,6 +92,7 @@ extension World {
         slots[slot].unreleased.append(life)
         lives[life].wasSpawned = true
         lives[life].spawnedAt = now
+        if isFailing { lives[life].nature.spawnFailure = .execute }
         let nature = lives[life].nature
         if let step = nature.spawnFailure {
             lives[life].spawnFailure = step
@@ -111,7 +113,7 @@ extension World {
             schedule(.startExtended, of: life, after: generator.duration(milliseconds: 0...500))
         }
         if generator.chance(perMille: mix[.portMove]) {
-            heap.schedule(.portMoves(life), at: now + generator.duration(milliseconds: 0...100))
+            heap.schedule(.portMoves(life), at: now + generator.duration(milliseconds: 0...20_000))
         }
     }
 
@@ -136,7 +138,7 @@ extension World {
             let timeout = slots[lives[life].slot].rules.hookTimeout
             scheduleAnswer(.hookFinished(event, failed: true), of: life, after: timeout)
         } else {
-            let failed = generator.chance(perMille: mix[.hookFailure])
+            let failed = generator.chance(perMille: mix[.hookFailure]) || isFailing
             scheduleAnswer(.hookFinished(event, failed: failed), of: life, after: lives[life].nature.hookLatency)
         }
     }
@@ -144,7 +146,6 @@ extension World {
     private mutating func probe(
         _ slot: Int, _ incarnation: Incarnation, _ role: ProbeRole
     ) throws(InvariantBroken) {
-        let rules = slots[slot].rules
         guard let life = life(of: slot, incarnation) else {
             throw InvariantBroken(invariant: .probeAlive, detail: "\(slots[slot].label) \(incarnation) is not there")
         }
@@ -152,11 +153,11 @@ extension World {
         lives[life][underWay: role] = true
         let generation = lives[life].probeGeneration
         let age = now - lives[life].spawnedAt
-        let isReady = rules.kind == .external || age >= lives[life].nature.readyAfter
-        var answer: ProbeAnswer = isReady ? .success : .failure
+        let isReady = slots[slot].rules.kind == .external || age >= lives[life].nature.readyAfter
+        var answer: ProbeAnswer = isReady && !isFailing ? .success : .failure
         var latency = generator.duration(milliseconds: 0...10)
         if generator.chance(perMille: mix[.probeTimeout]) {
-            latency = rules.timeout(of: role)
+            latency = slots[slot].rules.timeout(of: role)
             answer = .timeout
         } else if generator.chance(perMille: mix[.failingProbe]) {
             answer = .failure
@@ -189,14 +190,14 @@ extension World {
         }
         if lives[life].clearedAt == nil { lives[life].clearedAt = now }
         lives[life].owesEmptied = true
-        if signal != nil { reactChildren(life) }
+        if signal != nil, !isFailing { reactChildren(life) }
         answerIfEmpty(life)
     }
 
     private mutating func kill(_ life: LifeID) {
         if lives[life].killedAt == nil { lives[life].killedAt = now }
         lives[life].owesEmptied = true
-        let end = now + lives[life].nature.killLatency
+        let end = now + (isFailing ? .seconds(3) : lives[life].nature.killLatency)
         if lives[life].leaderIsAlive { heap.schedule(.leaderExits(life, .signal(.kill), isFault: false), at: end) }
         if lives[life].children > 0 { heap.schedule(.childrenExit(life), at: end) }
         answerIfEmpty(life)

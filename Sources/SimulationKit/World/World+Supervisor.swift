@@ -103,9 +103,16 @@ extension World {
             return .neverSpawned
         }
         lives[life].wasToldSpawned = true
-        if lives[life].leaderIsAlive { return .alive(pid: lives[life].pid) }
+        if lives[life].leaderIsAlive {
+            // What it said of itself and nobody wrote down is read again, from its log or its socket.
+            for role in [ProbeRole.startup, .readiness] where slots[slot].rules.isPushed(role) {
+                heap.schedule(.pushes(life, role), at: max(now, lives[life].spawnedAt + lives[life].nature.readyAfter))
+            }
+            return .alive(pid: lives[life].pid)
+        }
         if !lives[life].wasToldExited { noteExit(of: life) }
-        if lives[life].exit == .unknown, record.state != .stopping { slots[slot].succeeded = nil }
+        let isNews = record.state == .starting || record.state == .healthy || record.state == .unhealthy
+        if lives[life].exit == .unknown, isNews { slots[slot].succeeded = nil }
         return .exited(lives[life].exit)
     }
 }

@@ -25,6 +25,10 @@ package struct World: Sendable {
     /// What happened, line by line, when somebody asks for it.
     package var trace: [String]?
 
+    /// Effects performed so far, and the one that is to go wrong.
+    package internal(set) var performed = 0
+    var failing: (number: Int, mode: FailingEffect.Mode)?
+
     var generator: Generator
     var bug: PlantedBug?
     var supervisor = Supervisor.running
@@ -108,9 +112,8 @@ package struct World: Sendable {
         if core.isShuttingDown, !isShuttingDown { noteEndOfPrimary() }
         if let bug { effects = bug.effects(for: effects, in: self) }
         if hasRecords || !effects.isEmpty || !transitions.isEmpty { steps += 1 }
-        let mayBreak = mix[.crashBetweenEffects]
         for effect in effects {
-            if mayBreak > 0, generator.chance(perMille: mayBreak) {
+            if generator.chance(perMille: mix[.crashBetweenEffects]) || countEffect() {
                 loseSupervisor()
                 return
             }
@@ -142,7 +145,9 @@ package struct World: Sendable {
     /// Keeps the records. False when there were none.
     private mutating func store(_ records: [InstanceRecord]) -> Bool {
         for record in records {
-            guard let slot = slotNamed["\(record.sidecar)/\(record.replica)"] else { continue }
+            // Few enough to look at one by one, which costs less than to hash a name.
+            guard let slot = slots.firstIndex(where: { $0.replica == record.replica && $0.sidecar == record.sidecar })
+            else { continue }
             slots[slot].record = bug == nil ? record : bug?.record(record, replacing: slots[slot].record)
         }
         return !records.isEmpty

@@ -42,6 +42,7 @@ final class LogChannel {
     private var notes: [(WallTime, String)] = []
     private var blockedSince: Instant?
     private var unreportedDrops = 0
+    private var lastRefusal: Instant?
 
     init(instance: LogInstance, directory: String, spec: LogSpec) {
         self.instance = instance
@@ -128,6 +129,7 @@ final class LogChannel {
                 try file.append(UnsafeRawBufferPointer(rebasing: pump.buffers.output[..<step.written]), at: time)
                 blockedSince = nil
             } catch {
+                reportRefusal(error, by: pump)
                 guard isGivingUp() else { return nil }
                 if step.consumed == 0 {
                     step = format(rest, stream.stream, time, flushing, .max, by: pump)
@@ -162,6 +164,14 @@ final class LogChannel {
             return spec.block <= .zero
         }
         return now - since >= spec.block
+    }
+
+    /// A disk that is nearly full may refuse and take in turns: nobody wants to hear of each.
+    private func reportRefusal(_ error: SystemError, by pump: some LogPumping) {
+        let now = Instant.now
+        if let lastRefusal, now - lastRefusal < .seconds(10) { return }
+        lastRefusal = now
+        pump.report(.refused(instance, reason: "\(error)"))
     }
 
     /// Nothing but an unfinished line: makes sure that its writer is not waiting for us, as we are for its newline.
@@ -206,7 +216,7 @@ final class LogChannel {
         let time = WallTime.now
         let lines = unreportedDrops == 1 ? "1 line was" : "\(unreportedDrops) lines were"
         let reason = statistics.failure?.message ?? "the log could not be written"
-        try file.append(formatter.line("\(lines) dropped here: \(reason)", at: time), at: time)
+        try file.append(formatter.line("\(LogLine.noticeMark)\(lines) dropped here: \(reason)", at: time), at: time)
         pump.report(.dropped(instance, lines: unreportedDrops, reason: reason))
         unreportedDrops = 0
     }
@@ -238,7 +248,9 @@ final class LogChannel {
         }
         guard repeats > 0 else { return }
         statistics.repeated += repeats
-        note("the supervisor was replaced: the next \(repeats) lines may repeat the last ones", at: .now)
+        note(
+            "\(LogLine.noticeMark)the supervisor was replaced: the next \(repeats) lines may repeat the last ones",
+            at: .now)
         pump.report(.repeated(instance, lines: repeats))
     }
 

@@ -72,6 +72,7 @@ final class LogPumpWorker: LogPumping {
             guard let channel = channels[instance] else { return }
             moveAll(channel)
             channel.note(text, at: time)
+            channel.flushNotes(by: self)
         case .configure(let instance, let spec): channels[instance]?.spec = spec
         case .unwatch(let instance, let token): channels[instance]?.patterns.removeAll { $0.token == token }
         case .drain(let instance, let token):
@@ -81,11 +82,11 @@ final class LogPumpWorker: LogPumping {
             }
             report(.drained(token: token))
         case .retire(let instance):
-            if let channel = channels.removeValue(forKey: instance) { close(channel) }
+            if let channel = channels.removeValue(forKey: instance) { close(channel, flushing: .full) }
             fifos.forget(instance)
             fifos.remove(instance)
         case .stop:
-            for channel in channels.values { close(channel) }
+            for channel in channels.values { close(channel, flushing: .nothing) }
             channels = [:]
             loop.stop()
         }
@@ -93,7 +94,9 @@ final class LogPumpWorker: LogPumping {
 
     private func open(_ opening: LogPump.Opening) {
         let channel: LogChannel
-        if let known = channels[opening.instance], !opening.areNew, known.file.directory == opening.directory {
+        if let known = channels[opening.instance], known.file.directory == opening.directory,
+            known.streams.map(\.output.readEnd) == opening.outputs.map(\.readEnd)
+        {
             channel = known
         } else {
             if let known = channels.removeValue(forKey: opening.instance) { unwatch(known) }
@@ -105,6 +108,7 @@ final class LogPumpWorker: LogPumping {
             }
         }
         do throws(SystemError) {
+            guard let incarnation = opening.incarnation else { return }
             if opening.isAdopted {
                 channel.spec = opening.spec
                 channel.patterns = opening.patterns
@@ -116,7 +120,7 @@ final class LogPumpWorker: LogPumping {
                     moveAll(channel, flushing: .full)
                     moved.post()
                 }
-                channel.note(LogLine.startNote(opening.incarnation.number), at: .now)
+                channel.note(LogLine.startNote(incarnation.number), at: .now)
                 channel.spec = opening.spec
                 channel.patterns = opening.patterns
             }
@@ -151,8 +155,8 @@ final class LogPumpWorker: LogPumping {
         unfinished.remove(channel.instance)
     }
 
-    private func close(_ channel: LogChannel) {
-        moveAll(channel, flushing: .full)
+    private func close(_ channel: LogChannel, flushing: LogFormatter.Flush) {
+        moveAll(channel, flushing: flushing)
         channel.flushNotes(by: self)
         unwatch(channel)
     }

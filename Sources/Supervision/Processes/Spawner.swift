@@ -40,6 +40,8 @@ final class Spawner: Sendable {
     private let isDone = Semaphore()
     private let records: SpawnRecords
     private let descriptorLimit: UInt64
+    /// Used on the spawner's thread only: every child's standard descriptors, for the moment of the clone.
+    private let reserved: (Int32, Int32, Int32)
     private let answer: @Sendable (Outcome) -> Void
 
     /// - Parameters:
@@ -49,6 +51,13 @@ final class Spawner: Sendable {
         self.records = records
         self.descriptorLimit = descriptorLimit
         self.answer = answer
+        var reserved: [Int32] = [0, 0, 0]
+        orch_reserve_descriptors(&reserved)
+        self.reserved = (reserved[0], reserved[1], reserved[2])
+    }
+
+    deinit {
+        for descriptor in [reserved.0, reserved.1, reserved.2] where descriptor > 0 { close(descriptor) }
     }
 
     /// The thread keeps the spawner until `end()`.
@@ -177,7 +186,7 @@ final class Spawner: Sendable {
                         var raw = orch_spawn_request(
                             path: program.baseAddress, arguments: arguments, environment: environment,
                             directory: directory, standard_input: standard.input, standard_output: standard.output,
-                            standard_error: standard.error, cgroup_fd: group,
+                            standard_error: standard.error, reserved: reserved, cgroup_fd: group,
                             is_keepers_child: order.isKeepersChild ? 1 : 0, descriptor_limit: descriptorLimit,
                             mark: order.mark, slot: records.slot(order.id.slot))
                         orch_spawn(&raw, &result)

@@ -110,9 +110,9 @@ final class Sandbox {
         return processes.first { $0.executable == "orchestrate" && $0.parent == keeper.pid }
     }
 
-    /// What runs on behalf of a sidecar, or of all of them.
+    /// What runs on behalf of a sidecar, or of all of them: all but the programs of ours.
     func sidecars(_ name: String? = nil) -> [SeenProcess] {
-        processes.filter { $0.sidecar != nil && (name == nil || $0.sidecar == name) }
+        processes.filter { !$0.executable.hasPrefix("orchestrate") && (name == nil || $0.sidecar == name) }
             .sorted { ($0.pid, $0.startTime) < ($1.pid, $1.startTime) }
     }
 
