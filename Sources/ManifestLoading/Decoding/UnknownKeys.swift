@@ -35,7 +35,7 @@ extension ManifestDecoder {
         }
         let slip =
             closest(to: name, among: known)
-            ?? closest(to: name, among: foreignKeys.keys.sorted()).flatMap { foreignKeys[$0] }
+            ?? closest(to: name, among: foreignNames).flatMap { foreignKeys[$0] }
             .flatMap { known.contains(prefix(of: $0)) ? $0 : nil }
         let help: String
         if let suggestion = translation ?? slip {
@@ -93,6 +93,8 @@ private let foreignKeys: [String: String] = [
     "liveness": "health.liveness", "startup": "health.startup",
 ]
 
+private let foreignNames = foreignKeys.keys.sorted()
+
 private let foreignRemarks: [String: String] = [
     "image": "nothing runs in containers here: say in 'command' what to run",
     "build": "nothing runs in containers here: say in 'command' what to run",
@@ -118,7 +120,7 @@ func closest(to text: String, among words: [String]) -> String? {
     guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
     let limit = max(1, min(3, wanted.count / 3))
     var best: (word: String, distance: Int)?
-    for word in words {
+    for word in words where abs(word.utf8.count - wanted.count) <= limit {
         let distance = editDistance(wanted, Array(word.utf8))
         if distance <= limit, distance < best?.distance ?? .max { best = (word, distance) }
     }
