@@ -47,7 +47,9 @@ final class ManifestDecoder {
     lazy var targets: [[Int]] = sidecars.map { sidecar in sidecar.dependencies.compactMap { indexByName[$0.sidecar] } }
     lazy var dependenciesBySidecar = Dictionary(grouping: dependencies, by: \.sidecar)
     /// How many names may still be compared to find a suggestion.
-    var suggestionBudget = 200_000
+    var suggestionBudget = 50_000
+    /// By mapping and name: what an unknown key could have been.
+    var keyHelp: [String: String] = [:]
     var reachable: (from: Int?, isReached: [Bool]) = (nil, [])
     var environmentFiles: [String: [EnvironmentEntry]] = [:]
 

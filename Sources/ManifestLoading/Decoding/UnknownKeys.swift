@@ -28,22 +28,24 @@ extension ManifestDecoder {
                 help: "move it into a sidecar, or into 'defaults:' for all of them")
             return
         }
-        let translation = foreignKeys[name].flatMap { known.contains(prefix(of: $0)) ? $0 : nil }
         if let remark = foreignRemarks[name] {
             report(.unknownKey, at: key, "there is no key '\(name)' in \(mapping)", help: remark)
             return
         }
-        let slip =
-            closest(to: name, among: known)
-            ?? closest(to: name, among: foreignNames).flatMap { foreignKeys[$0] }
-            .flatMap { known.contains(prefix(of: $0)) ? $0 : nil }
-        let help: String
-        if let suggestion = translation ?? slip {
-            help = "did you mean '\(suggestion)'?"
-        } else {
-            help = "the keys here are \(known.joined(separator: ", "))"
-        }
+        // The same slip is often made in every sidecar.
+        let place = "\(mapping)\n\(name)"
+        let help = keyHelp[place] ?? help(for: name, among: known)
+        keyHelp[place] = help
         report(.unknownKey, at: key, "there is no key '\(name)' in \(mapping)", help: help)
+    }
+
+    private func help(for name: String, among known: [String]) -> String {
+        let candidates = [
+            foreignKeys[name], closest(to: name, among: known),
+            closest(to: name, among: foreignNames).flatMap { foreignKeys[$0] },
+        ]
+        let suggestion = candidates.compactMap(\.self).first { known.contains(prefix(of: $0)) }
+        return suggestion.map { "did you mean '\($0)'?" } ?? "the keys here are \(known.joined(separator: ", "))"
     }
 
     private func prefix(of path: String) -> String { String(path.prefix { $0 != "." }) }
