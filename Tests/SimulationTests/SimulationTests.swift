@@ -41,7 +41,8 @@ import Testing
         #expect(shrunk.faults.count <= failure.faults.count)
     }
 
-    @Test(arguments: FailingEffect.Mode.allCases) func `any one effect may go wrong`(_ mode: FailingEffect.Mode) throws {
+    @Test(arguments: FailingEffect.Mode.allCases) func `any one effect may go wrong`(_ mode: FailingEffect.Mode) throws
+    {
         #expect(try FailingEffect.everyOne(mode) > 50)
     }
 
