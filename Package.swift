@@ -84,7 +84,11 @@ let package = Package(
         // Programs
         .executableTarget(
             name: "orchestrate", dependencies: ["OrchestrateCommands"],
-            swiftSettings: strict),
+            swiftSettings: strict,
+            linkerSettings: [
+                // At a fixed address nothing is relocated at start: milliseconds, and megabytes that stay shared.
+                .unsafeFlags(["-Xclang-linker", "-no-pie"], .when(configuration: .release))
+            ]),
         staticProgram("orchestrate-keeper", ["CProcess"]),
 
         .executableTarget(
@@ -109,6 +113,7 @@ let package = Package(
         tests("ArchitectureTests", []),
         // The programs themselves, as built beside the test bundle.
         tests("EndToEndTests", []),
+        tests("CProcessTests", ["CProcess"]),
         tests("SimulationTests", ["SimulationKit", "Reconciliation", "Planning", "SidecarModel"]),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
         tests("ReconciliationTests", ["Reconciliation", "Planning", "SidecarModel"]),
@@ -123,6 +128,7 @@ let package = Package(
         tests("StateStoreTests", ["StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
+        tests("DiagnosticRenderingTests", ["DiagnosticRendering", "Planning", "SidecarModel"]),
         .executableTarget(
             name: "process-host-fixture", dependencies: ["Supervision", "Reconciliation", "SidecarModel"],
             path: "Tests/ProcessHostFixture", swiftSettings: strict),
@@ -138,3 +144,11 @@ let package = Package(
             exclude: ["Fixtures"]),
     ]
 )
+
+// Programs that only libFuzzer can start; `Scripts/fuzz` asks for them.
+if Context.environment["ORCHESTRATE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz-manifest", dependencies: ["DiagnosticRendering", "ManifestLoading", "SidecarModel"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

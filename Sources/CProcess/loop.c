@@ -116,6 +116,16 @@ int loop_fifo_is_full(int directory, const char *name) {
     return count == 0;
 }
 
+int loop_fifo_announce(int fd, int on) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0) return -1;
+    if (on) {
+        struct f_owner_ex thread = {.type = F_OWNER_TID, .pid = gettid()};
+        if (fcntl(fd, F_SETOWN_EX, &thread) < 0) return -1;
+    }
+    return fcntl(fd, F_SETFL, on ? flags | O_ASYNC : flags & ~O_ASYNC);
+}
+
 int loop_pipe_resize(int fd, int bytes) { return fcntl(fd, F_SETPIPE_SZ, bytes); }
 
 int loop_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }

@@ -127,9 +127,11 @@ int orch_records_open(int directory_fd, struct orch_records *records) {
 }
 
 int orch_records_reserve(const struct orch_records *records, uint32_t slot) {
-    if (slot < records->header->used_slots) return 0;
+    enum { at_once = 64 };
+    // Slots are used in order, so each block is passed at its first one.
+    if (slot < records->header->used_slots || slot % at_once != 0) return 0;
     off_t offset = ORCH_HEADER_SIZE + (off_t)slot * ORCH_SLOT_SIZE;
-    if (fallocate(records->fd, 0, offset, ORCH_SLOT_SIZE) == 0) return 0;
+    if (fallocate(records->fd, 0, offset, at_once * ORCH_SLOT_SIZE) == 0) return 0;
     return errno == EOPNOTSUPP ? 0 : -errno;
 }
 

@@ -150,8 +150,15 @@ static IN_CHILD void reset_signals(void) {
 
 static IN_CHILD __attribute__((noreturn)) void child_main(const struct child_context *context) {
     const struct orch_spawn_request *request = context->request;
+    long error;
+    if (request->reserved[0]) {
+        // Ours from here on, and short; nobody else's descriptors are touched.
+        enum { close_range_unshare = 1 << 1 };
+        error = RAW3(SYS_close_range, ORCH_LOW_DESCRIPTORS, ~0u, close_range_unshare);
+        if (error < 0) child_fail(context, ORCH_STEP_DESCRIPTORS, error);
+    }
     record_identity(context);
-    long error = RAW0(SYS_setsid);
+    error = RAW0(SYS_setsid);
     if (error < 0) child_fail(context, ORCH_STEP_SESSION, error);
     if (request->descriptor_limit) {
         uint64_t limit[2];
@@ -179,7 +186,40 @@ static IN_CHILD KEEPS_ITS_FRAME long clone_child(struct clone_arguments *argumen
     return pid;
 }
 
-void orch_spawn(const struct orch_spawn_request *request, struct orch_spawn_result *result) {
+void orch_reserve_descriptors(int reserved[3]) {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int are_low = null >= 0;
+    for (int at = 0; at < 3; at++) {
+        reserved[at] = null < 0 ? -1 : fcntl(null, F_DUPFD_CLOEXEC, 3);
+        are_low = are_low && reserved[at] >= 3 && reserved[at] < ORCH_LOW_DESCRIPTORS;
+    }
+    if (null >= 0) close(null);
+    for (int at = 0; at < 3 && !are_low; at++) {
+        if (reserved[at] >= 0) close(reserved[at]);
+        reserved[at] = 0;
+    }
+}
+
+/// Puts the standard descriptors on the reserved ones. False: the child has to copy the whole table.
+static int gather_descriptors(struct orch_spawn_request *request) {
+    int *standard[] = {&request->standard_input, &request->standard_output, &request->standard_error};
+    int can = request->reserved[0] && request->reserved[1] && request->reserved[2];
+    for (int at = 0; at < 3 && can; at++) {
+        if (*standard[at] < ORCH_LOW_DESCRIPTORS) continue;
+        can = dup3(*standard[at], request->reserved[at], O_CLOEXEC) >= 0;
+        *standard[at] = request->reserved[at];
+    }
+    return can;
+}
+
+void orch_spawn(const struct orch_spawn_request *wanted, struct orch_spawn_result *result) {
+    struct orch_spawn_request copy = *wanted;
+    const struct orch_spawn_request *request = &copy;
+    int is_gathered = gather_descriptors(&copy);
+    if (!is_gathered) {
+        copy = *wanted;
+        copy.reserved[0] = 0;
+    }
     *result = (struct orch_spawn_result){.pid = 0, .pidfd = -1, .step = ORCH_STEP_NONE, .error = 0};
     int pidfd = -1;
     struct clone_arguments arguments = {
@@ -187,6 +227,7 @@ void orch_spawn(const struct orch_spawn_request *request, struct orch_spawn_resu
         .pidfd = (uint64_t)(uintptr_t)&pidfd,
         .exit_signal = SIGCHLD,
     };
+    if (is_gathered) arguments.flags |= CLONE_FILES;
     if (request->is_keepers_child) {
         arguments.flags |= CLONE_PARENT;
         arguments.exit_signal = 0;

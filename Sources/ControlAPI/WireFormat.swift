@@ -11,7 +11,7 @@ package enum WireFormat {
         var params: Parameters
     }
 
-    private struct Notification: Codable {
+    private struct Notification: Encodable {
         var jsonrpc = version
         var method: String
         var params: EventMessage
@@ -43,10 +43,11 @@ package enum WireFormat {
         var error: ControlError?
     }
 
-    /// What a client sees of a line before it knows what it is.
+    /// What a client sees of a line before it knows which answer it is.
     private struct Incoming: Decodable {
         var id: Int64?
         var method: String?
+        var params: EventMessage?
     }
 
     package enum ServerMessage: Sendable {
@@ -86,11 +87,9 @@ package enum WireFormat {
 
     /// Sorts a line from the server. Throws `ControlError` when it is not one this version understands.
     package static func serverMessage(_ bytes: some Sequence<UInt8>) throws(ControlError) -> ServerMessage {
-        let data = Data(bytes)
-        let incoming: Incoming = try decode(data)
-        guard incoming.method == "event" else { return .reply(id: incoming.id) }
-        let notification: Notification = try decode(data)
-        return .event(notification.params)
+        let incoming: Incoming = try decode(Data(bytes))
+        guard incoming.method == "event", let event = incoming.params else { return .reply(id: incoming.id) }
+        return .event(event)
     }
 
     /// The answer in a reply, or the error it carries.

@@ -1,16 +1,26 @@
 import CProcess
 import ControlAPI
 import Glibc
+import SidecarModel
 import Supervision
 
 /// One client: its descriptor, what came in of a line so far, and what has not gone out yet.
 final class ControlConnection {
-    enum Subscription { case none, events, eventsWithReports }
+    struct Subscription {
+        var withReports: Bool
+        /// Empty: all.
+        var states: Set<StateName>
+
+        func wants(_ event: ControlEvent) -> Bool {
+            guard !states.isEmpty, case .transition(let transition) = event else { return true }
+            return states.contains(transition.to)
+        }
+    }
 
     let peer: ControlPeer
     let descriptor: Int32
     var watch: EventLoop.WatchID?
-    var subscription = Subscription.none
+    var subscription: Subscription?
     /// Requests that wait for their answer.
     var openRequests = 0
     /// The client sends no more, but still reads.
@@ -42,7 +52,7 @@ final class ControlConnection {
     }
 
     /// Nothing more will come of it in either direction.
-    var isFinished: Bool { isHalfClosed && openRequests == 0 && backlog == 0 && subscription == .none }
+    var isFinished: Bool { isHalfClosed && openRequests == 0 && backlog == 0 && subscription == nil }
 
     func queue(_ bytes: [UInt8]) { output.append(contentsOf: bytes) }
 

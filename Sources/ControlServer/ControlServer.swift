@@ -39,9 +39,12 @@ package final class ControlServer {
         for connection in Array(connections.values) { drop(connection) }
     }
 
+    /// Clients there are now.
+    package var connectionCount: Int { connections.count }
+
     /// Whether building reports for transitions is worth it.
     package var hasReportSubscribers: Bool {
-        connections.values.contains { $0.subscription == .eventsWithReports }
+        connections.values.contains { $0.subscription?.withReports ?? false }
     }
 
     /// Sends an event to whoever subscribed. Encoded at most twice, however many listen.
@@ -49,13 +52,12 @@ package final class ControlServer {
         var full: [UInt8]?
         var brief: [UInt8]?
         for connection in connections.values {
+            guard let subscription = connection.subscription, subscription.wants(message.event) else { continue }
             let bytes: [UInt8]
-            switch connection.subscription {
-            case .none: continue
-            case .eventsWithReports:
+            if subscription.withReports {
                 bytes = full ?? WireFormat.event(message)
                 full = bytes
-            case .events:
+            } else {
                 bytes = brief ?? WireFormat.event(message.withoutReport)
                 brief = bytes
             }
@@ -194,7 +196,7 @@ package final class ControlServer {
         }
         // Only now: the snapshot in the answer comes before every event.
         if case .subscribe(let parameters) = message.request, case .success = result {
-            connection.subscription = parameters.withReports ? .eventsWithReports : .events
+            connection.subscription = .init(withReports: parameters.withReports, states: Set(parameters.states))
         }
         needsFlush(connection)
     }

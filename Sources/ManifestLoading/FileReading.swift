@@ -21,6 +21,9 @@ package protocol FileReading {
 
     func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8]
 
+    /// The path without symbolic links. Nil when nothing is there.
+    func canonicalPath(_ path: String) -> String?
+
     /// Nil when nothing is there, or it can't be looked at.
     func kind(of path: String) -> FileKind?
 }

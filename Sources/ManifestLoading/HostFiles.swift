@@ -46,6 +46,12 @@ package struct HostFiles: FileReading {
         return bytes
     }
 
+    package func canonicalPath(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
     package func kind(of path: String) -> FileKind? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }

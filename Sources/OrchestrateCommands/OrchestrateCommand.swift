@@ -42,6 +42,7 @@ package struct OrchestrateCommand: ParsableCommand {
 
     /// Reads the arguments of this process and does what they say. The only way in for `main`.
     package static func run() {
+        SignalWatch.unblockInherited()
         do {
             let arguments = LeadingOptions.moved(behindCommandIn: Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot(arguments)

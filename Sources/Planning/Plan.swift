@@ -29,19 +29,20 @@ package struct Plan: Hashable, Codable, Sendable {
     package init(project: ProjectSpec, sidecars: [SidecarSpec]) throws(PlanError) {
         var index: [String: Int] = [:]
         index.reserveCapacity(sidecars.count)
-        for (position, sidecar) in sidecars.enumerated() { index[sidecar.name] = position }
+        for position in sidecars.indices { index[sidecars[position].name] = position }
 
         var unknown: [PlanError.UnknownDependency] = []
         var edges: [[Edge]] = []
         edges.reserveCapacity(sidecars.count)
         var dependents = [[Int]](repeating: [], count: sidecars.count)
-        for (position, sidecar) in sidecars.enumerated() {
+        for position in sidecars.indices {
+            let dependencies = sidecars[position].dependencies
             var own: [Edge] = []
-            own.reserveCapacity(sidecar.dependencies.count)
-            for dependency in sidecar.dependencies {
+            own.reserveCapacity(dependencies.count)
+            for dependency in dependencies {
                 guard let target = index[dependency.sidecar] else {
                     if dependency.required {
-                        unknown.append(.init(dependent: sidecar.name, dependency: dependency.sidecar))
+                        unknown.append(.init(dependent: sidecars[position].name, dependency: dependency.sidecar))
                     }
                     continue
                 }

@@ -4,21 +4,29 @@ extension SidecarSpec {
     package func makeFingerprints() -> [KeyFingerprint] {
         var parts: [KeyFingerprint] = []
         parts.reserveCapacity(8)
-        for (position, key) in sidecarKeys.keys.enumerated() {
-            guard let fingerprint = key.fingerprint else { continue }
+        for row in fingerprintRows {
             var hasher = StableHasher()
-            fingerprint(self, &hasher)
-            guard hasher.value != defaultFingerprints[position] else { continue }
-            parts.append(KeyFingerprint(key: key.name, value: hasher.value, onChange: key.onChange))
+            row.feed(self, &hasher)
+            guard hasher.value != row.defaultValue else { continue }
+            parts.append(KeyFingerprint(key: row.key, value: hasher.value, onChange: row.onChange))
         }
         return parts
     }
 }
 
-private let defaultFingerprints: [UInt64] = sidecarKeys.keys.map { key in
-    var hasher = StableHasher()
-    key.fingerprint?(SidecarSpec(name: ""), &hasher)
-    return hasher.value
+private struct FingerprintRow {
+    var key: String
+    var onChange: ChangeEffect
+    var defaultValue: UInt64
+    var feed: @Sendable (SidecarSpec, inout StableHasher) -> Void
+}
+
+private let fingerprintRows: [FingerprintRow] = sidecarKeys.keys.compactMap { key in
+    key.fingerprint.map { feed in
+        var hasher = StableHasher()
+        feed(SidecarSpec(name: ""), &hasher)
+        return FingerprintRow(key: key.name, onChange: key.onChange, defaultValue: hasher.value, feed: feed)
+    }
 }
 
 extension StableHasher {

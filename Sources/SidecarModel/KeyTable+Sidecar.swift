@@ -28,7 +28,13 @@ package let sidecarKeys = KeyGroup<SidecarSpec>(
         ManifestKey(
             "cwd", .form(.directory), default: "the directory of the manifest", onChange: .restart,
             "Working directory. A relative path starts at the manifest's directory.", example: "services/api",
-            fingerprint: { $1.combine($0.workingDirectory) }),
+            fingerprint: { spec, hasher in
+                if let directory = spec.canonicalDirectory {
+                    hasher.combine(Template(directory))
+                } else {
+                    hasher.combine(spec.workingDirectory)
+                }
+            }),
         ManifestKey(
             "env", .form(.environment), onChange: .restart,
             "Environment variables, over the top level's and those of `env_file`. The values are the text as written; "

@@ -42,6 +42,8 @@ package struct SidecarSpec: Hashable, Codable, Sendable {
     package var program: Program?
     /// Absolute, after rendering.
     package var workingDirectory: Template
+    /// The same without symbolic links, where it could be looked up: what tells one directory from another.
+    package var canonicalDirectory: String?
     /// Top `env_file` < top `env` < own `env_file` < own `env`, merged; in order of first mention.
     package var environment: [EnvironmentEntry]
     /// The inherited environment is dropped but for PATH, HOME, USER, LANG and TZ.

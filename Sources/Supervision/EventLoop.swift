@@ -54,6 +54,7 @@ package final class EventLoop {
     private var timers = TimerHeap()
     private var armed: Instant?
     private var mailboxes: [() -> Void] = []
+    private var soon: [() -> Void] = []
     private var turnEnds: [() -> Void] = []
     private var isStopping = false
 
@@ -159,6 +160,15 @@ package final class EventLoop {
         armed = next
     }
 
+    /// Calls the handler once, in this turn or the next, after what called this has returned. Costs no system call.
+    package func soon(_ handler: @escaping () -> Void) { soon.append(handler) }
+
+    private func runSoon() {
+        let handlers = soon
+        soon.removeAll(keepingCapacity: true)
+        for handler in handlers { handler() }
+    }
+
     // MARK: Other threads
 
     /// A letter box whose handler runs here. It stays for the life of the loop.
@@ -201,7 +211,7 @@ package final class EventLoop {
         try arm()
         let failure: SystemError? = withUnsafeTemporaryAllocation(of: loop_event.self, capacity: Self.capacity) {
             events in
-            let count = loop_epoll_wait(epoll, events.baseAddress, Int32(Self.capacity), -1)
+            let count = loop_epoll_wait(epoll, events.baseAddress, Int32(Self.capacity), soon.isEmpty ? -1 : 0)
             guard count >= 0 else { return .last("epoll_wait") }
             for event in events[..<Int(count)] {
                 guard let slot = slot(of: event.token) else { continue }
@@ -211,6 +221,7 @@ package final class EventLoop {
         }
         if let failure { throw failure }
         fireDue()
+        if !soon.isEmpty { runSoon() }
         for handler in turnEnds { handler() }
     }
 }

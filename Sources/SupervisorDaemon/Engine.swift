@@ -109,10 +109,12 @@ final class Engine {
         guard next != wake?.at else { return }
         if let wake { loop.cancel(wake.timer) }
         wake = next.map { deadline in
-            (loop.schedule(at: deadline) { [unowned self] in
-                wake = nil
-                hasInput = true
-            }, deadline)
+            (
+                loop.schedule(at: deadline) { [unowned self] in
+                    wake = nil
+                    hasInput = true
+                }, deadline
+            )
         }
     }
 }

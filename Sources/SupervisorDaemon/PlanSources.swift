@@ -16,6 +16,8 @@ struct PlanSources: Codable {
         var names: [String]
         /// Every file that was read, by absolute path. Those that were not there are missing.
         var files: [String: String]
+        /// What paths were without symbolic links.
+        var canonicalPaths: [String: String]
     }
 
     var layers: [Layer]
@@ -29,7 +31,8 @@ struct PlanSources: Codable {
     func makePlan() -> Plan? {
         var plan: Plan?
         for layer in layers {
-            let files = RecordedFiles(directory: layer.workingDirectory, contents: layer.files)
+            let files = RecordedFiles(
+                directory: layer.workingDirectory, contents: layer.files, canonicalPaths: layer.canonicalPaths)
             let options = LoadOptions(checksHost: false)
             let loaded = loadManifest(
                 path: layer.manifest, environment: layer.environment, options: options, files: files)
@@ -61,11 +64,21 @@ struct PlanSources: Codable {
 final class RecordingFiles: FileReading, Sendable {
     private let host = HostFiles()
     private let recorded = Mutex<[String: String]>([:])
+    private let canonical = Mutex<[String: String]>([:])
     let currentDirectory: String
 
     init(directory: String) { currentDirectory = directory }
 
     var contents: [String: String] { recorded.withLock { $0 } }
+    var canonicalPaths: [String: String] { canonical.withLock { $0 } }
+
+    /// Asked once for each: all sidecars of a manifest may share a directory.
+    func canonicalPath(_ path: String) -> String? {
+        if let known = canonical.withLock({ $0[path] }) { return known }
+        guard let found = host.canonicalPath(path) else { return nil }
+        canonical.withLock { $0[path] = found }
+        return found
+    }
 
     func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8] {
         let bytes = try host.read(path, limit: limit)
@@ -80,8 +93,11 @@ final class RecordingFiles: FileReading, Sendable {
 private struct RecordedFiles: FileReading {
     let directory: String
     let contents: [String: String]
+    let canonicalPaths: [String: String]
 
     var currentDirectory: String { directory }
+
+    func canonicalPath(_ path: String) -> String? { canonicalPaths[path] }
 
     func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8] {
         guard let text = contents[path] else { throw .notFound }

@@ -16,6 +16,8 @@ final class ProbeRunner {
     private var running: [Int: [Running]] = [:]
     /// Who waits for a line of a log, by the pattern's token.
     private var watched: [UInt64: Question] = [:]
+    /// Said by lives whose spawn the core has not heard of yet: a quick one speaks before its pid comes back.
+    private var early: [(question: Question, token: UInt64)] = []
     private var lastToken: UInt64 = 0
 
     private struct Question: Hashable {
@@ -111,8 +113,19 @@ final class ProbeRunner {
     }
 
     func matched(_ token: UInt64) {
-        guard let question = watched.removeValue(forKey: token) else { return }
+        guard let question = watched[token] else { return }
+        guard supervisor.lives.process(of: question.index, question.incarnation) != nil else {
+            return early.append((question, token))
+        }
+        watched[token] = nil
         answer(question, .success)
+    }
+
+    /// The core has heard of this life, and can be told what it said meanwhile.
+    func begun(_ index: InstanceIndex, _ incarnation: Incarnation) {
+        let said = early.filter { $0.question.index == index && $0.question.incarnation == incarnation }
+        early.removeAll { $0.question.index == index }
+        for (_, token) in said { matched(token) }
     }
 
     /// sd_notify READY=1 of a process of this life.

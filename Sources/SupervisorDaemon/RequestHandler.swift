@@ -24,7 +24,9 @@ final class RequestHandler: ControlHandler {
     }
 
     /// A lease hangs on the client's life, not on its connection: it may come back after a restart of the supervisor.
-    func connectionClosed(_ peer: ControlPeer) {}
+    func connectionClosed(_ peer: ControlPeer) {
+        supervisor.endIfUnused(after: .seconds(1))
+    }
 
     private func answer(_ request: ControlRequest) throws(ControlError) -> ControlResponse {
         switch request {

@@ -33,7 +33,7 @@ extension Supervisor {
 
     var launcher: Launcher {
         Launcher(
-            plan: engine.reconciler.plan, addresses: addresses, inherited: sortedEnvironment, 
+            plan: engine.reconciler.plan, addresses: addresses, inherited: sortedEnvironment,
             notifySocket: notifySocket.environmentValue)
     }
 
@@ -84,6 +84,8 @@ extension Supervisor {
         case .success(let spawned):
             lives.add(spawned.id, of: index, incarnation)
             engine.observe(.spawned(index, incarnation, Spawned(pid: spawned.pid)))
+            probes.begun(index, incarnation)
+            attributeNotifications()
         }
     }
 
@@ -158,10 +160,13 @@ extension Supervisor {
     private func hookOutputs(of spec: SidecarSpec, _ name: InstanceName)
         -> @Sendable () throws(SpawnFailure) -> StandardDescriptors
     {
-        let (logs, instance) = (logs, name.logInstance)
+        let (logs, poster, instance, key) = (logs, loop.poster, name.logInstance, name.holdKey)
+        nonisolated(unsafe) let supervisor = self
         return { () throws(SpawnFailure) -> StandardDescriptors in
             do throws(SystemError) {
                 let ends = try logs.join(instance, spec: spec.logs)
+                let held = ends.newReadEnds
+                if !held.isEmpty { poster.post { supervisor.host.hold(key: key, held) } }
                 return StandardDescriptors(output: ends.standardOutput, error: ends.standardError)
             } catch {
                 throw SpawnFailure(

@@ -50,6 +50,15 @@ extension Supervisor {
         }
     }
 
+    /// A client that was killed before it handed over a manifest leaves nothing to supervise.
+    func endIfUnused(after delay: Duration) {
+        guard isNew else { return }
+        _ = loop.schedule(at: loop.now + delay) { [unowned self] in
+            guard isNew, server?.connectionCount == 0, !engine.reconciler.isShuttingDown else { return }
+            takeDown { _ in }
+        }
+    }
+
     // MARK: Saying what happens
 
     func publish(_ event: ControlEvent) {

@@ -112,7 +112,8 @@ extension Supervisor {
         sources.add(
             PlanSources.Layer(
                 manifest: parameters.manifest, workingDirectory: parameters.workingDirectory,
-                environment: parameters.environment, names: parameters.names, files: files.contents))
+                environment: parameters.environment, names: parameters.names, files: files.contents,
+                canonicalPaths: files.canonicalPaths))
         let isHolder = try attach(parameters.attachment)
         isNew = false
         saveProject(plan)

@@ -24,6 +24,9 @@ final class Supervisor {
     let leases: LeaseHolder
     let probes: ProbeRunner
     let notifySocket: NotifySocket
+    private let rest: RestKeeper
+    private var unattributed: [(pid: Int32, notifications: [SidecarNotification], at: Instant)] = []
+    private static let mostUnattributed = 1024
     /// Webhooks under way: the project's end waits for them as for other hooks.
     var openPosts = 0
     var server: ControlServer?
@@ -85,9 +88,16 @@ final class Supervisor {
         engine = Engine(
             reconciler: Reconciler(plan: parts.plan, seed: parts.seed, firstIncarnation: parts.firstIncarnation),
             loop: parts.loop, journal: parts.journal, perform: { wire.supervisor?.perform($0) },
-            flush: { wire.supervisor?.host.flush() }, announce: { wire.supervisor?.announce($0) })
+            flush: { wire.supervisor?.host.flush() },
+            announce: {
+                wire.supervisor?.rest.noteActivity()
+                wire.supervisor?.announce($0)
+            })
+        rest = RestKeeper(loop: parts.loop)
         wire.supervisor = self
         addresses.dataDirectory = parts.location.dataDirectory
+        // Sidecars are told of it as a place that is there.
+        mkdir(parts.location.dataDirectory, 0o700)
         probes.supervisor = self
         host.onExit = { [unowned self] in exited($0, $1) }
         host.onEmpty = { [unowned self] in emptied($0) }
@@ -109,9 +119,23 @@ final class Supervisor {
 
     /// What a process of a sidecar says by sd_notify; what a stranger says is nobody's.
     private func notified(by pid: Int32, _ notifications: [SidecarNotification]) {
+        if deliver(notifications, of: pid) { return }
+        // A quick sidecar speaks before its spawn is reported. Whose it is shows then, or it was a stranger.
+        if unattributed.count == Self.mostUnattributed { unattributed.removeFirst() }
+        unattributed.append((pid, notifications, .now))
+    }
+
+    /// After a spawn was reported: what could not be attributed before may be its.
+    func attributeNotifications() {
+        guard !unattributed.isEmpty else { return }
+        let now = Instant.now
+        unattributed.removeAll { now - $0.at > .seconds(1) || deliver($0.notifications, of: $0.pid) }
+    }
+
+    private func deliver(_ notifications: [SidecarNotification], of pid: Int32) -> Bool {
         guard let process = host.owner(ofPID: pid), let life = lives.life(of: process),
             let spec = engine.reconciler.spec(of: life.index)
-        else { return }
+        else { return false }
         for notification in notifications {
             switch notification {
             case .ready: probes.notified(life.index, life.incarnation, spec)
@@ -120,12 +144,14 @@ final class Supervisor {
             case .status, .stopping: break
             }
         }
+        return true
     }
 
     func logSaid(_ event: LogEvent) {
         switch event {
         case .matched(let token): probes.matched(token)
         case .drained: break
+        case .refused(let instance, let reason): warn("the log of \(instance) cannot be written: \(reason)")
         case .dropped(let instance, let lines, let reason):
             warn("\(lines) lines of \(instance) were dropped: \(reason)")
         case .repeated(let instance, let lines): warn("\(lines) lines of \(instance) may stand twice in its log")

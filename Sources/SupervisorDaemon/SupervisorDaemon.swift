@@ -25,6 +25,7 @@ package enum SupervisorDaemon {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGHUP, SIG_IGN)
         orch_set_process_name("orchestrate")
+        orch_memory_share_arena()
         do {
             let supervisor = try makeSupervisor(location, descriptors)
             let handler = RequestHandler(supervisor: supervisor)
@@ -36,6 +37,7 @@ package enum SupervisorDaemon {
                 close(ready)
             }
             supervisor.host.announceReady()
+            supervisor.endIfUnused(after: .seconds(10))
             try supervisor.loop.run()
             withExtendedLifetime(handler) {}
             return 0

@@ -7,6 +7,9 @@ package struct SourceText: Sendable {
     /// Offset of the first byte of every line.
     let lineStarts: [Int]
 
+    /// Behind the byte order mark, if there is one.
+    var firstByte: Int { lineStarts[0] }
+
     package init(file: String, bytes: [UInt8]) {
         self.file = file
         self.bytes = bytes

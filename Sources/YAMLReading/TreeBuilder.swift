@@ -68,20 +68,22 @@ struct TreeBuilder {
 
     mutating func close() {
         guard let frame = frames.popLast() else { return }
-        let children = pending[frame.firstChild...]
         let isMapping = nodes[Int(frame.node)].kind == .mapping
         var size: UInt32 = 1
-        for child in children { size = size.addingSaturated(nodes[Int(child)].size) }
+        // By index: a slice would hold on to the stack, and shortening it would copy it.
+        for position in frame.firstChild..<pending.count {
+            size = size.addingSaturated(nodes[Int(pending[position])].size)
+        }
         let start = links.count
         if isMapping {
-            linkPairs(children, start: start)
+            linkPairs(from: frame.firstChild)
         } else {
-            links.append(contentsOf: children)
+            for position in frame.firstChild..<pending.count { links.append(pending[position]) }
         }
         nodes[Int(frame.node)].start = UInt32(start)
         nodes[Int(frame.node)].count = UInt32(isMapping ? (links.count - start) / 2 : links.count - start)
         nodes[Int(frame.node)].size = size
-        pending.removeSubrange(frame.firstChild...)
+        pending.removeLast(pending.count - frame.firstChild)
         place(frame.node)
     }
 
@@ -143,14 +145,20 @@ struct TreeBuilder {
     }
 
     /// Own entries in their order, then those of merge keys that were not set.
-    private mutating func linkPairs(_ children: ArraySlice<UInt32>, start: Int) {
+    private mutating func linkPairs(from firstChild: Int) {
+        let start = links.count
         var merges: [UInt32] = []
-        var position = children.startIndex
-        while position + 1 < children.endIndex {
-            let key = children[position]
-            let value = children[position + 1]
+        var position = firstChild
+        while position + 1 < pending.count {
+            let key = pending[position]
+            let value = pending[position + 1]
             position += 2
-            if isMergeKey(key) { merges.append(value) } else { links.append(key); links.append(value) }
+            if isMergeKey(key) {
+                merges.append(value)
+            } else {
+                links.append(key)
+                links.append(value)
+            }
         }
         reportDuplicates(from: start)
         for value in merges { merge(value, into: start) }

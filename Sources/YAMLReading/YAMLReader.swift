@@ -99,7 +99,9 @@ private struct EventReader {
             return false
         }
         defer { yaml_parser_delete(parser) }
-        return source.bytes.withUnsafeBufferPointer { bytes in
+        return source.bytes.withUnsafeBufferPointer { all in
+            // The parser would count the byte order mark as a column.
+            let bytes = UnsafeBufferPointer(rebasing: all[min(source.firstByte, all.count)...])
             yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
             // An empty file has no buffer, and the parser insists on one.
             var nothing: UInt8 = 0

@@ -23,7 +23,7 @@ struct leader {
     bool is_in_cgroup;
     /// Everything that remains or appears is killed.
     bool is_killing;
-    /// The supervisor was told that it ended, but not yet that nothing remains.
+    /// It is counted what remains of it, until nothing does.
     bool is_open;
     bool exit_is_queued;
     bool empty_is_queued;

@@ -118,7 +118,8 @@ static void clear_leader(uint32_t slot, int signal, bool is_killing) {
             kill(leader->pid, SIGKILL);
         }
     }
-    if (!leader->has_exited) return;
+    // A leader that can't end doesn't keep what it left behind from being killed.
+    if (!leader->has_exited && !is_killing) return;
     if (signal > 0) leader->signal = (uint8_t)signal;
     open_leader(slot);
 }

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Leaders that ended and of which something may remain.
+// Leaders that ended and of which something may remain, and those that are being killed.
 static uint16_t open_slots[ORCH_SLOT_COUNT];
 static uint32_t open_count;
 
@@ -141,6 +141,7 @@ void sweep(void) {
     keeper.must_sweep = false;
     for (uint32_t at = 0; at < open_count; at++) leaders[open_slots[at]].remaining = 0;
     zombie_count = 0;
+    keeper.records.header->unattributed_orphans = 0;
     read_children();
     for (uint32_t at = 0; at < zombie_count; at++) reap_orphan(zombies[at]);
     uint32_t kept = 0;
@@ -149,7 +150,7 @@ void sweep(void) {
         struct leader *leader = &leaders[slot];
         if (!leader->is_open) continue;
         leader->signal = 0;
-        if (leader->remaining > 0) {
+        if (leader->remaining > 0 || !leader->has_exited) {
             open_slots[kept++] = (uint16_t)slot;
             continue;
         }

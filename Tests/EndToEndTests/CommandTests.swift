@@ -15,7 +15,7 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 try body(sandbox)
                 try sandbox.succeed("down")
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 
@@ -163,6 +163,7 @@ extension EndToEnd {
         @Test func `events are lines of JSON from the first on`() throws {
             try withPair { sandbox in
                 let events = try sandbox.start("events", "-f")
+                try events.prints("following")
                 try sandbox.succeed("restart", "web/0")
                 try events.prints("web/0")
                 events.signal(SIGINT)

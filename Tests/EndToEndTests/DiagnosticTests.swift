@@ -42,7 +42,7 @@ extension EndToEnd {
                     #expect(validate.everything.contains(name), "\(validate.everything)")
                     #expect(up.everything.contains(name), "\(up.everything)")
                 }
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 
@@ -78,7 +78,7 @@ extension EndToEnd {
                 let stranger = try Program(
                     ["python3", "-u", "-m", "http.server", "\(port)", "--bind", "127.0.0.1"],
                     directory: sandbox.directory,
-                    environment: ["PATH": String(cString: getenv("PATH"))])
+                    environment: ["PATH": Sandbox.path])
                 defer {
                     stranger.signal(SIGKILL)
                     _ = try? stranger.end()

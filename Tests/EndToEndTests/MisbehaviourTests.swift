@@ -33,7 +33,7 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 try sandbox.eventually("it has done its worst") { sandbox.sidecars().count >= expectedAtLeast(script) }
                 try sandbox.succeed("down")
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 
@@ -62,7 +62,7 @@ extension EndToEnd {
                 // The successor's leader and its three; nothing of the life before.
                 try sandbox.eventually("four are left") { sandbox.sidecars("crashing").count == 4 }
                 try sandbox.succeed("down")
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 

@@ -17,7 +17,7 @@ extension EndToEnd {
                 #expect(sandbox.sidecars("db").count == 1)
                 #expect(sandbox.sidecars("web").count == 1)
                 try sandbox.succeed("down")
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 
@@ -64,7 +64,7 @@ extension EndToEnd {
                     unlink(sandbox.manifest)
                 }
                 try sandbox.succeed("down", "-f", sandbox.manifest)
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 
@@ -72,13 +72,14 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.pair, top: "id: com.example.e2e-\(getpid())")
                 try sandbox.succeed("up", "-d")
-                let before = Set(sandbox.processes)
+                let supervision = [sandbox.keeper, sandbox.supervisor]
                 let other = "\(sandbox.directory)/current"
                 symlink(sandbox.directory, other)
                 try sandbox.succeed("up", "-d", "-f", "\(other)/sidecars.yaml")
-                #expect(Set(sandbox.processes) == before)
+                #expect([sandbox.keeper, sandbox.supervisor] == supervision)
+                #expect(sandbox.sidecars().count == 2)
                 try sandbox.succeed("down", "-f", "\(other)/sidecars.yaml")
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
                 unlink(other)
             }
         }

@@ -50,7 +50,7 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 #expect(sandbox.sidecars() == before)
                 try sandbox.succeed("down")
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 
@@ -64,7 +64,7 @@ extension EndToEnd {
                 supervisor.kill()
                 try sandbox.eventually("both are gone") { sandbox.keeper == nil && sandbox.supervisor == nil }
                 try sandbox.succeed("down")
-                #expect(sandbox.processes.isEmpty)
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 
@@ -89,7 +89,7 @@ extension EndToEnd {
                     sandbox.killSupervisor(afterMilliseconds: chance.next(below: 60))
                     _ = try down.end()
                     try sandbox.succeed("down")
-                    #expect(sandbox.processes.isEmpty, "round \(round)")
+                    #expect(sandbox.sidecars().isEmpty, "round \(round)")
                 }
             }
         }

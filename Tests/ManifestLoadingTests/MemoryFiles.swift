@@ -17,6 +17,8 @@ struct MemoryFiles: FileReading {
         return Array(text.utf8)
     }
 
+    func canonicalPath(_ path: String) -> String? { directories.contains(path) ? path : nil }
+
     func kind(of path: String) -> FileKind? {
         if directories.contains(path) { return .directory(isAccessible: true) }
         return texts[path] == nil ? nil : .file(isExecutable: path.hasPrefix("/bin/"))

@@ -95,6 +95,12 @@ final class Session {
             names[id] = nil
             say("released \(words[1])")
         case ("storm", _): storm(Int(words[1]) ?? 0)
+        case ("hold", _):
+            let end = open(words[1], O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+            host.hold(key: 1, [end])
+            close(end)
+            host.flush()
+            say("held")
         case ("bye", _):
             host.sayGoodbye()
             exit(0)

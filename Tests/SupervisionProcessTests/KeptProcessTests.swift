@@ -103,4 +103,53 @@ import Testing
         #expect(try project.answer() == "empty a")
         project.finish()
     }
+
+    @Test(arguments: provenLevels) func `a whole group gets the signal, and goodbye leaves no cgroup`(
+        level: Containment.Level
+    ) throws {
+        let project = try SupervisedProject(level)
+        _ = try project.start("a", "trap 'exit 4' TERM; sh -c 'echo $$ >$NEWS; exec sleep 1000' & wait")
+        let child = try project.news.pid()
+        project.tell("signal", "a", "TERM", "group")
+        #expect(try project.answer() == "exited a exit 4")
+        project.tell("clear", "a")
+        #expect(try project.answer() == "empty a")
+        #expect(!lives(child))
+        project.tell("release", "a")
+        #expect(try project.answer() == "released a")
+        let group = project.controlGroup
+        project.finish()
+        #expect(access(group, F_OK) != 0)
+    }
+
+    @Test(arguments: provenLevels) func `many start and end at once`(
+        level: Containment.Level
+    ) throws {
+        let project = try SupervisedProject(level)
+        project.tell("storm", "200")
+        #expect(try project.answer().hasPrefix("storm up"))
+        #expect(try project.answer().hasPrefix("storm over"))
+        project.finish()
+    }
+
+    @Test func `what the keeper holds stays open when the supervisor is killed`() throws {
+        let project = try SupervisedProject(.keeper)
+        let path = project.directory + "/held"
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        project.tell("hold", path)
+        #expect(try project.answer() == "held")
+        let writer = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+        #expect(writer >= 0)
+        defer { close(writer) }
+        #expect(write(writer, "kept", 4) == 4)
+        SupervisedProject.end(project.supervisor)
+        #expect(try project.answer() == "serving keeper")
+        _ = try project.adoptions()
+        let reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        defer { close(reader) }
+        var text = [UInt8](repeating: 0, count: 8)
+        #expect(read(reader, &text, 8) == 4)
+        project.finish()
+    }
 }

@@ -116,6 +116,10 @@ import Testing
             bench.host.release(id)
             bench.loop.stop()
         }
+        defer {
+            bench.host.onExit = { _, _ in }
+            bench.host.onEmpty = { _ in }
+        }
         let limit = Result {
             try bench.spawn(["sh", "-c", script]) { request in
                 request.environment.append("A=b c")

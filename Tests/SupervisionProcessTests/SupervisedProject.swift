@@ -29,7 +29,7 @@ final class SupervisedProject {
     @discardableResult
     func launch(_ level: Containment.Level? = nil) throws -> [String] {
         let launcher = KeeperLauncher(
-            keeperPath: Self.program("orchestrate-keeper"), stateDirectory: directory,
+            keeperPath: Self.keeperProgram, stateDirectory: directory,
             programPath: Self.program("process-host-fixture"), arguments: [directory, level?.rawValue ?? "best"],
             environment: ["PATH=/usr/bin:/bin", "NEWS=\(directory)/news"], logDescriptor: log)
         let ready = try launcher.launch()
@@ -147,7 +147,7 @@ final class SupervisedProject {
         let size = readlink("/proc/\(pid)/exe", &path, path.count - 1)
         guard size > 0 else { return false }
         let program = String(decoding: path.prefix(size).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return program.hasPrefix(Self.buildDirectory)
+        return program.hasPrefix(Self.buildDirectory) || program == Self.keeperProgram
     }
 
     static let buildDirectory: String = {
@@ -158,6 +158,10 @@ final class SupervisedProject {
     }()
 
     static func program(_ name: String) -> String { "\(buildDirectory)/\(name)" }
+
+    /// Also one built otherwise: with the sanitizers.
+    static let keeperProgram =
+        getenv("ORCHESTRATE_TEST_KEEPER").map { String(cString: $0) } ?? program("orchestrate-keeper")
 
     static func makeDirectory() throws -> String {
         var template = Array("/tmp/process-tests-XXXXXX".utf8CString)

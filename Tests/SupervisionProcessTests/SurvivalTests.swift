@@ -83,7 +83,7 @@ import Testing
     @Test func `a second keeper of the same project is refused`() throws {
         let project = try SupervisedProject(.keeper)
         let launcher = KeeperLauncher(
-            keeperPath: SupervisedProject.program("orchestrate-keeper"), stateDirectory: project.directory,
+            keeperPath: SupervisedProject.keeperProgram, stateDirectory: project.directory,
             programPath: SupervisedProject.program("process-host-fixture"), arguments: [project.directory, "best"],
             environment: [], logDescriptor: project.log)
         let channel = Channel(descriptor: try launcher.launch())
@@ -99,7 +99,7 @@ import Testing
         let log = open(directory + "/log", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         defer { close(log) }
         let launcher = KeeperLauncher(
-            keeperPath: SupervisedProject.program("orchestrate-keeper"), stateDirectory: directory,
+            keeperPath: SupervisedProject.keeperProgram, stateDirectory: directory,
             programPath: "/bin/false", arguments: [], environment: [], logDescriptor: log)
         let channel = Channel(descriptor: try launcher.launch())
         #expect(throws: Channel.Silence.self) { try channel.line() }

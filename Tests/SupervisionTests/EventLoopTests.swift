@@ -78,6 +78,24 @@ struct EventLoopTests {
         #expect(log == ["end", "first", "end", "second", "end"])
     }
 
+    @Test func `what is to be done soon is done without waiting, after its caller, and what it adds in the next turn`()
+        throws
+    {
+        let loop = try EventLoop()
+        var log: [String] = []
+        loop.onTurnEnd { log.append("end") }
+        loop.soon {
+            loop.soon {
+                log.append("second")
+                loop.stop()
+            }
+            log.append("first")
+        }
+        log.append("caller")
+        try loop.run()
+        #expect(log == ["caller", "end", "first", "end", "second", "end"])
+    }
+
     @Test func `posts of other threads arrive in order, on the loop's thread`() throws {
         let loop = try EventLoop()
         var numbers: [Int] = []

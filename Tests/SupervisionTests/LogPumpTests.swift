@@ -72,6 +72,21 @@ struct LogPumpTests {
         #expect(pieces.map(\.string).joined() == long)
     }
 
+    @Test func `a write larger than the FIFO goes on behind an unfinished line`() throws {
+        let bench = try PumpBench()
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec())
+        write("unfinished ", to: ends.standardOutput)
+        try bench.drain(db)
+        // It fills the FIFO and waits there, and no reader is woken for that as one is for the end of a write.
+        let lines = (0..<20_000).map { "line \($0)\n" }.joined()
+        let out = ends.standardOutput
+        TestThread { write(lines, to: out) }.join()
+        try bench.drain(db)
+        ends.close()
+        #expect(bench.log(db).count == 20_001)
+        #expect(bench.log(db)[1].string == "unfinished line 0")
+    }
+
     @Test func `a pattern is reported once, and only for the stream it asks for`() throws {
         let bench = try PumpBench()
         let ready = LogPattern(token: 7, expression: try RegularExpression("ready on [0-9]+"), stream: .stdout)
@@ -120,11 +135,12 @@ struct LogPumpTests {
         rmdir(bench.directory.path + "/logs/db.0.log")
         write("kept\n", to: ends.standardOutput)
         try bench.wait(for: "dropped db/0 2")
+        #expect(bench.events.first == "refused db/0")
         try bench.drain(db)
         ends.close()
         #expect(
             bench.log(db).map(\.string)
-                == ["incarnation 1 started", "2 lines were dropped here: is a directory", "kept"])
+                == ["incarnation 1 started", "! 2 lines were dropped here: is a directory", "kept"])
     }
 
     @Test func `json lines are escaped and read back as they were`() throws {
@@ -139,6 +155,63 @@ struct LogPumpTests {
         #expect(
             bench.directory.lines("logs/db.0.log").last?.contains("\"text\":\"say \\\"hi\\\"\\\\\\t\\u001b[1m é\"")
                 == true)
+    }
+
+    @Test func `what a hook says before the first start is read, and the read ends are handed out once`() throws {
+        let bench = try PumpBench()
+        let hook = try bench.pump.join(db, spec: LogSpec())
+        #expect(hook.newReadEnds.count == 2)
+        let text = String(repeating: "preparing\n", count: 20_000)
+        let out = hook.standardOutput
+        TestThread { write(text, to: out) }.join()
+        hook.close()
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec())
+        #expect(ends.newReadEnds.isEmpty)
+        write("up\n", to: ends.standardOutput)
+        try bench.drain(db)
+        ends.close()
+        let lines = bench.log(db).map(\.string)
+        #expect(lines.count == 20_002)
+        #expect(lines.suffix(3) == ["preparing", "incarnation 1 started", "up"])
+    }
+
+    @Test func `a supervisor that leaves does not break the unfinished line of one that stays`() throws {
+        let directory = TemporaryDirectory()
+        var first: PumpBench? = try PumpBench(in: directory)
+        let ends = try #require(try first?.pump.open(db, incarnation: Incarnation(1), spec: LogSpec()))
+        write("whole\nhal", to: ends.standardOutput)
+        first = nil
+        let second = try PumpBench(in: directory)
+        _ = try second.pump.adopt(db, incarnation: Incarnation(1), spec: LogSpec())
+        write("f\n", to: ends.standardOutput)
+        try second.drain(db)
+        ends.close()
+        #expect(second.log(db).map(\.string) == ["incarnation 1 started", "whole", "half"])
+    }
+
+    @Test func `a pattern that matched while nobody listened is found when the instance is adopted`() throws {
+        let directory = TemporaryDirectory()
+        var first: PumpBench? = try PumpBench(in: directory)
+        let ends = try #require(try first?.pump.open(db, incarnation: Incarnation(1), spec: LogSpec()))
+        write("ready on 80\n", to: ends.standardOutput)
+        try first?.drain(db)
+        first = nil
+        let second = try PumpBench(in: directory)
+        let pattern = LogPattern(token: 5, expression: try RegularExpression("^ready"), stream: .any)
+        _ = try second.pump.adopt(db, incarnation: Incarnation(1), spec: LogSpec(), patterns: [pattern])
+        try second.wait(for: "matched 5")
+        ends.close()
+    }
+
+    @Test func `a directory that can't be made is an error of the start`() throws {
+        let bench = try PumpBench()
+        bench.directory.write("file", "")
+        var spec = LogSpec()
+        spec.directory = bench.directory.path + "/file/logs"
+        let failure = #expect(throws: SystemError.self) {
+            _ = try bench.pump.open(db, incarnation: Incarnation(1), spec: spec)
+        }
+        #expect(failure?.errno == ENOTDIR)
     }
 
     @Test func `retiring writes what is left and removes the FIFOs`() throws {

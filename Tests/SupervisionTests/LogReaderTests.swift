@@ -38,12 +38,14 @@ struct LogReaderTests {
         file(
             "a.0.log",
             [
-                (1, "stdout", "ready 1"), (2, "stdout", "ready 2"), (3, "system", "incarnation 2 started"),
+                (0, "system", "! 2 lines were dropped here: disk full"), (1, "stdout", "ready 1"),
+                (2, "stdout", "ready 2"), (3, "system", "incarnation 2 started"),
                 (4, "stdout", "other"), (5, "stdout", "ready 5"), (6, "stdout", "ready 6"),
             ])
         let query = LogQuery(since: time(2), until: time(5), pattern: try RegularExpression("^ready [0-9]"))
         #expect(try read([source("a")], query) == ["a: ready 2", "a: ready 5"])
-        #expect(try read([source("a")], LogQuery(includesSystem: true)).count == 6)
+        #expect(try read([source("a")], LogQuery(includesSystem: true)).count == 7)
+        #expect(try read([source("a")], LogQuery(until: time(1))).first == "a: ! 2 lines were dropped here: disk full")
     }
 
     @Test func `the last lines are those of each instance, across files`() throws {

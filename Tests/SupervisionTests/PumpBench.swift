@@ -28,6 +28,7 @@ final class PumpBench {
         switch event {
         case .matched(let token): events.append("matched \(token)")
         case .drained(let token): events.append("drained \(token)")
+        case .refused(let instance, _): events.append("refused \(instance)")
         case .dropped(let instance, let lines, _): events.append("dropped \(instance) \(lines)")
         case .repeated(let instance, let lines): events.append("repeated \(instance) \(lines)")
         case .failed(let instance, let error): events.append("failed \(instance) \(error)")

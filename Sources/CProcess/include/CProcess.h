@@ -2,6 +2,7 @@
 
 #include "launch.h"
 #include "loop.h"
+#include "memory.h"
 #include "netdiag.h"
 #include "processes.h"
 #include "protocol.h"

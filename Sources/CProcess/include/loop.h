@@ -44,6 +44,8 @@ ssize_t loop_tee(int from, int to, size_t length);
 ssize_t loop_discard(int from, int null, size_t length);
 /* True when a write to the FIFO would wait now. */
 int loop_fifo_is_full(int directory, const char *name);
+/* Has SIGIO sent to the calling thread at every write to the FIFO of this read end, or stops it. */
+int loop_fifo_announce(int fd, int on);
 /* Grows or shrinks a pipe; answers the size it has now. */
 int loop_pipe_resize(int fd, int bytes);
 int loop_pipe_size(int fd);

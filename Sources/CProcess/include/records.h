@@ -104,7 +104,7 @@ int orch_records_open(int directory_fd, struct orch_records *records);
 int orch_records_map(int fd, struct orch_records *records);
 void orch_records_unmap(struct orch_records *records);
 
-/// Backs the slot's page with real blocks, so that a full disk is an error here and not a SIGBUS later. 0 or -errno.
+/// To be called for each slot before its first use. Backs it with real blocks, so that a full disk is an error here and not a SIGBUS later. 0 or -errno.
 int orch_records_reserve(const struct orch_records *records, uint32_t slot);
 
 /// Makes the slot CLAIMED, with the next generation. The caller has seen it FREE.

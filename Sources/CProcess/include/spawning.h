@@ -16,6 +16,9 @@ enum {
     ORCH_STEP_EXECUTE,
 };
 
+/// Only descriptors below are the child's until it executes, the keeper's socket and the lock among them.
+#define ORCH_LOW_DESCRIPTORS 32
+
 struct orch_spawn_request {
     /// What is executed, relative to `directory`. Found along PATH beforehand.
     const char *path;
@@ -26,6 +29,9 @@ struct orch_spawn_request {
     int standard_input;
     int standard_output;
     int standard_error;
+    /// Three of the caller's descriptors below ORCH_LOW_DESCRIPTORS to put the standard ones on, so that the child's
+    /// table needs to hold no others, however many the caller has open. All 0: the child copies the whole table.
+    int reserved[3];
     /// -1: stay in the caller's.
     int cgroup_fd;
     /// Whether the child is the keeper's (the caller's parent's), not the caller's.
@@ -42,6 +48,9 @@ struct orch_spawn_result {
     int step;
     int error;
 };
+
+/// Reserves descriptors for `reserved`. All 0 when there are none low enough.
+void orch_reserve_descriptors(int reserved[3]);
 
 /// Returns when the child has executed its program or given up. `pid` > 0 with a step: there is a child to be reaped.
 void orch_spawn(const struct orch_spawn_request *request, struct orch_spawn_result *result);

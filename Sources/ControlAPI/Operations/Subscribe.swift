@@ -1,3 +1,5 @@
+package import SidecarModel
+
 /// From the answer on, every event is sent as a notification on this connection. The answer is what was true before
 /// the first of them, so that nothing is missed in between.
 package enum Subscribe: ControlOperation {
@@ -6,10 +8,21 @@ package enum Subscribe: ControlOperation {
     package struct Parameters: Hashable, Codable, Sendable {
         /// Each transition carries the whole instance.
         package var withReports: Bool
+        /// Only transitions into one of these; empty: all. Other events come in any case.
+        package var states: [StateName]
 
-        enum CodingKeys: String, CodingKey { case withReports = "with_reports" }
+        enum CodingKeys: String, CodingKey { case states, withReports = "with_reports" }
 
-        package init(withReports: Bool = false) { self.withReports = withReports }
+        package init(withReports: Bool = false, states: [StateName] = []) {
+            self.withReports = withReports
+            self.states = states
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            withReports = try container.decodeIfPresent(Bool.self, forKey: .withReports) ?? false
+            states = try container.decodeIfPresent([StateName].self, forKey: .states) ?? []
+        }
     }
 
     package struct Answer: Hashable, Codable, Sendable {

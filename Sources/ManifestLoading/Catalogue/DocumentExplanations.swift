@@ -49,8 +49,11 @@ let documentExplanations: [RuleExplanation] = [
         after: "x-list: &list [a, b]\nsidecars:\n  web:\n    command: [./web]\n"),
     RuleExplanation(
         .yamlDuplicateAnchor, "The later anchor hides the first, and an alias means whichever stands nearer above it.",
-        before: "x-a: &common { A: one }\nx-b: &common { A: two }\nsidecars:\n  web:\n    command: [./web]\n    env: *common\n",
-        after: "x-a: &first { A: one }\nx-b: &second { A: two }\nsidecars:\n  web:\n    command: [./web]\n    env: *second\n"),
+        before:
+            "x-a: &common { A: one }\nx-b: &common { A: two }\nsidecars:\n  web:\n    command: [./web]\n    env: *common\n",
+        after:
+            "x-a: &first { A: one }\nx-b: &second { A: two }\nsidecars:\n  web:\n    command: [./web]\n    env: *second\n"
+    ),
     RuleExplanation(
         .yamlMultipleDocuments, "A manifest is one document. A second one would be ignored.",
         before: "sidecars:\n  web:\n    command: [./web]\n---\nsidecars:\n  db:\n    command: [./db]\n",
@@ -92,7 +95,8 @@ let documentExplanations: [RuleExplanation] = [
         before: "sidecars:\n  Web Server:\n    command: [./web]\n",
         after: "sidecars:\n  web-server:\n    command: [./web]\n"),
     RuleExplanation(
-        .keyNotInDefaults, "What a sidecar runs and waits for is its own: as a default it would make them all the same.",
+        .keyNotInDefaults,
+        "What a sidecar runs and waits for is its own: as a default it would make them all the same.",
         before: "defaults:\n  command: [./web]\nsidecars:\n  web:\n    command: [./web]\n",
         after: "defaults:\n  stop: { grace: 5s }\nsidecars:\n  web:\n    command: [./web]\n"),
 ]

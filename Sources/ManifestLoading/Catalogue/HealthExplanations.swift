@@ -5,17 +5,20 @@ let healthExplanations: [RuleExplanation] = [
         after: "sidecars:\n  web:\n    command: [./web]\n    health: { unix: run/web.sock, period: 5s }\n"),
     RuleExplanation(
         .probeWithSeveralChecks, "One probe, one check: with two it is unclear which one failed.",
-        before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { http: /, tcp: http }\n",
+        before:
+            "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { http: /, tcp: http }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n"
             + "    health: { readiness: { http: / }, liveness: { tcp: http } }\n"),
     RuleExplanation(
         .probeNeedsPort, "The port is left out only when there is exactly one.",
-        before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080, admin: 8081 }\n    health: { http: / }\n",
+        before:
+            "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080, admin: 8081 }\n    health: { http: / }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080, admin: 8081 }\n"
             + "    health: { http: { path: /, port: http } }\n"),
     RuleExplanation(
         .unsupportedProbe, "This version does plain HTTP, TCP, commands, Unix sockets, files, log lines and sd_notify.",
-        before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { grpc: { port: http } }\n",
+        before:
+            "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { grpc: { port: http } }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { tcp: http }\n"),
     RuleExplanation(
         .invalidStatus, "HTTP's statuses are from 100 to 599.",
@@ -40,7 +43,9 @@ let healthExplanations: [RuleExplanation] = [
     RuleExplanation(
         .pushedLiveness, "A log line or a notification comes once and is never taken back.",
         before: "sidecars:\n  web:\n    command: [./web]\n    health: { liveness: { log: ready } }\n",
-        after: "sidecars:\n  web:\n    command: [./web]\n    health: { startup: { log: ready }, liveness: { exec: [./check] } }\n"),
+        after:
+            "sidecars:\n  web:\n    command: [./web]\n    health: { startup: { log: ready }, liveness: { exec: [./check] } }\n"
+    ),
     RuleExplanation(
         .pushedProbeOnExternal, "We hold neither its output nor its notification socket.",
         before: "sidecars:\n  db:\n    kind: external\n    health: { log: ready }\n",
@@ -50,12 +55,15 @@ let healthExplanations: [RuleExplanation] = [
         before: "sidecars:\n  db:\n    kind: external\n",
         after: "sidecars:\n  db:\n    kind: external\n    health: { tcp: { port: 5432 } }\n"),
     RuleExplanation(
-        .livenessBeforeStartup, "A liveness probe restarts what fails it, and a program that is still starting fails it.",
-        before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { liveness: { http: / } }\n",
+        .livenessBeforeStartup,
+        "A liveness probe restarts what fails it, and a program that is still starting fails it.",
+        before:
+            "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { liveness: { http: / } }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n"
             + "    health: { startup: { http: / }, liveness: { http: / } }\n"),
     RuleExplanation(
-        .probeAfterStartTimeout, "Not healthy by `start.timeout` is a failed start, and nothing is healthy before its first "
+        .probeAfterStartTimeout,
+        "Not healthy by `start.timeout` is a failed start, and nothing is healthy before its first "
             + "check.",
         before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n"
             + "    health: { http: /, initial_delay: 90s }\n",
@@ -72,7 +80,8 @@ let healthExplanations: [RuleExplanation] = [
 /// Start, restart, stop, hooks.
 let lifecycleExplanations: [RuleExplanation] = [
     RuleExplanation(
-        .settleExceedsTimeout, "Without a probe it is healthy after `settle`, and by then `timeout` has called it failed.",
+        .settleExceedsTimeout,
+        "Without a probe it is healthy after `settle`, and by then `timeout` has called it failed.",
         before: "sidecars:\n  web:\n    command: [./web]\n    start: { timeout: 5s, settle: 10s }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    start: { timeout: 30s, settle: 10s }\n"),
     RuleExplanation(
@@ -80,12 +89,14 @@ let lifecycleExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [./web]\n    restart: { delay: 1m, max_delay: 10s }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    restart: { delay: 10s, max_delay: 1m }\n"),
     RuleExplanation(
-        .taskRestartsAlways, "A task is done when it exits. Restarted after a success, it is never done, and who waits for "
+        .taskRestartsAlways,
+        "A task is done when it exits. Restarted after a success, it is never done, and who waits for "
             + "it waits for ever.",
         before: "sidecars:\n  migrate:\n    kind: task\n    command: [./migrate]\n    restart: always\n",
         after: "sidecars:\n  migrate:\n    kind: task\n    command: [./migrate]\n    restart: on-failure\n"),
     RuleExplanation(
-        .timeoutNeedsTask, "Services run until they are stopped. For the time a start may take there is `start.timeout`.",
+        .timeoutNeedsTask,
+        "Services run until they are stopped. For the time a start may take there is `start.timeout`.",
         before: "sidecars:\n  web:\n    command: [./web]\n    timeout: 5m\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    start: { timeout: 5m }\n"),
     RuleExplanation(
@@ -104,10 +115,14 @@ let lifecycleExplanations: [RuleExplanation] = [
         after: "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { exec: [./notify], timeout: 5s } }\n"),
     RuleExplanation(
         .hookWithSeveralActions, "One hook, one action: a script can do both.",
-        before: "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { exec: [./notify], shell: ./log } }\n",
+        before:
+            "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { exec: [./notify], shell: ./log } }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { shell: ./log; ./notify } }\n"),
     RuleExplanation(
         .invalidWebhook, "Webhooks are sent over plain HTTP.",
-        before: "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { webhook: \"https://example.com/hook\" } }\n",
-        after: "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { webhook: \"http://127.0.0.1:9000/hook\" } }\n"),
+        before:
+            "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { webhook: \"https://example.com/hook\" } }\n",
+        after:
+            "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { webhook: \"http://127.0.0.1:9000/hook\" } }\n"
+    ),
 ]

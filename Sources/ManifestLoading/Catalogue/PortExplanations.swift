@@ -42,8 +42,10 @@ let portExplanations: [RuleExplanation] = [
 let dependencyExplanations: [RuleExplanation] = [
     RuleExplanation(
         .unknownDependency, "It would wait for ever.",
-        before: "sidecars:\n  web:\n    command: [./web]\n    depends_on: [databse]\n  database:\n    command: [./db]\n",
-        after: "sidecars:\n  web:\n    command: [./web]\n    depends_on: [database]\n  database:\n    command: [./db]\n"),
+        before:
+            "sidecars:\n  web:\n    command: [./web]\n    depends_on: [databse]\n  database:\n    command: [./db]\n",
+        after: "sidecars:\n  web:\n    command: [./web]\n    depends_on: [database]\n  database:\n    command: [./db]\n"
+    ),
     RuleExplanation(
         .selfDependency, "It would wait for itself.",
         before: "sidecars:\n  web:\n    command: [./web]\n    depends_on: [web]\n",
@@ -54,15 +56,20 @@ let dependencyExplanations: [RuleExplanation] = [
         after: "sidecars:\n  web:\n    command: [./web]\n    depends_on: [db]\n  db:\n    command: [./db]\n"),
     RuleExplanation(
         .dependencyCycle, "Each waits for the next, and none ever starts.",
-        before: "sidecars:\n  a:\n    command: [./a]\n    depends_on: [b]\n  b:\n    command: [./b]\n    depends_on: [c]\n"
+        before:
+            "sidecars:\n  a:\n    command: [./a]\n    depends_on: [b]\n  b:\n    command: [./b]\n    depends_on: [c]\n"
             + "  c:\n    command: [./c]\n    depends_on: [a]\n",
-        after: "sidecars:\n  a:\n    command: [./a]\n    depends_on: [b]\n  b:\n    command: [./b]\n    depends_on: [c]\n"
+        after:
+            "sidecars:\n  a:\n    command: [./a]\n    depends_on: [b]\n  b:\n    command: [./b]\n    depends_on: [c]\n"
             + "  c:\n    command: [./c]\n"),
     RuleExplanation(
-        .healthyWithoutReadiness, "Without a probe, healthy is a guess: alive for `start.settle`. The dependent may start "
+        .healthyWithoutReadiness,
+        "Without a probe, healthy is a guess: alive for `start.settle`. The dependent may start "
             + "before anyone answers.",
-        before: "sidecars:\n  db:\n    command: [./db]\n  web:\n    command: [./web]\n    depends_on: { db: healthy }\n",
-        after: "sidecars:\n  db:\n    command: [./db]\n    health: { unix: run/db.sock }\n  web:\n    command: [./web]\n"
+        before:
+            "sidecars:\n  db:\n    command: [./db]\n  web:\n    command: [./web]\n    depends_on: { db: healthy }\n",
+        after:
+            "sidecars:\n  db:\n    command: [./db]\n    health: { unix: run/db.sock }\n  web:\n    command: [./web]\n"
             + "    depends_on: { db: healthy }\n"),
     RuleExplanation(
         .succeededOnService, "A service is meant to run for ever, and the condition holds only after its end.",
@@ -78,6 +85,9 @@ let dependencyExplanations: [RuleExplanation] = [
             + "    depends_on: { db: { quorum: 1 } }\n"),
     RuleExplanation(
         .dependencyWithoutReplicas, "All of no instances hold any condition, so nothing is waited for.",
-        before: "sidecars:\n  db:\n    command: [./db]\n    replicas: 0\n  web:\n    command: [./web]\n    depends_on: [db]\n",
-        after: "sidecars:\n  db:\n    command: [./db]\n    replicas: 1\n  web:\n    command: [./web]\n    depends_on: [db]\n"),
+        before:
+            "sidecars:\n  db:\n    command: [./db]\n    replicas: 0\n  web:\n    command: [./web]\n    depends_on: [db]\n",
+        after:
+            "sidecars:\n  db:\n    command: [./db]\n    replicas: 1\n  web:\n    command: [./web]\n    depends_on: [db]\n"
+    ),
 ]

@@ -13,7 +13,8 @@ let programExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: []\n",
         after: "sidecars:\n  web:\n    command: [./web]\n"),
     RuleExplanation(
-        .unbalancedQuote, "A text is split into words as a shell does it, and a quote that stays open joins all the rest.",
+        .unbalancedQuote,
+        "A text is split into words as a shell does it, and a quote that stays open joins all the rest.",
         before: "sidecars:\n  web:\n    command: ./web --title \"My shop\n",
         after: "sidecars:\n  web:\n    command: ./web --title \"My shop\"\n"),
     RuleExplanation(
@@ -25,7 +26,8 @@ let programExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    kind: task\n    command: ./build && ./web\n",
         after: "sidecars:\n  web:\n    kind: task\n    shell: ./build && ./web\n"),
     RuleExplanation(
-        .shellWithoutExec, "The signal that asks the service to end reaches the shell first, which passes nothing on. With "
+        .shellWithoutExec,
+        "The signal that asks the service to end reaches the shell first, which passes nothing on. With "
             + "`exec` the service takes the shell's place.",
         before: "sidecars:\n  web:\n    shell: ./build && ./web\n",
         after: "sidecars:\n  web:\n    shell: ./build && exec ./web\n"),
@@ -34,7 +36,8 @@ let programExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [./web]\n    cwd: ~/shop\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    cwd: ${HOME:-/root}/shop\n"),
     RuleExplanation(
-        .commandNotFound, "The start will fail unless something puts the program there first. `--no-host` skips this check.",
+        .commandNotFound,
+        "The start will fail unless something puts the program there first. `--no-host` skips this check.",
         before: "sidecars:\n  web:\n    command: [no-such-program]\n",
         after: "sidecars:\n  web:\n    command: [/bin/server]\n"),
     RuleExplanation(

@@ -5,7 +5,8 @@ let valueExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [./web]\n    enviroment: { A: b }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    env: { A: b }\n"),
     RuleExplanation(
-        .unsupportedKey, "The key is part of the language, and this version does nothing for it yet. Better said than "
+        .unsupportedKey,
+        "The key is part of the language, and this version does nothing for it yet. Better said than "
             + "silently ignored.",
         before: "sidecars:\n  web:\n    command: [./web]\n    watch: { paths: [src] }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n"),
@@ -22,7 +23,8 @@ let valueExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: { bind: 0.0.0.0 } }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: { port: 8080, bind: 0.0.0.0 } }\n"),
     RuleExplanation(
-        .invalidBoolean, "Manifests are read by YAML 1.2, where only `true` and `false` are truth values; `yes`, `on` and "
+        .invalidBoolean,
+        "Manifests are read by YAML 1.2, where only `true` and `false` are truth values; `yes`, `on` and "
             + "the like are text.",
         before: "sidecars:\n  web:\n    command: [./web]\n    primary: yes\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    primary: true\n"),
@@ -51,7 +53,8 @@ let valueExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [./web]\n    logs: { max_size: 10megs }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    logs: { max_size: 10MiB }\n"),
     RuleExplanation(
-        .missingUnit, "Some tools count in seconds, some in milliseconds: a bare number would be misread by half of the "
+        .missingUnit,
+        "Some tools count in seconds, some in milliseconds: a bare number would be misread by half of the "
             + "readers.",
         before: "sidecars:\n  web:\n    command: [./web]\n    stop: { grace: 30 }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    stop: { grace: 30s }\n"),
@@ -60,12 +63,14 @@ let valueExplanations: [RuleExplanation] = [
 /// Variables and references.
 let variableExplanations: [RuleExplanation] = [
     RuleExplanation(
-        .interpolationSyntax, "Only `${VAR}`, `${VAR:-default}`, `${VAR:?message}` and references are replaced. A dollar "
+        .interpolationSyntax,
+        "Only `${VAR}`, `${VAR:-default}`, `${VAR:?message}` and references are replaced. A dollar "
             + "sign before a brace that is meant as text is written twice.",
         before: "sidecars:\n  web:\n    command: [./web]\n    env: { A: \"${HOME%/}\" }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    env: { A: \"$${HOME%/}\" }\n"),
     RuleExplanation(
-        .undefinedVariable, "A variable that is not set would become an empty text, and a path or an option without its "
+        .undefinedVariable,
+        "A variable that is not set would become an empty text, and a path or an option without its "
             + "value does something else.",
         before: "sidecars:\n  web:\n    command: [./web]\n    env: { LEVEL: \"${LOG_LEVEL}\" }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    env: { LEVEL: \"${LOG_LEVEL:-info}\" }\n"),

@@ -118,7 +118,17 @@ extension ManifestDecoder {
                 .environmentFileSyntax, at: node, "\(path):\(problem.line): \(problem.message)",
                 help: "lines are NAME=value, # comments, or empty")
         }
-        let entries = parsed.entries.map { EnvironmentEntry(name: $0.name, value: Template($0.value)) }
+        var entries: [EnvironmentEntry] = []
+        var positions: [String: Int] = [:]
+        for (name, value) in parsed.entries {
+            let entry = EnvironmentEntry(name: name, value: Template(value))
+            if let position = positions[name] {
+                entries[position] = entry
+            } else {
+                positions[name] = entries.count
+                entries.append(entry)
+            }
+        }
         environmentFiles[path] = entries
         return entries
     }

@@ -22,14 +22,14 @@ extension ManifestDecoder {
             }
             if !written.hasCondition {
                 sidecars[written.sidecar].dependencies[written.position].condition =
-                    impliedCondition(of: sidecars[target])
+                    impliedCondition(of: target)
             }
         }
     }
 
-    private func impliedCondition(of target: SidecarSpec) -> DependencySpec.Condition {
-        if target.kind == .task { return .succeeded }
-        return target.health.readiness == nil ? .started : .healthy
+    private func impliedCondition(of target: Int) -> DependencySpec.Condition {
+        if sidecars[target].kind == .task { return .succeeded }
+        return sidecars[target].health.readiness == nil ? .started : .healthy
     }
 
     func buildPlan() -> Plan? {
@@ -132,17 +132,20 @@ extension ManifestDecoder {
         return target
     }
 
+    /// Whether a chain of dependencies leads there. Each sidecar's search is kept, as its references come in a row.
     private func reaches(_ target: Int, from start: Int) -> Bool {
         if sidecars[start].dependencies.contains(where: { $0.sidecar == sidecars[target].name }) { return true }
-        var seen: Set<Int> = [start]
-        var stack = [start]
-        while let node = stack.popLast() {
-            for dependency in sidecars[node].dependencies {
-                guard let next = indexByName[dependency.sidecar], seen.insert(next).inserted else { continue }
-                if next == target { return true }
-                stack.append(next)
+        if reachable.from != start {
+            var isReached = [Bool](repeating: false, count: sidecars.count)
+            var stack = [start]
+            while let node = stack.popLast() {
+                for next in targets[node] where !isReached[next] {
+                    isReached[next] = true
+                    stack.append(next)
+                }
             }
+            reachable = (start, isReached)
         }
-        return false
+        return reachable.isReached[target]
     }
 }

@@ -39,8 +39,13 @@ final class ManifestDecoder {
     var references: [WrittenReference] = []
     /// The sidecar that is being decoded.
     var current: Int?
+    /// Most sidecars run where the manifest is: looked up once.
+    lazy var canonicalDirectory: String? = files.canonicalPath(directory)
     /// `.env` beside the manifest, read when the first variable is not in the client's environment.
     lazy var dotEnvironment: [String: String] = readDotEnvironment()
+    /// By sidecar: whom it depends on, for the check of references.
+    lazy var targets: [[Int]] = sidecars.map { sidecar in sidecar.dependencies.compactMap { indexByName[$0.sidecar] } }
+    var reachable: (from: Int?, isReached: [Bool]) = (nil, [])
     var environmentFiles: [String: [EnvironmentEntry]] = [:]
 
     init(
@@ -102,58 +107,56 @@ final class ManifestDecoder {
         guard expect(.mapping, mapping, named: name) else { return }
         for position in 0..<document.count(mapping) {
             let (key, value) = document.pair(mapping, at: position)
-            guard let row = row(for: key, in: group) else {
+            guard let row = group.position(ofHash: document.keyHash(key)),
+                document.text(of: key, equals: group.keys[row].name)
+            else {
                 reportUnknown(key, value, in: group, named: name)
                 continue
             }
-            guard row.allowsNull || !document.isNull(value) else {
-                report(.missingValue, at: key, "'\(row.name)' has no value", help: "give it one, or remove the key")
+            guard !document.isNull(value) || group.keys[row].codec.allowsNull else {
+                report(
+                    .missingValue, at: key, "'\(group.keys[row].name)' has no value",
+                    help: "give it one, or remove the key")
                 continue
             }
-            decode(value, by: row, into: &owner, form: form)
+            decode(value, by: group.keys[row].codec, named: group.keys[row].name, into: &owner, form: form)
         }
     }
 
-    private func row<Owner>(for key: NodeID, in group: KeyGroup<Owner>) -> ManifestKey<Owner>? {
-        guard let position = group.position(ofHash: document.keyHash(key)) else { return nil }
-        let row = group.keys[position]
-        return document.text(of: key, equals: row.name) ? row : nil
-    }
-
     private func decode<Owner>(
-        _ value: NodeID, by row: ManifestKey<Owner>, into owner: inout Owner,
+        _ value: NodeID, by codec: Codec<Owner>, named name: String, into owner: inout Owner,
         form: (Form, NodeID, inout Owner) -> Void
     ) {
-        switch row.codec {
+        switch codec {
         case .flag(let field):
-            if let flag = flag(value, named: row.name) { owner[keyPath: field] = flag }
+            if let flag = flag(value, named: name) { owner[keyPath: field] = flag }
         case .integer(let range, let field):
-            if let number = integer(value, in: range, named: row.name) { owner[keyPath: field] = number }
+            if let number = integer(value, in: range, named: name) { owner[keyPath: field] = number }
         case .optionalInteger(let range, let field):
-            if let number = integer(value, in: range, named: row.name) { owner[keyPath: field] = number }
+            if let number = integer(value, in: range, named: name) { owner[keyPath: field] = number }
         case .number(let range, let field):
-            if let number = number(value, in: range, named: row.name) { owner[keyPath: field] = number }
+            if let number = number(value, in: range, named: name) { owner[keyPath: field] = number }
         case .duration(let bounds, let field):
-            if let duration = duration(value, bounds, named: row.name) { owner[keyPath: field] = duration }
+            if let duration = duration(value, bounds, named: name) { owner[keyPath: field] = duration }
         case .optionalDuration(let bounds, let field):
-            if let duration = duration(value, bounds, named: row.name) { owner[keyPath: field] = duration }
+            if let duration = duration(value, bounds, named: name) { owner[keyPath: field] = duration }
         case .size(let field):
-            if let size = size(value, named: row.name) { owner[keyPath: field] = size }
+            if let size = size(value, named: name) { owner[keyPath: field] = size }
         case .optionalText(let field):
-            if let text = text(value, named: row.name) { owner[keyPath: field] = text }
+            if let text = text(value, named: name) { owner[keyPath: field] = text }
         case .optionalTemplate(let field):
-            if let template = template(value, named: row.name) { owner[keyPath: field] = template }
+            if let template = template(value, named: name) { owner[keyPath: field] = template }
         case .signal(let field):
-            if let signal = signal(value, named: row.name) { owner[keyPath: field] = signal }
+            if let signal = signal(value, named: name) { owner[keyPath: field] = signal }
         case .exitCodes(let field):
-            if let codes = exitCodes(value, named: row.name) { owner[keyPath: field] = codes }
+            if let codes = exitCodes(value, named: name) { owner[keyPath: field] = codes }
         case .choice(let choices, let set, _):
-            if let choice = choice(value, among: choices, named: row.name) { set(&owner, choice) }
+            if let choice = choice(value, among: choices, named: name) { set(&owner, choice) }
         case .group(let inner, let short):
             if let short, document.kind(value) == .scalar {
                 form(short, value, &owner)
             } else {
-                decode(value, by: inner, named: row.name, into: &owner, form: form)
+                decode(value, by: inner, named: name, into: &owner, form: form)
             }
         case .form(let wanted): form(wanted, value, &owner)
         }
@@ -167,10 +170,10 @@ final class ManifestDecoder {
     }
 }
 
-extension ManifestKey {
+extension Codec {
     /// `env: null` in a sidecar says nothing, and does no harm.
     fileprivate var allowsNull: Bool {
-        if case .form(.environment) = codec { true } else { false }
+        if case .form(.environment) = self { true } else { false }
     }
 }
 

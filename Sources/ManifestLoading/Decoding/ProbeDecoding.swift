@@ -2,14 +2,20 @@ import Glibc
 import SidecarModel
 import YAMLReading
 
+/// The ports a probe can name.
+struct PortScope {
+    var sidecar: String
+    var ports: [PortSpec]
+}
+
 extension ManifestDecoder {
     /// By role, or one bare probe, which is the readiness probe.
-    func decodeHealth(_ node: NodeID, into spec: inout SidecarSpec) {
+    func decodeHealth(_ node: NodeID, into health: inout HealthSpec, _ scope: PortScope) {
         guard expect(.mapping, node, named: "health") else { return }
         let pairs = document.pairs(node)
         let roles = pairs.map { ProbeRole(rawValue: document.string($0.key)) }
         guard roles.contains(where: { $0 != nil }) else {
-            spec.health.readiness = probe(node, role: .readiness, over: spec.health.readiness, of: spec)
+            health.readiness = probe(node, role: .readiness, over: health.readiness, of: scope)
             return
         }
         for (position, pair) in pairs.enumerated() {
@@ -24,22 +30,22 @@ extension ManifestDecoder {
                 report(.missingValue, at: pair.key, "'\(role.rawValue)' has no value", help: "give it a check")
                 continue
             }
-            let probe = probe(pair.value, role: role, over: spec.health[role], of: spec)
+            let probe = probe(pair.value, role: role, over: health[role], of: scope)
             switch role {
-            case .startup: spec.health.startup = probe
-            case .readiness: spec.health.readiness = probe
-            case .liveness: spec.health.liveness = probe
+            case .startup: health.startup = probe
+            case .readiness: health.readiness = probe
+            case .liveness: health.liveness = probe
             }
         }
     }
 
-    private func probe(_ node: NodeID, role: ProbeRole, over base: Probe?, of spec: SidecarSpec) -> Probe? {
+    private func probe(_ node: NodeID, role: ProbeRole, over base: Probe?, of scope: PortScope) -> Probe? {
         // A check that can't be read stays a check: that the probe is missing would be a second, wrong complaint.
         var probe = base ?? Probe(.exec([]))
         var checks: [NodeID] = []
         decode(node, by: probeKeys, named: "a probe", into: &probe) { form, node, probe in
             checks.append(node)
-            if let check = check(form, node, of: spec) { probe.check = check }
+            if let check = check(form, node, of: scope) { probe.check = check }
         }
         guard document.kind(node) == .mapping else { return base }
         if checks.count > 1 {
@@ -58,10 +64,10 @@ extension ManifestDecoder {
         return probe
     }
 
-    private func check(_ form: Form, _ node: NodeID, of spec: SidecarSpec) -> Probe.Check? {
+    private func check(_ form: Form, _ node: NodeID, of scope: PortScope) -> Probe.Check? {
         switch form {
-        case .http: http(node, of: spec).map { .http($0) }
-        case .tcp: tcp(node, of: spec)
+        case .http: http(node, of: scope).map { .http($0) }
+        case .tcp: tcp(node, of: scope)
         case .exec: command(node, named: "exec").map { .exec($0) }
         case .unix: path(node, named: "unix").map { .unix(path: $0) }
         case .file: file(node)
@@ -73,7 +79,7 @@ extension ManifestDecoder {
 
     // MARK: Checks
 
-    private func http(_ node: NodeID, of spec: SidecarSpec) -> Probe.HTTP? {
+    private func http(_ node: NodeID, of scope: PortScope) -> Probe.HTTP? {
         var http = Probe.HTTP(path: Template("/"), port: .number(0))
         var hasPort = false
         if document.kind(node) == .scalar {
@@ -89,7 +95,7 @@ extension ManifestDecoder {
                 case .path: if let path = requestPath(node) { http.path = path }
                 case .portChoice:
                     hasPort = true
-                    if let port = portChoice(node, of: spec) { http.port = port }
+                    if let port = portChoice(node, of: scope) { http.port = port }
                 case .scheme: checkScheme(node)
                 case .method: if let method = method(node) { http.method = method }
                 case .headers: http.headers = headers(node)
@@ -100,17 +106,17 @@ extension ManifestDecoder {
             }
         }
         if !hasPort {
-            guard let port = onlyPort(of: spec, at: node) else { return nil }
+            guard let port = onlyPort(of: scope, at: node) else { return nil }
             http.port = port
         }
         return http
     }
 
-    private func tcp(_ node: NodeID, of spec: SidecarSpec) -> Probe.Check? {
-        if document.kind(node) == .scalar { return portChoice(node, of: spec).map { .tcp(port: $0, host: nil) } }
+    private func tcp(_ node: NodeID, of scope: PortScope) -> Probe.Check? {
+        if document.kind(node) == .scalar { return portChoice(node, of: scope).map { .tcp(port: $0, host: nil) } }
         var tcp = TCPCheck()
-        decode(node, by: tcpKeys, named: "tcp", into: &tcp) { _, node, tcp in tcp.port = portChoice(node, of: spec) }
-        if tcp.port == nil, document.value(of: "port", in: node) == nil { tcp.port = onlyPort(of: spec, at: node) }
+        decode(node, by: tcpKeys, named: "tcp", into: &tcp) { _, node, tcp in tcp.port = portChoice(node, of: scope) }
+        if tcp.port == nil, document.value(of: "port", in: node) == nil { tcp.port = onlyPort(of: scope, at: node) }
         return tcp.port.map { .tcp(port: $0, host: tcp.host) }
     }
 
@@ -150,18 +156,18 @@ extension ManifestDecoder {
 
     // MARK: Their parts
 
-    private func onlyPort(of spec: SidecarSpec, at node: NodeID) -> Probe.PortChoice? {
-        if spec.ports.count == 1 { return .named(spec.ports[0].name) }
+    private func onlyPort(of scope: PortScope, at node: NodeID) -> Probe.PortChoice? {
+        if scope.ports.count == 1 { return .named(scope.ports[0].name) }
         report(
             .probeNeedsPort, at: node,
-            spec.ports.isEmpty ? "the probe names no port, and there is none" : "the probe must say which port",
-            help: spec.ports.isEmpty
+            scope.ports.isEmpty ? "the probe names no port, and there is none" : "the probe must say which port",
+            help: scope.ports.isEmpty
                 ? "add 'port:' with a number, or declare the port under 'ports:'"
-                : "add 'port:' with one of \(spec.ports.map(\.name).joined(separator: ", "))")
+                : "add 'port:' with one of \(scope.ports.map(\.name).joined(separator: ", "))")
         return nil
     }
 
-    private func portChoice(_ node: NodeID, of spec: SidecarSpec) -> Probe.PortChoice? {
+    private func portChoice(_ node: NodeID, of scope: PortScope) -> Probe.PortChoice? {
         if document.kind(node) == .scalar, hasDollar(node) {
             // `${ports.http}` says the same as the name.
             let result = interpolate(document.string(node), at: node, mode: .full)
@@ -171,10 +177,10 @@ extension ManifestDecoder {
         }
         guard let text = text(node, named: "port") else { return nil }
         if let number = UInt16(text), number > 0 { return .number(number) }
-        if spec.ports.contains(where: { $0.name == text }) { return .named(text) }
-        let names = spec.ports.map(\.name)
+        if scope.ports.contains(where: { $0.name == text }) { return .named(text) }
+        let names = scope.ports.map(\.name)
         report(
-            .unknownPort, at: node, "'\(spec.name)' has no port '\(text)'",
+            .unknownPort, at: node, "'\(scope.sidecar)' has no port '\(text)'",
             help: closest(to: text, among: names).map { "did you mean '\($0)'?" }
                 ?? (names.isEmpty ? "declare it under 'ports:'" : "its ports are \(names.joined(separator: ", "))"))
         return nil

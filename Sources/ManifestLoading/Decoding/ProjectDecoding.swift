@@ -74,9 +74,10 @@ extension ManifestDecoder {
                     help: "lower-case letters, digits, '-' and '_', beginning with a letter or digit, at most 63")
                 continue
             }
-            current = sidecars.count
             // A name given twice was reported by the reader; the first stands.
-            if indexByName.updateValue(sidecars.count, forKey: name) != nil { continue }
+            guard indexByName[name] == nil else { continue }
+            indexByName[name] = sidecars.count
+            current = sidecars.count
             places.append((key, value))
             sidecars.append(decodeSidecar(named: name, value, key: key, defaults: defaults))
         }

@@ -1,9 +1,8 @@
 import SidecarModel
 import YAMLReading
 
-/// A sidecar while its layers (defaults, then its own keys) are read.
-struct SidecarDraft {
-    var spec: SidecarSpec
+/// What the layers of a sidecar (defaults, then its own keys) say beside its spec.
+struct SidecarLayers {
     var fileEnvironment: [EnvironmentEntry] = []
     var environment: [EnvironmentEntry] = []
     /// Read last: probes name ports, and both layers may say something of the same probe.
@@ -11,12 +10,17 @@ struct SidecarDraft {
     var commandKey: NodeID?
     var setsPolicy = false
     var setsRetryFailedAfter = false
+    var setsDirectory = false
+}
 
-    init(name: String) { spec = SidecarSpec(name: name) }
+/// The defaults, read once.
+struct SidecarDefaults {
+    var spec = SidecarSpec(name: "")
+    var layers = SidecarLayers()
 }
 
 extension ManifestDecoder {
-    func decodeDefaults(_ node: NodeID) -> SidecarDraft? {
+    func decodeDefaults(_ node: NodeID) -> SidecarDefaults? {
         guard expect(.mapping, node, named: "defaults") else { return nil }
         for (key, _) in document.pairs(node) {
             for name in ["command", "shell", "depends_on"] where document.text(of: key, equals: name) {
@@ -25,33 +29,39 @@ extension ManifestDecoder {
                     help: "say it in the sidecars it is for")
             }
         }
-        var draft = SidecarDraft(name: "")
-        decodeLayer(node, into: &draft)
-        draft.spec.dependencies = []
-        return draft
+        var defaults = SidecarDefaults()
+        decodeLayer(node, into: &defaults.spec, &defaults.layers)
+        defaults.spec.dependencies = []
+        return defaults
     }
 
-    func decodeSidecar(named name: String, _ node: NodeID, key: NodeID, defaults: SidecarDraft?) -> SidecarSpec {
-        var draft = defaults ?? SidecarDraft(name: name)
-        draft.spec.name = name
+    func decodeSidecar(named name: String, _ node: NodeID, key: NodeID, defaults: SidecarDefaults?) -> SidecarSpec {
+        var spec = defaults?.spec ?? SidecarSpec(name: name)
+        var layers = defaults?.layers ?? SidecarLayers()
+        spec.name = name
         if document.isNull(node) {
             report(.missingValue, at: key, "'\(name)' says nothing", help: "give it a 'command'")
         } else {
-            decodeLayer(node, into: &draft)
+            decodeLayer(node, into: &spec, &layers)
         }
-        completeProgram(&draft, node: node, key: key)
-        for health in draft.health { decodeHealth(health, into: &draft.spec) }
-        if draft.spec.kind == .external { acceptAnyOwner(of: &draft.spec.health) }
-        if !draft.setsPolicy { draft.spec.restart.policy = draft.spec.kind == .task ? .never : .always }
-        if !draft.setsRetryFailedAfter {
-            draft.spec.restart.retryFailedAfter =
-                draft.spec.kind == .task || draft.spec.restart.policy == .never ? .zero : .seconds(300)
+        checkProgram(of: spec, layers, node: node, key: key)
+        if !layers.health.isEmpty {
+            let scope = PortScope(sidecar: name, ports: spec.ports)
+            for health in layers.health { decodeHealth(health, into: &spec.health, scope) }
+            if spec.kind == .external { acceptAnyOwner(of: &spec.health) }
         }
-        draft.spec.environment = merged(topEnvironment, merged(draft.fileEnvironment, draft.environment))
-        if draft.spec.workingDirectory.segments == [.literal("/")], !saysDirectory(node) {
-            draft.spec.workingDirectory = Template(directory)
+        if !layers.setsPolicy { spec.restart.policy = spec.kind == .task ? .never : .always }
+        if !layers.setsRetryFailedAfter {
+            spec.restart.retryFailedAfter = spec.kind == .task || spec.restart.policy == .never ? .zero : .seconds(300)
         }
-        return draft.spec
+        spec.environment = merged(topEnvironment, merged(layers.fileEnvironment, layers.environment))
+        if layers.setsDirectory {
+            spec.canonicalDirectory = spec.workingDirectory.literal.flatMap { files.canonicalPath($0) }
+        } else {
+            spec.workingDirectory = Template(directory)
+            spec.canonicalDirectory = canonicalDirectory
+        }
+        return spec
     }
 
     /// There is no process of ours that the socket could belong to.
@@ -61,14 +71,9 @@ extension ManifestDecoder {
         health.liveness?.owner = .any
     }
 
-    private func saysDirectory(_ node: NodeID) -> Bool {
-        document.value(of: "cwd", in: node) != nil || defaultsNode.flatMap { document.value(of: "cwd", in: $0) } != nil
-    }
-
-    private func decodeLayer(_ node: NodeID, into draft: inout SidecarDraft) {
-        var rest = draft
+    private func decodeLayer(_ node: NodeID, into spec: inout SidecarSpec, _ layers: inout SidecarLayers) {
         var hasOwnCommand = false
-        decode(node, by: sidecarKeys, named: "a sidecar", into: &draft.spec) { form, node, spec in
+        decode(node, by: sidecarKeys, named: "a sidecar", into: &spec) { form, node, spec in
             switch form {
             case .command, .script:
                 if hasOwnCommand {
@@ -76,24 +81,26 @@ extension ManifestDecoder {
                         .commandAndShell, at: node, "a sidecar has either 'command' or 'shell'", help: "remove one")
                 }
                 hasOwnCommand = true
-                rest.commandKey = node
+                layers.commandKey = node
                 if form == .command {
                     spec.program = command(node, named: "command").map { .command($0) }
                 } else {
                     spec.program = script(node).map { .shell($0) }
                 }
-            case .directory: if let path = path(node, named: "cwd") { spec.workingDirectory = path }
-            case .environment: rest.environment = merged(rest.environment, environment(node))
-            case .environmentFiles: rest.fileEnvironment = environmentFiles(node)
+            case .directory:
+                layers.setsDirectory = true
+                if let path = path(node, named: "cwd") { spec.workingDirectory = path }
+            case .environment: layers.environment = merged(layers.environment, environment(node))
+            case .environmentFiles: layers.fileEnvironment = environmentFiles(node)
             case .ports: decodePorts(node, into: &spec.ports)
             case .dependencies: decodeDependencies(node, into: &spec.dependencies)
-            case .health: rest.health.append(node)
+            case .health: layers.health.append(node)
             case .restartPolicy:
                 if let policy = choice(
                     node, among: RestartSpec.Policy.allCases.map(\.rawValue), named: "restart"
                 ).flatMap(RestartSpec.Policy.init) {
                     spec.restart.policy = policy
-                    rest.setsPolicy = true
+                    layers.setsPolicy = true
                 }
             case .steps: decodeSteps(node, into: &spec.stop.steps)
             case .hooks: decodeHooks(node, into: &spec.hooks)
@@ -103,25 +110,23 @@ extension ManifestDecoder {
             }
         }
         if let restart = document.value(of: "restart", in: node), document.kind(restart) == .mapping {
-            if document.value(of: "policy", in: restart) != nil { rest.setsPolicy = true }
-            if document.value(of: "retry_failed_after", in: restart) != nil { rest.setsRetryFailedAfter = true }
+            if document.value(of: "policy", in: restart) != nil { layers.setsPolicy = true }
+            if document.value(of: "retry_failed_after", in: restart) != nil { layers.setsRetryFailedAfter = true }
         }
-        rest.spec = draft.spec
-        draft = rest
     }
 
-    private func completeProgram(_ draft: inout SidecarDraft, node: NodeID, key: NodeID) {
-        switch (draft.spec.kind, draft.spec.program) {
+    private func checkProgram(of spec: SidecarSpec, _ layers: SidecarLayers, node: NodeID, key: NodeID) {
+        switch (spec.kind, spec.program) {
         case (.external, nil): break
         case (.external, .some):
             report(
-                .externalWithCommand, at: draft.commandKey ?? key,
-                "'\(draft.spec.name)' is external, so nothing is started for it",
+                .externalWithCommand, at: layers.commandKey ?? key,
+                "'\(spec.name)' is external, so nothing is started for it",
                 help: "remove 'command', or make it a service")
         case (_, nil):
-            if draft.commandKey == nil, document.kind(node) == .mapping {
+            if layers.commandKey == nil, document.kind(node) == .mapping {
                 report(
-                    .commandMissing, at: key, "'\(draft.spec.name)' has neither 'command' nor 'shell'",
+                    .commandMissing, at: key, "'\(spec.name)' has neither 'command' nor 'shell'",
                     help: "say what runs, or write 'kind: external' for what runs elsewhere")
             }
         case (_, .some): break
@@ -140,7 +145,14 @@ extension ManifestDecoder {
             var words: [Template] = []
             words.reserveCapacity(document.count(node))
             for position in 0..<document.count(node) {
-                guard let word = template(document.item(node, at: position), named: name) else { return nil }
+                let item = document.item(node, at: position)
+                guard !document.isNull(item) else {
+                    report(
+                        .missingValue, at: item, "this argument is nothing",
+                        help: "quote it: \"\" for an empty one, \"~\" or \"null\" for the text")
+                    return nil
+                }
+                guard let word = template(item, named: name) else { return nil }
                 words.append(word)
             }
             if words.isEmpty || words[0].segments.isEmpty {

@@ -2,14 +2,12 @@ import SidecarModel
 import YAMLReading
 
 extension ManifestDecoder {
-    func checkCommands() {
-        for (position, sidecar) in sidecars.enumerated() {
-            if sidecar.kind == .external { checkExternal(position) }
-            switch sidecar.program {
-            case .shell(let script): checkExec(in: script, of: position, key: "shell")
-            case .command(let words): checkWords(words, of: position)
-            case nil: break
-            }
+    func checkCommand(of sidecar: SidecarSpec, _ position: Int) {
+        if sidecar.kind == .external { checkExternal(position) }
+        switch sidecar.program {
+        case .shell(let script): checkExec(in: script, of: position, key: "shell")
+        case .command(let words): checkWords(words, of: position)
+        case nil: break
         }
     }
 
@@ -39,8 +37,9 @@ extension ManifestDecoder {
     }
 
     private func checkWords(_ words: [Template], of position: Int) {
-        let program = words.first?.literal.map(lastComponent(of:)) ?? ""
-        if ["sh", "bash", "dash", "zsh", "ash"].contains(program), words.count >= 3, words[1].literal == "-c" {
+        if words.count >= 3, words[1].literal == "-c", let program = words[0].literal,
+            ["sh", "bash", "dash", "zsh", "ash"].contains(lastComponent(of: program))
+        {
             checkExec(in: words[2], of: position, key: "command")
         }
         for word in words {

@@ -3,15 +3,14 @@ import YAMLReading
 
 extension ManifestDecoder {
     /// Variables that carry a port are set by us; a value of the manifest is lost.
-    func checkEnvironments() {
-        for (position, sidecar) in sidecars.enumerated() where !sidecar.ports.isEmpty && !sidecar.environment.isEmpty {
-            let injected = portVariables(of: sidecar).map(\.variable)
-            for entry in sidecar.environment where injected.contains(entry.name) {
-                report(
-                    .portVariableOverridden, at: place(position, "env", entry.name),
-                    "'\(entry.name)' is set to the port that is given, and this value is lost",
-                    help: "remove it, or name the port differently")
-            }
+    func checkEnvironment(of sidecar: SidecarSpec, _ position: Int) {
+        guard !sidecar.ports.isEmpty, sidecar.environment.contains(where: { $0.name.hasSuffix("PORT") }) else { return }
+        let injected = portVariables(of: sidecar).map(\.variable)
+        for entry in sidecar.environment where injected.contains(entry.name) {
+            report(
+                .portVariableOverridden, at: place(position, "env", entry.name),
+                "'\(entry.name)' is set to the port that is given, and this value is lost",
+                help: "remove it, or name the port differently")
         }
     }
 

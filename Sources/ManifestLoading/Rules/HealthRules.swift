@@ -2,30 +2,21 @@ import SidecarModel
 import YAMLReading
 
 extension ManifestDecoder {
-    func checkHealth() {
-        var fixedPorts: [UInt16: Int]?
-        for (position, sidecar) in sidecars.enumerated() {
-            let health = sidecar.health
-            guard health.startup != nil || health.readiness != nil || health.liveness != nil else { continue }
-            for role in ProbeRole.allCases {
-                guard let probe = health[role] else { continue }
-                checkPushed(probe, role: role, of: position)
-                checkDelay(probe, role: role, of: position)
-                if let number = localPort(of: probe) {
-                    let ports = fixedPorts ?? collectFixedPorts()
-                    fixedPorts = ports
-                    checkOwner(of: number, role: role, of: position, ports: ports)
-                }
-            }
-            if let liveness = health.liveness, health.startup == nil, health.readiness == nil,
-                liveness.initialDelay == .zero, !liveness.isPushed
-            {
-                report(
-                    .livenessBeforeStartup, at: probePlace(position, .liveness),
-                    "liveness begins at once, while '\(sidecar.name)' may still be starting",
-                    help: "add a startup or readiness probe, or an initial_delay")
-            }
+    func checkHealth(of sidecar: SidecarSpec, _ position: Int, _ ports: FixedPorts) {
+        let health = sidecar.health
+        for role in ProbeRole.allCases {
+            guard let probe = health[role] else { continue }
+            checkPushed(probe, role: role, of: position)
+            checkDelay(probe, role: role, of: position)
+            if let number = localPort(of: probe) { checkOwner(of: number, role: role, of: position, ports: ports) }
         }
+        guard let liveness = health.liveness, health.startup == nil, health.readiness == nil,
+            liveness.initialDelay == .zero, !liveness.isPushed
+        else { return }
+        report(
+            .livenessBeforeStartup, at: probePlace(position, .liveness),
+            "liveness begins at once, while '\(sidecar.name)' may still be starting",
+            help: "add a startup or readiness probe, or an initial_delay")
     }
 
     private func checkPushed(_ probe: Probe, role: ProbeRole, of position: Int) {
@@ -68,16 +59,11 @@ extension ManifestDecoder {
         return ["localhost", "127.0.0.1", "::1", "0.0.0.0"].contains(host.literal ?? "")
     }
 
-    private func collectFixedPorts() -> [UInt16: Int] {
-        var ports: [UInt16: Int] = [:]
-        for (position, sidecar) in sidecars.enumerated() where sidecar.kind != .external {
-            for port in sidecar.ports { if case .number(let number) = port.wanted { ports[number] = position } }
-        }
-        return ports
-    }
-
-    private func checkOwner(of number: UInt16, role: ProbeRole, of position: Int, ports: [UInt16: Int]) {
-        guard let owner = ports[number], owner != position, sidecars[position].kind != .external else { return }
+    private func checkOwner(of number: UInt16, role: ProbeRole, of position: Int, ports: FixedPorts) {
+        let owners = ports.owners(of: number, .tcp).filter { sidecars[$0.sidecar].kind != .external }
+        guard let owner = owners.first?.sidecar, !owners.contains(where: { $0.sidecar == position }),
+            sidecars[position].kind != .external
+        else { return }
         let isOwn = sidecars[position].ports.contains { port in
             switch port.wanted {
             case .number(let own): own == number

@@ -2,35 +2,33 @@ import SidecarModel
 import YAMLReading
 
 extension ManifestDecoder {
-    func checkLifecycles() {
-        for (position, sidecar) in sidecars.enumerated() {
-            let start = sidecar.start
-            let hasGate = sidecar.health.readiness != nil || sidecar.health.startup != nil
-            if start.timeout > .zero, start.settle >= start.timeout, !hasGate, sidecar.kind == .service {
-                report(
-                    .settleExceedsTimeout, at: place(position, "start"),
-                    "it must live longer than start.timeout to count as healthy, so every start fails",
-                    help: "shorten start.settle, or lengthen start.timeout")
-            }
-            if sidecar.restart.maxDelay < sidecar.restart.delay {
-                report(
-                    .maxDelayBelowDelay, at: place(position, "restart"),
-                    "max_delay is shorter than delay, so every wait is max_delay",
-                    help: "raise max_delay, or lower delay")
-            }
-            if sidecar.kind == .task, sidecar.restart.policy == .always {
-                report(
-                    .taskRestartsAlways, at: place(position, "restart"),
-                    "a task that is always restarted is never done", help: "use on-failure, or make it a service")
-            }
-            if sidecar.kind != .task, sidecar.timeout != nil {
-                report(
-                    .timeoutNeedsTask, at: place(position, "timeout"),
-                    "'timeout' limits the run of a task, and '\(sidecar.name)' is none",
-                    help: "remove it, or make it 'kind: task'")
-            }
-            checkStop(sidecar, position)
+    func checkLifecycle(of sidecar: SidecarSpec, _ position: Int) {
+        let start = sidecar.start
+        let hasGate = sidecar.health.readiness != nil || sidecar.health.startup != nil
+        if start.timeout > .zero, start.settle >= start.timeout, !hasGate, sidecar.kind == .service {
+            report(
+                .settleExceedsTimeout, at: place(position, "start"),
+                "it must live longer than start.timeout to count as healthy, so every start fails",
+                help: "shorten start.settle, or lengthen start.timeout")
         }
+        if sidecar.restart.maxDelay < sidecar.restart.delay {
+            report(
+                .maxDelayBelowDelay, at: place(position, "restart"),
+                "max_delay is shorter than delay, so every wait is max_delay",
+                help: "raise max_delay, or lower delay")
+        }
+        if sidecar.kind == .task, sidecar.restart.policy == .always {
+            report(
+                .taskRestartsAlways, at: place(position, "restart"),
+                "a task that is always restarted is never done", help: "use on-failure, or make it a service")
+        }
+        if sidecar.kind != .task, sidecar.timeout != nil {
+            report(
+                .timeoutNeedsTask, at: place(position, "timeout"),
+                "'timeout' limits the run of a task, and '\(sidecar.name)' is none",
+                help: "remove it, or make it 'kind: task'")
+        }
+        checkStop(sidecar, position)
     }
 
     private func checkStop(_ sidecar: SidecarSpec, _ position: Int) {

@@ -1,21 +1,36 @@
 import SidecarModel
 import YAMLReading
 
+/// Who has which number for itself.
+struct FixedPorts {
+    private var owners: [UInt32: [(sidecar: Int, port: PortSpec)]] = [:]
+
+    func owners(of number: UInt16, _ transport: PortSpec.Transport) -> [(sidecar: Int, port: PortSpec)] {
+        owners[key(number, transport)] ?? []
+    }
+
+    mutating func add(_ port: PortSpec, number: UInt16, of sidecar: Int) {
+        owners[key(number, port.transport), default: []].append((sidecar, port))
+    }
+
+    private func key(_ number: UInt16, _ transport: PortSpec.Transport) -> UInt32 {
+        UInt32(number) | (transport == .udp ? 1 << 16 : 0)
+    }
+}
+
 extension ManifestDecoder {
-    func checkPorts() {
-        var fixed: [UInt32: [(sidecar: Int, port: PortSpec)]] = [:]
-        for (position, sidecar) in sidecars.enumerated() where !sidecar.ports.isEmpty {
-            for port in sidecar.ports {
-                checkReplicas(port, of: position)
-                guard case .number(let number) = port.wanted else { continue }
-                let key = UInt32(number) | (port.transport == .udp ? 1 << 16 : 0)
-                if let other = fixed[key]?.first(where: { overlap($0.port.bind, port.bind) }) {
-                    reportUsedTwice(port, number: number, of: position, other: other)
-                }
-                fixed[key, default: []].append((position, port))
+    func checkPorts(of sidecar: SidecarSpec, _ position: Int, _ fixed: inout FixedPorts) {
+        guard !sidecar.ports.isEmpty else { return }
+        for port in sidecar.ports {
+            checkReplicas(port, of: position)
+            guard case .number(let number) = port.wanted else { continue }
+            let others = fixed.owners(of: number, port.transport)
+            if let other = others.first(where: { overlap($0.port.bind, port.bind) }) {
+                reportUsedTwice(port, number: number, of: position, other: other)
             }
-            if sidecar.ports.count > 1 || sidecar.ports[0].environmentVariable != nil { checkVariables(of: position) }
+            fixed.add(port, number: number, of: position)
         }
+        if sidecar.ports.count > 1 || sidecar.ports[0].environmentVariable != nil { checkVariables(of: position) }
     }
 
     private func checkReplicas(_ port: PortSpec, of position: Int) {

@@ -4,12 +4,18 @@ import YAMLReading
 extension ManifestDecoder {
     /// What is readable and still won't run, or will surprise. Each looks at all sidecars once.
     func runRules() {
-        checkCommands()
-        checkEnvironments()
-        checkPorts()
+        var ports = FixedPorts()
+        for position in sidecars.indices {
+            let sidecar = sidecars[position]
+            checkCommand(of: sidecar, position)
+            checkEnvironment(of: sidecar, position)
+            checkPorts(of: sidecar, position, &ports)
+            checkLifecycle(of: sidecar, position)
+        }
+        for position in sidecars.indices where sidecars[position].health != HealthSpec() {
+            checkHealth(of: sidecars[position], position, ports)
+        }
         checkDependencies()
-        checkHealth()
-        checkLifecycles()
         if options.checksHost { checkHost() }
     }
 

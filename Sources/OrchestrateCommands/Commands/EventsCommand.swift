@@ -9,7 +9,8 @@ struct EventsCommand: ParsableCommand {
         commandName: "events",
         abstract: "Print what happened, a JSON object per line.",
         discussion: """
-            Without -f: the state changes in the journal. With -f: everything from now on, until the project is down.
+            Without -f: the state changes in the journal. With -f: everything from now on, until the project is down;
+            its first line has the kind "following", and nothing after it is missed.
 
             Examples:
               orchestrate events -n 20
@@ -24,6 +25,13 @@ struct EventsCommand: ParsableCommand {
     @Option(name: [.customShort("n"), .long], help: "Only the last so many of the journal.")
     var lines: Int?
 
+    /// The first line of `-f`: from here on nothing is missed.
+    private struct Following: Encodable {
+        var kind = "following"
+        var at: Timestamp
+        var sequence: UInt64
+    }
+
     func run() throws {
         let context = try ProjectContext(project.projectOptions)
         guard follow else { return try printJournal(context, limit: lines ?? .max) }
@@ -31,6 +39,7 @@ struct EventsCommand: ParsableCommand {
         let client = try context.connect()
         let last = try client.call(Subscribe.self, .init()).sequence
         if let lines { try printJournal(context, limit: lines, upTo: last) }
+        Console.print(WireFormat.json(Following(at: .now, sequence: last)))
         while true {
             if !client.hasArrived { _ = Poll.wait(for: [client.descriptor], timeout: nil) }
             for case .event(let message) in try client.receive() {

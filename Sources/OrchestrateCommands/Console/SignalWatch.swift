@@ -14,6 +14,14 @@ final class SignalWatch {
 
     deinit { close(descriptor) }
 
+    /// A parent's thread may have had them blocked, and children inherit that: Ctrl-C would do nothing.
+    static func unblockInherited() {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGWINCH, SIGTSTP] { sigaddset(&set, number) }
+        pthread_sigmask(SIG_UNBLOCK, &set, nil)
+    }
+
     /// The next one, or nil.
     func next() -> Int32? {
         var sender: Int32 = 0

@@ -26,7 +26,7 @@ struct Applying {
             } catch {
                 // A supervisor that was started for this has nothing to supervise.
                 if connection.isFresh, !LivingSidecars.exist(in: context.location) {
-                    _ = try? connection.client.call(Down.self, .init())
+                    dismiss(connection.client)
                 }
                 guard error.code == .invalidManifest else { throw CommandFailure(error) }
                 Self.show(error.diagnostics)
@@ -35,6 +35,13 @@ struct Applying {
             }
         }
         throw CommandFailure(.failed, "the supervisor ends again and again; see \(context.location.supervisorLogPath)")
+    }
+
+    private func dismiss(_ client: ControlClient) {
+        guard let report = try? client.call(Status.self, .init()) else { return }
+        let end = ProjectEnd(report)
+        _ = try? client.call(Down.self, .init())
+        end.wait()
     }
 
     private func parameters() -> Apply.Parameters {

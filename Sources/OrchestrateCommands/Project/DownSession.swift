@@ -11,6 +11,7 @@ final class DownSession {
     private let signals: SignalWatch
     private let palette: Palette
     private var presses = 0
+    private var pendingText = ""
     /// Who is on its way out, and what was last said of it.
     private var leaving: [String: String] = [:]
 
@@ -49,7 +50,7 @@ final class DownSession {
     }
 
     private func runOnce() throws -> Int32 {
-        _ = try client.call(Subscribe.self, .init())
+        let end = ProjectEnd(try client.call(Subscribe.self, .init()).project)
         let request = try client.send(Down.self, .init())
         while true {
             let ready = Poll.wait(
@@ -57,10 +58,14 @@ final class DownSession {
             if ready.isEmpty, !leaving.isEmpty { try sayWhoIsLate() }
             if ready.contains(signals.descriptor) { try takeSignals() }
             guard ready.contains(client.descriptor) || client.hasArrived else { continue }
+            defer { flush() }
             for incoming in try client.receive() {
                 switch incoming {
                 case .event(let message): show(message.event)
-                case .reply(request, let line): return finish(try ControlClient.answer(line, of: Down.self))
+                case .reply(request, let line):
+                    let answer = try ControlClient.answer(line, of: Down.self)
+                    if answer.survivors.isEmpty { end.wait() }
+                    return finish(answer)
                 case .reply(_, let line): _ = try ControlClient.answer(line, of: HurryUp.self)
                 }
             }
@@ -82,12 +87,18 @@ final class DownSession {
         }
     }
 
+    /// The lines of a burst are written at once.
+    private func flush() {
+        Console.write(pendingText)
+        pendingText = ""
+    }
+
     private func show(_ event: ControlEvent) {
         switch event {
         case .transition(let transition):
             if transition.to == .stopping { leaving[transition.instance] = transition.cause }
             guard transition.to != .stopping, leaving.removeValue(forKey: transition.instance) != nil else { return }
-            Console.print(EventLine.text(transition, palette: palette))
+            pendingText += EventLine.text(transition, palette: palette) + "\n"
         case .warning(let message): Console.printError("warning: \(message.terminalSafe)")
         case .portChanged, .applied, .leaseTaken, .leaseEnded, .finished, .missed: break
         }

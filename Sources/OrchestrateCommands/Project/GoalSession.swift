@@ -63,7 +63,7 @@ final class GoalSession {
             switch message.event {
             case .transition(let transition):
                 view.apply(transition, at: message.at)
-                if EventLine.isWorthALine(transition) {
+                if EventLine.isWorthALine(transition.to) {
                     Console.print(EventLine.text(transition, palette: terminal.palette))
                 }
             case .missed: mustLook = true

@@ -8,6 +8,8 @@ final class UpScreen {
     private let started: Timestamp
     private let follower: LogFollower?
     private var drawnLines = 0
+    private var pendingText = ""
+    private var lastFrame = ContinuousClock.now - .seconds(1)
     private var lastLines: [String: String] = [:]
 
     init(terminal: Terminal, context: ProjectContext, followsLogs: Bool, started: Timestamp) {
@@ -17,10 +19,12 @@ final class UpScreen {
         follower = followsLogs ? LogFollower(context, since: started, palette: terminal.palette) : nil
     }
 
-    var descriptors: [Int32] { follower.map { [$0.descriptor] } ?? [] }
+    /// While the tree is shown the logs wait: nobody would read them, and they would wake the loop for ever.
+    var descriptors: [Int32] { drawnLines > 0 ? [] : follower.map { [$0.descriptor] } ?? [] }
 
     func say(_ text: String) {
         clear()
+        flush()
         Console.print(text.terminalSafe)
     }
 
@@ -32,8 +36,15 @@ final class UpScreen {
             if terminal.isInteractive, isSettling { rememberLastLine(of: transition) }
         case .waiting, .starting, .healthy, .stopping, .stopped, .completed, .blocked, .scheduled: break
         }
-        guard !(terminal.isInteractive && isSettling), EventLine.isWorthALine(transition) else { return }
-        Console.print(EventLine.text(transition, palette: terminal.palette))
+        guard !(terminal.isInteractive && isSettling), EventLine.isWorthALine(transition.to) else { return }
+        pendingText += EventLine.text(transition, palette: terminal.palette) + "\n"
+    }
+
+    /// Writes the lines of a burst at once.
+    func flush() {
+        guard !pendingText.isEmpty else { return }
+        Console.write(pendingText)
+        pendingText = ""
     }
 
     private func rememberLastLine(of transition: TransitionEvent) {
@@ -44,26 +55,29 @@ final class UpScreen {
 
     // MARK: The tree
 
-    func draw(_ view: ProjectView, title: String) {
-        guard terminal.isInteractive else { return }
+    /// A burst of changes is drawn once.
+    func draw(_ view: ProjectView, title: String, isLast: Bool = false) {
+        guard terminal.isInteractive, isLast || lastFrame + .milliseconds(90) <= .now else { return }
+        lastFrame = .now
         var tree = LiveTree(terminal: terminal)
         tree.lastLines = lastLines
         let lines = tree.lines(view, started: started, now: .now, title: title)
-        Console.write(erasure + lines.joined(separator: "\n") + "\n")
+        // Each line is written over the one before: erasing all of them first would flicker.
+        let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A" : ""
+        Console.write(up + lines.map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J")
         drawnLines = lines.count
     }
 
     /// Takes the tree away, so that lines can follow.
     func clear() {
+        flush()
         guard drawnLines > 0 else { return }
-        Console.write(erasure)
+        Console.write("\u{1b}[\(drawnLines)A\u{1b}[J")
         drawnLines = 0
     }
 
-    private var erasure: String { drawnLines > 0 ? "\u{1b}[\(drawnLines)A\u{1b}[J" : "" }
-
     func settled(_ view: ProjectView, count: Int) {
-        draw(view, title: "up")
+        draw(view, title: "up", isLast: true)
         // It stays as it was drawn last.
         drawnLines = 0
         let elapsed = UnitText.duration(Timestamp.now - started)

@@ -29,7 +29,9 @@ final class UpSession {
     private let screen: UpScreen
     private var client: ControlClient
     private var view: ProjectView
-    private var wanted: [String] = []
+    private var wanted: Set<String>
+    private var health: GoalTracker
+    private var completion: GoalTracker
     private var isHolder = false
     private var lease: (token: String, identity: ClientIdentity)?
     private var phase = Phase.settling
@@ -53,9 +55,13 @@ final class UpSession {
             attachment: attachment)
         let (client, answer) = try applying.run()
         self.client = client
-        wanted = answer.summary.wanted
         isHolder = answer.isLeaseHolder
-        view = ProjectView(try client.call(Subscribe.self, .init(withReports: terminal.isInteractive)).project)
+        let names = Set(answer.summary.wanted)
+        wanted = names
+        view = ProjectView(try client.call(Subscribe.self, Self.subscription(terminal)).project)
+        let instances = view.instances.filter { names.contains($0.sidecar) }
+        health = GoalTracker(.healthy, instances)
+        completion = GoalTracker(.completed, instances)
         screen = UpScreen(terminal: terminal, context: context, followsLogs: !options.isDetached, started: started)
         screen.show(answer.summary)
     }
@@ -75,8 +81,9 @@ final class UpSession {
             if let code = try verdict() { return code }
             let descriptors = [client.descriptor, signals.descriptor] + screen.descriptors
             let ready = client.hasArrived ? [] : Poll.wait(for: descriptors, timeout: patience)
-            if ready.contains(signals.descriptor), let code = try takeSignals() { return code }
+            // Events first: whether Ctrl-C ends the project may have changed before it was pressed.
             if ready.contains(client.descriptor) || client.hasArrived, let code = try takeEvents() { return code }
+            if ready.contains(signals.descriptor), let code = try takeSignals() { return code }
             screen.followLogs()
         }
     }
@@ -89,32 +96,47 @@ final class UpSession {
         return min(rest ?? .milliseconds(100), .milliseconds(100))
     }
 
-    private var instances: [InstanceReport] {
-        let names = Set(wanted)
-        return view.instances.filter { names.contains($0.sidecar) }
+    /// On a terminal everything is shown; elsewhere only where things got to.
+    private static func subscription(_ terminal: Terminal) -> Subscribe.Parameters {
+        terminal.isInteractive
+            ? Subscribe.Parameters(withReports: true)
+            : Subscribe.Parameters(states: StateName.allCases.filter(EventLine.isWorthALine))
+    }
+
+    private func observe(_ report: ProjectReport) {
+        view = ProjectView(report)
+        let instances = view.instances.filter { wanted.contains($0.sidecar) }
+        health = GoalTracker(.healthy, instances)
+        completion = GoalTracker(.completed, instances)
+    }
+
+    private func observe(_ transition: TransitionEvent, at: Timestamp) {
+        view.apply(transition, at: at)
+        guard let instance = view[transition.instance], wanted.contains(instance.sidecar) else { return }
+        health.update(instance)
+        completion.update(instance)
     }
 
     /// The exit code, once it is known.
     private func verdict() throws -> Int32? {
-        let instances = instances
         switch phase {
         case .settling:
-            switch Goal.healthy.progress(of: instances) {
+            switch health.progress {
             case .reached:
-                screen.settled(view, count: instances.count)
+                screen.settled(view, count: health.count)
                 if options.isDetached { return 0 }
                 phase = .attached
                 return try verdict()
             case .failed(let names): return try fail(names)
             case .underWay:
-                if let deadline, deadline <= .now { return try giveUp(instances) }
+                if let deadline, deadline <= .now { return try giveUp() }
                 screen.draw(view, title: "starting")
                 return try codeOfTheOneThatDecides()
             }
         case .attached:
             if let code = try codeOfTheOneThatDecides() { return code }
             // Tasks only, and all of them done: there is nothing to stay with.
-            let isOver = !instances.isEmpty && instances.allSatisfy { $0.state == .completed }
+            let isOver = completion.count > 0 && completion.progress == .reached
             return isOver && isHolder ? try takeDown(presses: 0, code: 0) : nil
         }
     }
@@ -136,8 +158,9 @@ final class UpSession {
         return CommandFailure.Code.failed.rawValue
     }
 
-    private func giveUp(_ instances: [InstanceReport]) throws -> Int32 {
+    private func giveUp() throws -> Int32 {
         screen.clear()
+        let instances = try client.call(Status.self, .init()).sidecars.filter { wanted.contains($0.sidecar) }
         let late = instances.filter { Goal.healthy.progress(of: [$0]) != .reached }
         let now = Timestamp.now
         let lines = late.map { instance in
@@ -191,7 +214,7 @@ final class UpSession {
                 Console.printError("interrupted; the project goes on: orchestrate status\(context.selector)")
                 return interrupted
             }
-            guard isHolder else {
+            guard try stillHoldsLease() else {
                 Console.printError("detached; the project goes on")
                 return interrupted
             }
@@ -201,11 +224,19 @@ final class UpSession {
         return nil
     }
 
+    private func stillHoldsLease() throws -> Bool {
+        guard isHolder, let lease else { return false }
+        return try client.call(
+            Lease.self, .init(action: .renew, token: lease.token, client: lease.identity)
+        ).isHolder
+    }
+
     private func takeEvents() throws -> Int32? {
         guard let arrived = try arrivals() else { return try reconnect() }
         for incoming in arrived {
             if case .event(let message) = incoming, let code = try take(message) { return code }
         }
+        screen.flush()
         return nil
     }
 
@@ -223,7 +254,7 @@ final class UpSession {
     private func take(_ message: EventMessage) throws -> Int32? {
         switch message.event {
         case .transition(let transition):
-            view.apply(transition, at: message.at)
+            observe(transition, at: message.at)
             screen.show(transition, isSettling: phase == .settling)
             // Somebody stopped it: whether it is still wanted, only a snapshot says.
             if transition.to == .stopped, transition.initiator == .user { try look() }
@@ -240,6 +271,7 @@ final class UpSession {
 
     private func finished(_ code: Int32, _ survivors: [SurvivorReport]) -> Int32 {
         screen.say("the project is down")
+        ProjectEnd(view.project).wait()
         guard !survivors.isEmpty else { return code }
         Console.printError(DownSession.sentence(on: survivors))
         return CommandFailure.Code.failed.rawValue
@@ -251,7 +283,7 @@ final class UpSession {
         screen.say("the project no longer ends with this command: \(reason)")
     }
 
-    private func look() throws { view = ProjectView(try client.call(Status.self, .init())) }
+    private func look() throws { observe(try client.call(Status.self, .init())) }
 
     /// The supervisor was lost: its keeper starts it again, and the lease goes on where it was.
     private func reconnect() throws -> Int32? {
@@ -266,8 +298,7 @@ final class UpSession {
                         Lease.self, .init(action: .renew, token: lease.token, client: lease.identity)
                     ).isHolder
                 }
-                view = ProjectView(
-                    try client.call(Subscribe.self, .init(withReports: terminal.isInteractive)).project)
+                observe(try client.call(Subscribe.self, Self.subscription(terminal)).project)
                 return nil
             } catch let error as ControlError where error.code == .noSupervisor {
                 poll(nil, 0, 50)

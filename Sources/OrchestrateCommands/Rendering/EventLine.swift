@@ -11,8 +11,8 @@ enum EventLine {
     }
 
     /// Worth a line of its own: where it got to, not every step there.
-    static func isWorthALine(_ transition: TransitionEvent) -> Bool {
-        switch transition.to {
+    static func isWorthALine(_ state: StateName) -> Bool {
+        switch state {
         case .healthy, .unhealthy, .backoff, .completed, .failed, .blocked, .stopped: true
         case .waiting, .starting, .stopping, .scheduled: false
         }

@@ -12,6 +12,8 @@ final class LogChannel {
         var watch: EventLoop.WatchID?
         var size: Int
         var busyPeeks = 0
+        /// An unfinished line waits in the FIFO, and its writer's next steps are announced.
+        var isAnnounced = false
     }
 
     /// Why `service` returned.
@@ -33,11 +35,14 @@ final class LogChannel {
     var streams: [Stream] = []
     var patterns: [LogPattern] = []
     var retry: EventLoop.TimerID?
+    /// Its turn comes again, as others had to come first.
+    var isQueued = false
     private(set) var statistics = LogStatistics()
     private var formatter: LogFormatter
     private var notes: [(WallTime, String)] = []
     private var blockedSince: Instant?
     private var unreportedDrops = 0
+    private var lastRefusal: Instant?
 
     init(instance: LogInstance, directory: String, spec: LogSpec) {
         self.instance = instance
@@ -68,8 +73,12 @@ final class LogChannel {
         while true {
             let bytes: UnsafeRawBufferPointer
             switch try pump.buffers.peek(fifo) {
-            case .empty: return .idle
-            case .ended: return .ended
+            case .empty:
+                announce(index, false)
+                return .idle
+            case .ended:
+                announce(index, false)
+                return .ended
             case .bytes(let waiting): bytes = waiting
             }
             // What a command announces may be in this peek already: the command comes first.
@@ -85,6 +94,16 @@ final class LogChannel {
             if moved >= limit { return .more }
         }
     }
+
+    /// A write that fills the FIFO wakes nobody while it goes on, unless the FIFO was empty before. So where we leave an
+    /// unfinished line in it, we ask for a signal: that is sent before the writer waits for room.
+    private func announce(_ index: Int, _ isOn: Bool) {
+        guard streams[index].isAnnounced != isOn else { return }
+        let done = loop_fifo_announce(streams[index].output.readEnd, isOn ? 1 : 0) == 0
+        streams[index].isAnnounced = isOn && done
+    }
+
+    var hasUnfinishedLine: Bool { streams.contains(where: \.isAnnounced) }
 
     /// Writes as many lines as there are. Nil: the file can't take them.
     private func move(
@@ -110,6 +129,7 @@ final class LogChannel {
                 try file.append(UnsafeRawBufferPointer(rebasing: pump.buffers.output[..<step.written]), at: time)
                 blockedSince = nil
             } catch {
+                reportRefusal(error, by: pump)
                 guard isGivingUp() else { return nil }
                 if step.consumed == 0 {
                     step = format(rest, stream.stream, time, flushing, .max, by: pump)
@@ -146,11 +166,20 @@ final class LogChannel {
         return now - since >= spec.block
     }
 
+    /// A disk that is nearly full may refuse and take in turns: nobody wants to hear of each.
+    private func reportRefusal(_ error: SystemError, by pump: some LogPumping) {
+        let now = Instant.now
+        if let lastRefusal, now - lastRefusal < .seconds(10) { return }
+        lastRefusal = now
+        pump.report(.refused(instance, reason: "\(error)"))
+    }
+
     /// Nothing but an unfinished line: makes sure that its writer is not waiting for us, as we are for its newline.
     /// True: look again.
     private func unblock(
         _ index: Int, _ bytes: UnsafeRawBufferPointer, isStuck: Bool, by pump: some LogPumping
     ) throws(SystemError) -> Bool {
+        announce(index, true)
         let stream = streams[index]
         if loop_bytes_readable(stream.output.readEnd) > Int32(bytes.count), !isStuck { return true }
         // Pages are shared by small writes, so that any two neighbours hold more than one page between them.
@@ -187,7 +216,7 @@ final class LogChannel {
         let time = WallTime.now
         let lines = unreportedDrops == 1 ? "1 line was" : "\(unreportedDrops) lines were"
         let reason = statistics.failure?.message ?? "the log could not be written"
-        try file.append(formatter.line("\(lines) dropped here: \(reason)", at: time), at: time)
+        try file.append(formatter.line("\(LogLine.noticeMark)\(lines) dropped here: \(reason)", at: time), at: time)
         pump.report(.dropped(instance, lines: unreportedDrops, reason: reason))
         unreportedDrops = 0
     }
@@ -219,7 +248,9 @@ final class LogChannel {
         }
         guard repeats > 0 else { return }
         statistics.repeated += repeats
-        note("the supervisor was replaced: the next \(repeats) lines may repeat the last ones", at: .now)
+        note(
+            "\(LogLine.noticeMark)the supervisor was replaced: the next \(repeats) lines may repeat the last ones",
+            at: .now)
         pump.report(.repeated(instance, lines: repeats))
     }
 

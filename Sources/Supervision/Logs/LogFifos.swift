@@ -18,6 +18,8 @@ final class LogFifos: Sendable {
         var pages: Int
         var used = 0
         var outputs: [LogInstance: [Output]] = [:]
+        /// Whose read ends were handed out to be kept elsewhere too.
+        var handedOut: Set<LogInstance> = []
     }
 
     private static let page = 4096
@@ -47,10 +49,13 @@ final class LogFifos: Sendable {
         return pages == 0 ? .max : pages
     }
 
-    /// The outputs of an instance, and whether this call opened them.
-    func outputs(of instance: LogInstance, merged: Bool) throws(SystemError) -> (outputs: [Output], areNew: Bool) {
+    /// True once for every opening of an instance's read ends.
+    func handOut(_ instance: LogInstance) -> Bool { allowance.withLock { $0.handedOut.insert(instance).inserted } }
+
+    /// The outputs of an instance, opened when they are not.
+    func outputs(of instance: LogInstance, merged: Bool) throws(SystemError) -> [Output] {
         let known = allowance.withLock { $0.outputs[instance] }
-        if let known, known.count == (merged ? 1 : 2) { return (known, false) }
+        if let known, known.count == (merged ? 1 : 2) { return known }
         if known != nil { forget(instance) }
         var opened: [Output] = []
         do throws(SystemError) {
@@ -63,7 +68,7 @@ final class LogFifos: Sendable {
         }
         for output in opened { settle(output) }
         allowance.withLock { [opened] in $0.outputs[instance] = opened }
-        return (opened, true)
+        return opened
     }
 
     /// The sidecar's end: open for reading too, so that it waits instead of getting SIGPIPE while nobody reads.
@@ -127,7 +132,10 @@ final class LogFifos: Sendable {
 
     /// Closes our ends. The FIFOs' files stay for who still writes.
     func forget(_ instance: LogInstance) {
-        let outputs = allowance.withLock { $0.outputs.removeValue(forKey: instance) } ?? []
+        let outputs = allowance.withLock { allowance in
+            allowance.handedOut.remove(instance)
+            return allowance.outputs.removeValue(forKey: instance) ?? []
+        }
         for output in outputs {
             let pages = Int(loop_pipe_size(output.readEnd)) / Self.page
             allowance.withLock { $0.used = max(0, $0.used - pages) }

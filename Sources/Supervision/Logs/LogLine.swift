@@ -26,6 +26,10 @@ package struct LogLine: Hashable, Sendable {
         return UInt64(rest.dropLast(" started".count))
     }
 
+    /// What everyone who reads the log has to know, as lines that are missing here: shown like lines of the sidecar.
+    package var isNotice: Bool { stream == .system && text.starts(with: Self.noticeMark.utf8) }
+
+    static let noticeMark = "! "
     private static let startPrefix = "incarnation "
 
     static func startNote(_ incarnation: UInt64) -> String { "\(startPrefix)\(incarnation) started" }

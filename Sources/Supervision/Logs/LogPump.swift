@@ -30,6 +30,8 @@ package enum LogEvent: Sendable {
     case matched(token: UInt64)
     /// Answers `LogPump.drain`.
     case drained(token: UInt64)
+    /// The log can't be written; the instance waits, for `logs.block` at most.
+    case refused(LogInstance, reason: String)
     /// Whole lines that could not be written for `logs.block`. Told when writing works again.
     case dropped(LogInstance, lines: Int, reason: String)
     /// Lines that may stand twice in the log after a crash of the supervisor.
@@ -38,12 +40,12 @@ package enum LogEvent: Sendable {
     case failed(LogInstance, SystemError)
 }
 
-package struct LogStatistics: Hashable, Sendable {
+struct LogStatistics: Hashable, Sendable {
     /// Lines lost to a full or failing disk since this supervisor started.
-    package var dropped = 0
-    package var repeated = 0
+    var dropped = 0
+    var repeated = 0
     /// Why lines were dropped last.
-    package var failure: SystemError?
+    var failure: SystemError?
 }
 
 /// What a sidecar is given for its outputs. The caller closes both after the spawn; they are one descriptor when stderr
@@ -78,11 +80,11 @@ package final class LogPump: Sendable {
 
     struct Opening: Sendable {
         var instance: LogInstance
-        var incarnation: Incarnation
+        /// Nil: nothing begins, only someone else writes too.
+        var incarnation: Incarnation?
         var spec: LogSpec
         var directory: String
         var outputs: [LogFifos.Output]
-        var areNew: Bool
         var patterns: [LogPattern]
         var isAdopted: Bool
         /// Posted when what an earlier incarnation left in the FIFOs is written.
@@ -113,7 +115,8 @@ package final class LogPump: Sendable {
     package func open(
         _ instance: LogInstance, incarnation: Incarnation, spec: LogSpec, patterns: [LogPattern] = []
     ) throws(SystemError) -> LogEnds {
-        let (outputs, areNew) = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
+        try check(spec)
+        let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
         let standardOutput = try fifos.openSidecarEnd(outputs[0])
         var standardError = standardOutput
         if outputs.count > 1 {
@@ -127,20 +130,29 @@ package final class LogPump: Sendable {
         // All that waits now is from before; once the sidecar runs, that can't be told any more.
         let leftovers = outputs.contains { loop_bytes_readable($0.readEnd) > 0 }
         let moved = leftovers ? try? Acknowledgement() : nil
-        send(instance, incarnation, spec, outputs, areNew: areNew, patterns, isAdopted: false, moved: moved)
+        send(instance, incarnation, spec, outputs, patterns, isAdopted: false, moved: moved)
         moved?.wait()
         return LogEnds(
             standardOutput: standardOutput, standardError: standardError,
-            newReadEnds: areNew ? outputs.map(\.readEnd) : [])
+            newReadEnds: fifos.handOut(instance) ? outputs.map(\.readEnd) : [])
+    }
+
+    /// Where the user says the logs go may be a place that can't be written: better said at the start than by silence.
+    private func check(_ spec: LogSpec) throws(SystemError) {
+        guard let directory = spec.directory else { return }
+        try Directory.create(directory)
+        guard access(directory, W_OK | X_OK) == 0 else { throw .last("write in \(directory)") }
     }
 
     /// The sidecar's ends once more, for a process that serves it and speaks in its log.
     package func join(_ instance: LogInstance, spec: LogSpec) throws(SystemError) -> LogEnds {
-        let (outputs, areNew) = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
+        let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
         let standardOutput = try fifos.openSidecarEnd(outputs[0])
+        // Before the first start nobody reads it yet.
+        send(instance, nil, spec, outputs, [], isAdopted: false)
         return LogEnds(
             standardOutput: standardOutput, standardError: standardOutput,
-            newReadEnds: areNew ? outputs.map(\.readEnd) : [])
+            newReadEnds: fifos.handOut(instance) ? outputs.map(\.readEnd) : [])
     }
 
     /// After a restart of the supervisor: goes on with the output of a living instance. Patterns are also looked for in
@@ -148,23 +160,23 @@ package final class LogPump: Sendable {
     package func adopt(
         _ instance: LogInstance, incarnation: Incarnation, spec: LogSpec, patterns: [LogPattern] = []
     ) throws(SystemError) -> [Int32] {
-        let (outputs, areNew) = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
-        send(instance, incarnation, spec, outputs, areNew: areNew, patterns, isAdopted: true)
+        let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
+        _ = fifos.handOut(instance)
+        send(instance, incarnation, spec, outputs, patterns, isAdopted: true)
         return outputs.map(\.readEnd)
     }
 
     private func send(
-        _ instance: LogInstance, _ incarnation: Incarnation, _ spec: LogSpec, _ outputs: [LogFifos.Output],
-        areNew: Bool, _ patterns: [LogPattern], isAdopted: Bool, moved: Acknowledgement? = nil
+        _ instance: LogInstance, _ incarnation: Incarnation?, _ spec: LogSpec, _ outputs: [LogFifos.Output],
+        _ patterns: [LogPattern], isAdopted: Bool, moved: Acknowledgement? = nil
     ) {
         let opening = Opening(
             instance: instance, incarnation: incarnation, spec: spec, directory: spec.directory ?? logDirectory,
-            outputs: outputs, areNew: areNew, patterns: patterns, isAdopted: isAdopted, moved: moved)
+            outputs: outputs, patterns: patterns, isAdopted: isAdopted, moved: moved)
         commands.send(.open(opening))
     }
 
-    /// A line of the supervisor's own (`exit 1`), placed after what was written before. It reaches the file with the
-    /// next line or drain.
+    /// A line of the supervisor's own (`exit 1`), placed after what was written before.
     package func note(_ instance: LogInstance, _ text: String) { commands.send(.note(instance, text, .now)) }
 
     /// Takes over what can change without a restart: everything but `directory` and `mergesStandardError`.
@@ -180,7 +192,7 @@ package final class LogPump: Sendable {
     /// The instance is no longer declared: writes what is left, closes, and removes the FIFOs. Its files stay.
     package func retire(_ instance: LogInstance) { commands.send(.retire(instance)) }
 
-    /// Writes what there is and ends the thread. Nothing is sent to the pump after it.
+    /// Writes what there is and ends the thread; an unfinished line of one that lives on stays in its FIFO. Nothing is sent to the pump after it.
     package func stop() {
         commands.send(.stop)
         thread.join()

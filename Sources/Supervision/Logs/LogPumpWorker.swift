@@ -1,3 +1,5 @@
+import CProcess
+import Glibc
 import SidecarModel
 
 /// The pump's own thread: a loop over all FIFOs.
@@ -12,6 +14,9 @@ final class LogPumpWorker: LogPumping {
     private let loop: EventLoop
     private let events: @Sendable (LogEvent) -> Void
     private var channels: [LogInstance: LogChannel] = [:]
+    /// Those with an unfinished line.
+    private var unfinished: Set<LogInstance> = []
+    private var signals: Int32 = -1
     /// Within a command nothing interrupts: it is what would have interrupted.
     private var isObeying = false
 
@@ -30,9 +35,26 @@ final class LogPumpWorker: LogPumping {
         unowned var worker: LogPumpWorker?
     }
 
+    deinit { if signals >= 0 { Glibc.close(signals) } }
+
     func run() {
+        listenToSignals()
         // The loop's own calls fail only for want of kernel memory; waiting for better times is all there is to do.
         while (try? loop.run()) == nil {}
+    }
+
+    /// On this thread, whose signals are the FIFOs' alone.
+    private func listenToSignals() {
+        signals = loop_signalfd_create(1 << UInt64(SIGIO - 1))
+        guard signals >= 0 else { return }
+        _ = try? loop.watch(signals, .read) { [unowned self] _ in
+            var sender: Int32 = 0
+            while loop_signalfd_read(signals, &sender) > 0 {}
+            for instance in unfinished {
+                guard let channel = channels[instance] else { continue }
+                for index in channel.streams.indices { service(channel, index) }
+            }
+        }
     }
 
     var isInterrupted: Bool { !isObeying && !commands.isEmpty }
@@ -50,6 +72,7 @@ final class LogPumpWorker: LogPumping {
             guard let channel = channels[instance] else { return }
             moveAll(channel)
             channel.note(text, at: time)
+            channel.flushNotes(by: self)
         case .configure(let instance, let spec): channels[instance]?.spec = spec
         case .unwatch(let instance, let token): channels[instance]?.patterns.removeAll { $0.token == token }
         case .drain(let instance, let token):
@@ -59,11 +82,11 @@ final class LogPumpWorker: LogPumping {
             }
             report(.drained(token: token))
         case .retire(let instance):
-            if let channel = channels.removeValue(forKey: instance) { close(channel) }
+            if let channel = channels.removeValue(forKey: instance) { close(channel, flushing: .full) }
             fifos.forget(instance)
             fifos.remove(instance)
         case .stop:
-            for channel in channels.values { close(channel) }
+            for channel in channels.values { close(channel, flushing: .nothing) }
             channels = [:]
             loop.stop()
         }
@@ -71,7 +94,9 @@ final class LogPumpWorker: LogPumping {
 
     private func open(_ opening: LogPump.Opening) {
         let channel: LogChannel
-        if let known = channels[opening.instance], !opening.areNew, known.file.directory == opening.directory {
+        if let known = channels[opening.instance], known.file.directory == opening.directory,
+            known.streams.map(\.output.readEnd) == opening.outputs.map(\.readEnd)
+        {
             channel = known
         } else {
             if let known = channels.removeValue(forKey: opening.instance) { unwatch(known) }
@@ -83,6 +108,7 @@ final class LogPumpWorker: LogPumping {
             }
         }
         do throws(SystemError) {
+            guard let incarnation = opening.incarnation else { return }
             if opening.isAdopted {
                 channel.spec = opening.spec
                 channel.patterns = opening.patterns
@@ -94,7 +120,7 @@ final class LogPumpWorker: LogPumping {
                     moveAll(channel, flushing: .full)
                     moved.post()
                 }
-                channel.note(LogLine.startNote(opening.incarnation.number), at: .now)
+                channel.note(LogLine.startNote(incarnation.number), at: .now)
                 channel.spec = opening.spec
                 channel.patterns = opening.patterns
             }
@@ -126,10 +152,11 @@ final class LogPumpWorker: LogPumping {
         for stream in channel.streams { if let watch = stream.watch { loop.unwatch(watch) } }
         if let retry = channel.retry { loop.cancel(retry) }
         channel.streams = []
+        unfinished.remove(channel.instance)
     }
 
-    private func close(_ channel: LogChannel) {
-        moveAll(channel, flushing: .full)
+    private func close(_ channel: LogChannel, flushing: LogFormatter.Flush) {
+        moveAll(channel, flushing: flushing)
         channel.flushNotes(by: self)
         unwatch(channel)
     }
@@ -142,17 +169,35 @@ final class LogPumpWorker: LogPumping {
             switch try channel.service(index, flushing: flushing, limit: Self.share, by: self) {
             case .idle: break
             case .ended: break
-            case .more, .interrupted: again(channel, at: loop.now)
-            case .blocked: again(channel, at: loop.now + Self.retryDelay)
+            case .more, .interrupted: again(channel)
+            case .blocked: retry(channel)
             }
+            noteUnfinished(channel)
         } catch {
             fail(channel, error)
         }
     }
 
-    private func again(_ channel: LogChannel, at instant: Instant) {
+    private func noteUnfinished(_ channel: LogChannel) {
+        if channel.hasUnfinishedLine {
+            unfinished.insert(channel.instance)
+        } else {
+            unfinished.remove(channel.instance)
+        }
+    }
+
+    private func again(_ channel: LogChannel) {
+        guard !channel.isQueued else { return }
+        channel.isQueued = true
+        loop.soon { [unowned self] in
+            channel.isQueued = false
+            for index in channel.streams.indices { service(channel, index) }
+        }
+    }
+
+    private func retry(_ channel: LogChannel) {
         guard channel.retry == nil else { return }
-        channel.retry = loop.schedule(at: instant) { [unowned self, unowned channel] in
+        channel.retry = loop.schedule(at: loop.now + Self.retryDelay) { [unowned self, unowned channel] in
             channel.retry = nil
             for index in channel.streams.indices { service(channel, index) }
         }
@@ -166,6 +211,7 @@ final class LogPumpWorker: LogPumping {
                 let size = channel.streams[index].size
                 _ = try channel.service(index, flushing: ends, limit: size, by: self)
             }
+            noteUnfinished(channel)
         } catch {
             fail(channel, error)
         }

@@ -43,7 +43,7 @@ package struct LogQuery: Sendable {
     package var pattern: RegularExpression?
     /// Only the incarnation before the one that was started last.
     package var previous: Bool
-    /// The supervisor's own notes too.
+    /// The supervisor's own notes too, besides those on lost and repeated lines.
     package var includesSystem: Bool
 
     package init(
@@ -59,7 +59,7 @@ package struct LogQuery: Sendable {
     }
 
     func accepts(_ line: LogLine, at time: WallTime) -> Bool {
-        if line.stream == .system, !includesSystem { return false }
+        if line.stream == .system, !includesSystem, !line.isNotice { return false }
         if let since, time < since { return false }
         if let until, time > until { return false }
         guard let pattern else { return true }

@@ -20,19 +20,11 @@ package final class Prober {
     private let names: NameLookup
     private var runs: [UInt64: Run] = [:]
     private var count: UInt64 = 0
-    /// Checks that were over before `run` returned.
-    private var early: Mailbox<Early>?
-
-    private struct Early: Sendable {
-        var number: UInt64
-        var outcome: ProbeOutcome
-    }
 
     package init(loop: EventLoop, ownership: SocketOwnership = SocketOwnership()) {
         self.loop = loop
         self.ownership = ownership
         names = NameLookup(loop: loop)
-        early = loop.mailbox(of: Early.self) { [weak self] in self?.deliver($0.number, $0.outcome) }
     }
 
     /// Starts the check; its time runs from now.
@@ -46,7 +38,7 @@ package final class Prober {
             if hasReturned {
                 deliver(number, outcome)
             } else {
-                early?.send(Early(number: number, outcome: outcome))
+                loop.soon { [unowned self] in deliver(number, outcome) }
             }
         }
         let abort = start(request, finish: finish)

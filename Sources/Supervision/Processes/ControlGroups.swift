@@ -44,10 +44,10 @@ struct ControlGroups: Sendable {
         }
     }
 
-    /// Removes the directory if nothing is left in it.
+    /// Removes the directory and the cgroups in it, as far as nobody is left there.
     func discard() {
         close(directory)
-        _ = rmdir(path)
+        removeTree(path, depth: 0)
     }
 
     // MARK: One process's cgroup

@@ -84,6 +84,16 @@ final class KeeperLink {
         wait(forRoom: !letters.isEmpty)
     }
 
+    /// Sends all there is, waiting for a slow keeper, but not for a stopped one.
+    func flushAll() {
+        flush()
+        while isOpen, !letters.isEmpty {
+            var poller = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)
+            guard poll(&poller, 1, 2000) == 1 else { return }
+            flush()
+        }
+    }
+
     private func transmit(_ letters: ArraySlice<Letter>) -> Int32 {
         let messages = letters.map(\.message)
         let descriptors = letters.first?.descriptors ?? []

@@ -29,7 +29,7 @@ package final class ProcessHost {
 
     /// - Parameters:
     ///   - descriptors: from the keeper; nil runs without one: children are ours, records in `stateDirectory`.
-    ///   - containment: nil takes the best there is.
+    ///   - containment: nil takes the best there is; any other than `.cgroup` does without cgroups.
     package init(
         loop: EventLoop, stateDirectory: String, descriptors: KeeperDescriptors?,
         containment wanted: Containment.Level? = nil
@@ -63,7 +63,8 @@ package final class ProcessHost {
     private static func contain(
         _ records: SpawnRecords, hasKeeper: Bool, wanted: Containment.Level?
     ) -> (ControlGroups?, Containment) {
-        let lesser: Containment.Level = hasKeeper && wanted != .session ? .keeper : .session
+        // The keeper counts for as long as there is one.
+        let lesser: Containment.Level = hasKeeper ? .keeper : .session
         if let wanted, wanted != .cgroup {
             return (nil, Containment(level: lesser, description: "as asked for"))
         }
@@ -92,9 +93,11 @@ package final class ProcessHost {
 
     /// All is down and released; the supervisor's end will be the keeper's. Sends at once.
     package func sayGoodbye() {
+        spawner?.finish()
+        spawner = nil
         groups?.discard()
         link?.send(ORCH_MESSAGE_BYE)
-        link?.flush()
+        link?.flushAll()
     }
 
     /// Has copies of the descriptors kept open, whatever happens to us, until `drop`.

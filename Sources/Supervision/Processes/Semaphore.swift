@@ -15,5 +15,12 @@ final class Semaphore: @unchecked Sendable {
 
     func raise() { sem_post(raw) }
 
+    func wait(seconds: Int) {
+        var deadline = timespec()
+        clock_gettime(CLOCK_REALTIME, &deadline)
+        deadline.tv_sec += seconds
+        while sem_timedwait(raw, &deadline) != 0, errno == EINTR {}
+    }
+
     func wait() { while sem_wait(raw) != 0, errno == EINTR {} }
 }

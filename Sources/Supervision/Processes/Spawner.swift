@@ -36,9 +36,12 @@ final class Spawner: Sendable {
 
     private let state = Mutex(State())
     /// Raised once per batch of jobs.
-    private let wakeUp: Semaphore
+    private let wakeUp = Semaphore()
+    private let isDone = Semaphore()
     private let records: SpawnRecords
     private let descriptorLimit: UInt64
+    /// Used on the spawner's thread only: every child's standard descriptors, for the moment of the clone.
+    private let reserved: (Int32, Int32, Int32)
     private let answer: @Sendable (Outcome) -> Void
 
     /// - Parameters:
@@ -48,18 +51,32 @@ final class Spawner: Sendable {
         self.records = records
         self.descriptorLimit = descriptorLimit
         self.answer = answer
-        wakeUp = Semaphore()
+        var reserved: [Int32] = [0, 0, 0]
+        orch_reserve_descriptors(&reserved)
+        self.reserved = (reserved[0], reserved[1], reserved[2])
+    }
+
+    deinit {
+        for descriptor in [reserved.0, reserved.1, reserved.2] where descriptor > 0 { close(descriptor) }
     }
 
     /// The thread keeps the spawner until `end()`.
     func start() throws(SystemError) {
-        _ = try WorkerThread(name: "spawner") { self.work() }
+        _ = try WorkerThread(name: "spawner") {
+            self.work()
+            self.isDone.raise()
+        }
     }
 
     func spawn(_ order: Order) { add(.spawn(order)) }
     func remove(_ id: ProcessID, in groups: ControlGroups) { add(.removeGroup(groups, id)) }
     /// After what was asked before.
     func end() { add(.end) }
+    /// Ends, and waits until what was asked before is done; not for ever, as a spawn may hang.
+    func finish() {
+        end()
+        isDone.wait(seconds: 2)
+    }
 
     private func add(_ job: Job) {
         let wasAsleep = state.withLock { state in
@@ -169,7 +186,7 @@ final class Spawner: Sendable {
                         var raw = orch_spawn_request(
                             path: program.baseAddress, arguments: arguments, environment: environment,
                             directory: directory, standard_input: standard.input, standard_output: standard.output,
-                            standard_error: standard.error, cgroup_fd: group,
+                            standard_error: standard.error, reserved: reserved, cgroup_fd: group,
                             is_keepers_child: order.isKeepersChild ? 1 : 0, descriptor_limit: descriptorLimit,
                             mark: order.mark, slot: records.slot(order.id.slot))
                         orch_spawn(&raw, &result)

@@ -74,10 +74,12 @@ final class StreamConnection {
     private func outcome() -> Progress {
         var writer = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         guard poll(&writer, 1, 0) == 1 else { return .waiting }
-        var failure: Int32 = 0
-        var length = socklen_t(MemoryLayout<Int32>.size)
-        getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &length)
-        guard failure == 0 else { return .failed(SystemError(call: "connect", errno: failure)) }
+        if writer.revents & Int16(POLLERR | POLLHUP) != 0 {
+            var failure: Int32 = 0
+            var length = socklen_t(MemoryLayout<Int32>.size)
+            getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &length)
+            if failure != 0 { return .failed(SystemError(call: "connect", errno: failure)) }
+        }
         isConnected = true
         return .connected
     }

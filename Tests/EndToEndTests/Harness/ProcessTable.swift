@@ -38,6 +38,10 @@ enum ProcessTable {
         }
     }
 
+    static func all() -> [SeenProcess] {
+        Directory.entries("/proc").compactMap { pid_t($0) }.compactMap { process($0, environment: [:]) }
+    }
+
     static func process(_ pid: pid_t, environment: [String: String]? = nil) -> SeenProcess? {
         let stat = File.text("/proc/\(pid)/stat")
         guard let end = stat.lastIndex(of: ")") else { return nil }

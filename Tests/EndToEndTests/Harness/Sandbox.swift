@@ -28,11 +28,13 @@ final class Sandbox {
         defer { Directory.remove(sandbox.directory) }
         var failure: (any Error)?
         do { try body(sandbox) } catch { failure = error }
-        if failure != nil { _ = try? sandbox.orchestrate("down", "-f", sandbox.manifest) }
-        let left = sandbox.processes
-        for process in left { process.kill() }
+        if failure != nil {
+            _ = try? sandbox.orchestrate("down", "-f", sandbox.manifest)
+        } else {
+            try? sandbox.eventually("keeper and supervisor are gone too") { sandbox.processes.isEmpty }
+        }
+        for process in sandbox.processes { process.kill() }
         if let failure { throw failure }
-        #expect(left.isEmpty, "still running at the end")
     }
 
     /// Writes the manifest; `SIDECARS` is where it begins, as every manifest begins alike.
@@ -63,7 +65,7 @@ final class Sandbox {
         var words = program
         if let user { words = ["setpriv", "--reuid=\(user)", "--regid=\(user)", "--clear-groups"] + words }
         let variables = [
-            "PATH": String(cString: getenv("PATH")), "HOME": directory, "LANG": "C.UTF-8", "NO_COLOR": "1",
+            "PATH": Self.path, "HOME": directory, "LANG": "C.UTF-8", "NO_COLOR": "1",
             "XDG_STATE_HOME": "\(directory)/state", "TMPDIR": directory, Self.mark: directory,
         ].merging(environment) { _, own in own }
         return try Program(words, directory: directory, environment: variables)
@@ -89,6 +91,18 @@ final class Sandbox {
 
     var processes: [SeenProcess] { ProcessTable.processes(with: Self.mark, directory) }
 
+    /// What runs on behalf of sidecars, whatever it did to its environment: the mark, or descent from the keeper.
+    var family: Set<SeenProcess> {
+        guard let keeper else { return Set(sidecars()) }
+        let all = ProcessTable.all()
+        var found: Set<pid_t> = [keeper.pid]
+        while case let more = all.filter({ found.contains($0.parent) && !found.contains($0.pid) }), !more.isEmpty {
+            found.formUnion(more.map(\.pid))
+        }
+        found.subtract([keeper.pid, supervisor?.pid ?? 0])
+        return Set(all.filter { found.contains($0.pid) }).union(sidecars())
+    }
+
     var keeper: SeenProcess? { processes.first { $0.executable == "orchestrate-keeper" } }
 
     var supervisor: SeenProcess? {
@@ -96,9 +110,9 @@ final class Sandbox {
         return processes.first { $0.executable == "orchestrate" && $0.parent == keeper.pid }
     }
 
-    /// What runs on behalf of a sidecar, or of all of them.
+    /// What runs on behalf of a sidecar, or of all of them: all but the programs of ours.
     func sidecars(_ name: String? = nil) -> [SeenProcess] {
-        processes.filter { $0.sidecar != nil && (name == nil || $0.sidecar == name) }
+        processes.filter { !$0.executable.hasPrefix("orchestrate") && (name == nil || $0.sidecar == name) }
             .sorted { ($0.pid, $0.startTime) < ($1.pid, $1.startTime) }
     }
 
@@ -123,6 +137,9 @@ final class Sandbox {
     /// The package's directory.
     static let package = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4)
         .joined(separator: "/")
+
+    /// The system's own programs: a shim in somebody's PATH is one more process, or one that another user cannot read.
+    static let path = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
     /// Beside the test bundle, where the build puts them; or where the environment says.
     static let builtPrograms: String = {

@@ -1,0 +1,91 @@
+import ManifestLoading
+import Planning
+import SidecarModel
+import Testing
+import YAMLReading
+
+@Suite struct LoaderTests {
+    private let manifest = "sidecars: { web: { command: [/bin/web] } }\n"
+
+    private func load(_ path: String, _ texts: [String: String], directories: Set<String> = ["/app"]) -> LoadedManifest
+    {
+        loadManifest(
+            path: path, environment: [:], files: MemoryFiles(texts: texts, directories: directories.union(["/"])))
+    }
+
+    @Test func `the project is called after its directory, and paths start there`() throws {
+        let loaded = load(
+            "My Shop!/x.yaml", ["/app/My Shop!/x.yaml": manifest, "/bin/web": ""], directories: ["/app/My Shop!"])
+        #expect(loaded.report == [])
+        #expect(loaded.path == "/app/My Shop!/x.yaml")
+        let project = try #require(loaded.plan).project
+        #expect(project.name == "my-shop")
+        #expect(project.directory == "/app/My Shop!")
+    }
+
+    @Test func `a manifest that is not there is a diagnostic`() {
+        #expect(load("x.yaml", [:]).report == ["0:0 manifest-not-found: cannot read the manifest x.yaml: no such file"])
+        #expect(
+            load("/app", [:]).report == ["0:0 manifest-unreadable: cannot read the manifest /app: it is a directory"])
+    }
+
+    @Test func `one that is too large is refused`() {
+        let text = String(repeating: "#", count: YAMLLimits.bytes + 1)
+        #expect(load("x.yaml", ["/app/x.yaml": text]).diagnostics.map(\.rule) == ["yaml-too-large"])
+    }
+
+    @Test func `too many nodes are refused`() {
+        let text = "x-many: [" + String(repeating: "a,", count: YAMLLimits.nodes) + "a]\n"
+        #expect(load("x.yaml", ["/app/x.yaml": text]).diagnostics.map(\.rule) == ["yaml-too-many-nodes"])
+    }
+
+    @Test func `the manifest is looked for upwards`() {
+        let files = MemoryFiles(texts: ["/app/sidecars.yml": "", "/sidecars.yaml": ""])
+        #expect(findManifest(from: "/app/a/b", files: files) == "/app/sidecars.yml")
+        #expect(findManifest(from: ".", files: files) == "/app/sidecars.yml")
+        #expect(findManifest(from: "/other", files: files) == "/sidecars.yaml")
+        #expect(findManifest(from: "/other", files: MemoryFiles()) == nil)
+    }
+
+    @Test func `a comment silences a warning on its line or the one below, and nothing else`() {
+        func rules(_ comment: String, above: String = "# nothing") -> [String] {
+            ManifestLoadingTests.load(
+                "sidecars:\n  web:\n    command: ./web\n    \(above)\n    stop: { signal: SIGKILL } \(comment)\n"
+            ).diagnostics.map(\.rule)
+        }
+        #expect(rules("") == ["stop-by-sigkill"])
+        #expect(rules("# orchestrate: ignore=stop-by-sigkill") == [])
+        #expect(rules("# orchestrate: ignore=other, stop-by-sigkill") == [])
+        #expect(rules("", above: "# orchestrate: ignore=stop-by-sigkill") == [])
+        #expect(rules("", above: "primary: true # orchestrate: ignore=stop-by-sigkill") == ["stop-by-sigkill"])
+        #expect(rules("# orchestrate: ignore=other") == ["stop-by-sigkill"])
+    }
+
+    @Test func `an error can't be silenced`() {
+        let loaded = ManifestLoadingTests.load(
+            "sidecars:\n  web:\n    command: ./web\n    replicas: x # orchestrate: ignore=invalid-number\n")
+        #expect(loaded.diagnostics.map(\.rule) == ["invalid-number"])
+        #expect(loaded.plan == nil)
+    }
+
+    @Test func `diagnostics are sorted by place and have their line`() {
+        let loaded = ManifestLoadingTests.load("sidecars:\n  b: { command: [], replicas: x }\n  a: { comand: [./a] }\n")
+        #expect(loaded.diagnostics.map { $0.location?.line } == [2, 2, 3, 3])
+        #expect(loaded.diagnostics.map(\.snippet).contains("  a: { comand: [./a] }"))
+    }
+
+    @Test func `warnings leave the plan`() {
+        let loaded = ManifestLoadingTests.load("sidecars:\n  web:\n    command: ./web\n    stop: { signal: KILL }\n")
+        #expect(loaded.plan != nil)
+        #expect(!loaded.hasErrors)
+    }
+
+    @Test func `what depends on the host is left out on request`() {
+        let text = "sidecars:\n  web:\n    command: ./absent\n    cwd: nowhere\n    env_file: absent.env\n"
+        #expect(ManifestLoadingTests.load(text, options: LoadOptions(checksHost: false)).report == [])
+        #expect(
+            ManifestLoadingTests.load(text, options: LoadOptions(checksHost: true)).diagnostics.map(\.rule) == [
+                "command-not-found", "directory-not-found", "env-file-not-found",
+            ])
+    }
+}
