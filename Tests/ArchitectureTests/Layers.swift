@@ -45,7 +45,6 @@ enum Layers {
         "simulate": ["SimulationKit", "Glibc", "Musl"],
         "generate-reference": ["ManifestLoading", "DiagnosticRendering", "SidecarModel", "Planning", "Glibc"],
         "fuzz-manifest": ["DiagnosticRendering", "ManifestLoading", "SidecarModel"],
-        "fuzz-manifest": ["ManifestLoading", "YAMLReading", "DiagnosticRendering", "SidecarModel", "Glibc"],
         "orchestrate-bench": ["CRawBaselines", "Glibc", "FoundationEssentials"],
         "quickstart-sidecar": ["Glibc"],
     ]
