@@ -212,12 +212,10 @@ static int gather_descriptors(struct orch_spawn_request *request) {
     return can;
 }
 
-/// What the child was given is no longer held here: a FIFO that is kept open for writing never comes to its end.
-static void empty_reserved(const int reserved[3]) {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0) return;
-    for (int at = 0; at < 3; at++) dup3(null, reserved[at], O_CLOEXEC);
-    close(null);
+/// Lets go of the child's ends: a FIFO must not seem to have a writer because of us. The numbers stay taken.
+static void release_descriptors(const int reserved[3]) {
+    for (int at = 0; at < 3; at++)
+        if (reserved[at] > 0) dup3(STDIN_FILENO, reserved[at], O_CLOEXEC);
 }
 
 void orch_spawn(const struct orch_spawn_request *wanted, struct orch_spawn_result *result) {
@@ -251,7 +249,8 @@ void orch_spawn(const struct orch_spawn_request *wanted, struct orch_spawn_resul
     RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
     long pid = clone_child(&arguments, &context);
     RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof before);
-    if (is_gathered) empty_reserved(wanted->reserved);
+    // The child has executed or ended: it was waited for, as after vfork.
+    release_descriptors(wanted->reserved);
     if (pid < 0) {
         // With a cgroup to clone into, everything but a lack of processes or memory is about the cgroup.
         int is_about_cgroup = request->cgroup_fd >= 0 && pid != -EAGAIN && pid != -ENOMEM && pid != -ENOSYS;
