@@ -25,7 +25,7 @@ test: test-packages
 	$(SWIFT) build --build-tests $(STRICT)
 	$(SWIFT) test --skip-build $(STRICT)
 	$(SWIFT) build --product simulate $(RELEASE)
-	$(BIN)/simulate --seed $(SEED) --steps $(STEPS)
+	$(BIN)/simulate --seed $(SEED) --steps $(STEPS) --coverage --small-world 6
 
 # The programs as they are installed: no Swift runtime needed, stripped.
 build: packages

@@ -82,9 +82,10 @@ struct Instance: Sendable {
 
     var levels: Levels {
         // Who is about to leave is no ground to start on.
-        guard isDeclared, isWanted || phase.run == nil else { return [] }
+        guard isDeclared, isWanted else { return [] }
         switch phase {
-        case .stopped, .waiting, .blocked, .backoff, .stopping, .starting(_, .preparing), .starting(_, .spawning): return []
+        case .stopped, .waiting, .blocked, .backoff, .stopping, .starting(_, .preparing), .starting(_, .spawning):
+            return []
         case .starting(_, .running), .unhealthy: return .started
         case .healthy: return [.started, .healthy]
         // A task that is done has been started; a service that ended offers nothing any more.

@@ -171,7 +171,8 @@ extension Reconciler {
             run.settleAt = nil
             run.startDeadline = nil
             let took = (now - run.startedAt).shown
-            let cause = run.readiness == nil ? "alive for \(slots[slot].spec.start.settle.shown)" : "ready after \(took)"
+            let cause =
+                run.readiness == nil ? "alive for \(slots[slot].spec.start.settle.shown)" : "ready after \(took)"
             enter(slot, .healthy(run), by: .probe, cause: cause, at: now)
             emitHook(slot, .onHealthy, reason: cause)
             return true

@@ -210,7 +210,9 @@ extension Reconciler {
             wakeReplacements(around: group)
         }
         if after.starts < before.starts { giveNextTurn() }
-        if leavingLives == 0, replacements == 0, !applyWaiters.isEmpty {
+        if before.leavingLives != after.leavingLives || before.replacements != after.replacements
+            || (before.unsettled + after.unsettled > 0 && before.name != after.name)
+        {
             for waiter in applyWaiters { touch(waiter) }
             applyWaiters.removeAll(keepingCapacity: true)
         }
@@ -311,12 +313,25 @@ extension Reconciler {
     /// True while an apply still stops what it removes or replaces: a new start may need what those hold.
     mutating func waitsForApply(_ slot: Int) -> Bool {
         guard slots[slot].waitsForApply else { return false }
-        if leavingLives == 0, replacements == 0 {
+        if leavingLives == 0, !isReplacing {
             slots[slot].waitsForApply = false
             return false
         }
         if !applyWaiters.contains(slot) { applyWaiters.append(slot) }
         return true
+    }
+
+    /// True while a replacement makes headway. One that waits for others may wait for ever, or for a new start.
+    private var isReplacing: Bool {
+        guard replacements > 0 else { return false }
+        return slots.indices.contains { slot in
+            guard !slots[slot].isRetired, slots[slot].isUnsettled || slots[slot].isToBeReplaced else { return false }
+            switch slots[slot].phase {
+            case .stopping, .starting: return true
+            case .healthy, .unhealthy: return slots[slot].pendingRestart != nil && mayBeReplaced(slot)
+            case .stopped, .waiting, .blocked, .backoff, .failed, .completed: return false
+            }
+        }
     }
 
     private mutating func finishWhenEmpty() {

@@ -83,7 +83,7 @@ extension Simulation.Failure {
             var simulation = Simulation(seed: seed, options: fewer)
             do throws(Simulation.Failure) {
                 try simulation.run()
-            } catch where error.broken.invariant == broken.invariant {
+            } catch  where error.broken.invariant == broken.invariant {
                 best = error
                 options = fewer
             } catch {}

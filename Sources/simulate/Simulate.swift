@@ -14,7 +14,10 @@ enum Simulate {
         if let length = arguments.smallWorld { exploreSmallWorld(length) }
         var tally = Tally()
         var nextReport = arguments.reportEvery
-        while tally.steps < arguments.steps {
+        // A rare pair of state and input may take longer to meet than the steps asked for.
+        while tally.steps < arguments.steps
+            || arguments.options.recordsCoverage && !tally.coverage.holes.isEmpty && tally.steps < 5 * arguments.steps
+        {
             var simulation = Simulation(seed: arguments.seed &+ tally.seeds, options: arguments.options)
             do throws(Simulation.Failure) {
                 try simulation.run()

@@ -1,9 +1,9 @@
 import SimulationKit
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #else
-import Musl
+    import Musl
 #endif
 
 func exitWith(_ code: Int32) -> Never { exit(code) }

@@ -181,4 +181,80 @@ import Testing
         #expect(
             world.takeEffects().filter { $0.hasPrefix("spawn") } == ["spawn db/0 #3", "spawn web/0 #4"])
     }
+
+    @Test func `new replicas start although what depends on them is to be replaced first`() throws {
+        let db = SidecarSpec.service("db")
+        let web = SidecarSpec.service("web", after: .healthy("db")) { $0.replicas = 2 }
+        var world = try World(db, web)
+        try world.up()
+        try world.pass(.seconds(1))
+        var more = db
+        more.replicas = 2
+        let plan = try Plan(project: world.plan.project, sidecars: [more, web.edited()])
+        try world.request(.apply(plan, selection: nil))
+        try world.pass(.seconds(5))
+        #expect(world.state("db", 1) == .healthy)
+        #expect((0..<2).map { world.state("web", $0) } == [.healthy, .healthy])
+    }
+
+    @Test func `a stop that is edited on its way ends by the sequence it began with`() throws {
+        let steps: [StopSpec.Step] = [
+            .init(signal: .interrupt, wait: .seconds(1)), .init(signal: .terminate, wait: .seconds(9)),
+        ]
+        let api = SidecarSpec.service("api") { $0.stop.steps = steps }
+        var world = try World(api)
+        world.natures["api"]?.reaction = Duration?.none
+        try world.up()
+        try world.pass(.seconds(1))
+        try world.request(.restart(["api"], by: .user))
+        var edited = api
+        edited.stop.steps = []
+        edited.stop.grace = .seconds(8)
+        try world.request(.apply(try Plan(project: world.plan.project, sidecars: [edited]), selection: nil))
+        try world.pass(.seconds(5))
+        #expect(world.status("api")?.incarnation == Incarnation(1))
+        try world.pass(.seconds(10))
+        #expect(world.status("api")?.incarnation == Incarnation(2))
+    }
+
+    @Test func `a task whose branch was halted while it ran does not pass for what it was declared to be`() throws {
+        let db = SidecarSpec.service("db") {
+            $0.restart.policy = .never
+            $0.health.readiness = tcp
+        }
+        let migrate = SidecarSpec.task("migrate", after: .healthy("db"))
+        let web = SidecarSpec.service("web", after: .succeeded("migrate"))
+        var world = try World(db, migrate, web)
+        world.natures["migrate"]?.lifetime = .seconds(30)
+        try world.up()
+        try world.pass(.seconds(1))
+        world.natures["db"]?.spawnFailure = .execute
+        let plan = try Plan(project: world.plan.project, sidecars: [db.edited(), migrate.edited(), web])
+        try world.request(.apply(plan, selection: nil))
+        try world.pass(.seconds(60))
+        #expect(world.state("db") == .failed)
+        #expect(world.state("migrate") == .blocked)
+        #expect(world.state("web") == .blocked)
+    }
+
+    @Test func `a task that got through does not run again for an address that moved meanwhile`() throws {
+        let db = SidecarSpec.service("db")
+        let seed = SidecarSpec.task("seed", after: .healthy("db")) {
+            let port = Reference.sidecarPort(sidecar: "db", replica: nil, port: "sql")
+            $0.environment = [EnvironmentEntry(name: "DB", value: Template(segments: [.reference(port)]))]
+            $0.stop.grace = .seconds(3)
+        }
+        var world = try World(db, seed)
+        world.natures["seed"]?.lifetime = .seconds(1)
+        world.natures["seed"]?.children = 1
+        world.natures["seed"]?.childReaction = .milliseconds(500)
+        try world.up()
+        try world.pass(.milliseconds(1200))
+        #expect(world.state("seed") == .stopping)
+        let place = try #require(world.core.instance(sidecar: "db", replica: 0))
+        try world.request(.portMoved(place))
+        try world.pass(.seconds(5))
+        #expect(world.state("seed") == .completed)
+        #expect(world.status("seed")?.restartsTotal == 0)
+    }
 }

@@ -81,7 +81,8 @@ import Testing
         #expect(world.takeEffects().contains("SIGTERM to leader of api/0 #1"))
     }
 
-    @Test func `a task that succeeded does not run again when its dependent does, nor with the next supervisor`() throws {
+    @Test func `a task that succeeded does not run again when its dependent does, nor with the next supervisor`() throws
+    {
         var world = try World(.task("migrate"), .service("web", after: .succeeded("migrate")))
         world.natures["migrate"]?.lifetime = .milliseconds(30)
         try world.up()
@@ -183,7 +184,8 @@ import Testing
             $0.replicas = 2
             $0.restart.policy = .never
         }
-        var world = try World(db, .service("web", after: .healthy("db", quorum: 1)), .service("all", after: .healthy("db")))
+        var world = try World(
+            db, .service("web", after: .healthy("db", quorum: 1)), .service("all", after: .healthy("db")))
         try world.up(["db"])
         try world.pass(.seconds(1))
         try world.crash("db", 1)

@@ -34,9 +34,11 @@ package struct Nature: Sendable {
         if generator.chance(perMille: mix[.slowSpawn]) { spawnLatency = generator.duration(milliseconds: 100...4000) }
         if generator.chance(perMille: mix[.slowProbe]) { readyAfter = generator.duration(milliseconds: 200...15_000) }
         if generator.chance(perMille: mix[.crash]) {
-            lifetime = generator.chance(perMille: 500)
+            lifetime =
+                generator.chance(perMille: 500)
                 ? generator.duration(milliseconds: 0...300) : generator.duration(milliseconds: 0...20_000)
-            exit = generator.pick([.code(0), .code(1), .code(2), .code(3), .signal(.kill), .signal(.hangup)]) ?? .code(1)
+            exit =
+                generator.pick([.code(0), .code(1), .code(2), .code(3), .signal(.kill), .signal(.hangup)]) ?? .code(1)
         }
         if generator.chance(perMille: mix[.ignoredSignal]) { reaction = nil }
         if generator.chance(perMille: mix[.slowExit]) { reaction = generator.duration(milliseconds: 50...8000) }

@@ -27,7 +27,8 @@ extension World {
             else { continue }
             throw InvariantBroken(
                 invariant: .dependentsFirst,
-                detail: "\(slots[slot].label) is told to stop, \(slots[dependent].label) \(lives[left].incarnation) lives"
+                detail:
+                    "\(slots[slot].label) is told to stop, \(slots[dependent].label) \(lives[left].incarnation) lives"
             )
         }
     }

@@ -122,7 +122,7 @@ package struct ManifestDraft: Sendable {
             probe.successThreshold = pushed ? 1 : 1 + generator.below(2)
             return probe
         }
-        if generator.chance(perMille: 200) { health.startup = probe() }
+        if generator.chance(perMille: 350) { health.startup = probe() }
         if kind == .external || generator.chance(perMille: 600) { health.readiness = probe() }
         if kind == .service, generator.chance(perMille: 300) {
             health.liveness = probe()
@@ -139,7 +139,8 @@ package struct ManifestDraft: Sendable {
         restart.maxDelay = .seconds(2)
         restart.maxAttempts = generator.below(5)
         restart.resetAfter = generator.duration(milliseconds: 200...5000)
-        restart.retryFailedAfter = generator.chance(perMille: 500) ? .zero : generator.duration(milliseconds: 1000...9000)
+        restart.retryFailedAfter =
+            generator.chance(perMille: 500) ? .zero : generator.duration(milliseconds: 1000...9000)
         if generator.chance(perMille: 250) { restart.window = generator.duration(milliseconds: 500...9000) }
         if generator.chance(perMille: 200) { restart.successCodes = [2] }
         if generator.chance(perMille: 200) { restart.noRestartCodes = [3] }

@@ -60,7 +60,8 @@ extension PlantedBug {
         var spec = original
         switch self {
         case .forgetsDependencies: spec.dependencies = []
-        case .takesRequiredForOptional: for edge in spec.dependencies.indices { spec.dependencies[edge].required = false }
+        case .takesRequiredForOptional:
+            for edge in spec.dependencies.indices { spec.dependencies[edge].required = false }
         case .takesOneForAll: for edge in spec.dependencies.indices { spec.dependencies[edge].quorum = 1 }
         case .ignoresBudget: spec.restart.maxAttempts = 0
         case .ignoresWindow: if spec.restart.window != nil { spec.restart.maxAttempts = 0 }

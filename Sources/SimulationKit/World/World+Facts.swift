@@ -69,7 +69,8 @@ extension World {
 
     /// Tells the core again what it was told of somebody's current life, whatever has become of it.
     mutating func echo() throws(InvariantBroken) {
-        guard let slot = generator.pick(Array(slots.indices)), let life = slots[slot].life else { return }
+        let resting = slots.indices.filter { !slots[$0].state.isAlive }
+        guard let slot = generator.pick(resting), let life = slots[slot].life else { return }
         let it = lives[life]
         var told: [Fact] = []
         if it.wasToldSpawned, it.wasSpawned { told.append(.spawned) }
@@ -79,7 +80,12 @@ extension World {
         }
         if it.wasToldExited { told.append(.exited) }
         if it.wasToldEmptied { told.append(.emptied) }
-        if it.wasToldStuck { told.append(.survived) }
+        if it.wasToldStuck { return try repeatToCore(.survived, of: life) }
+        if it.wasSpawned { told.append(.startExtended) }
+        if it.stopBegan != nil, slots[slot].rules.hasPreStop { told.append(.hookFinished(.preStop, failed: false)) }
+        for role in ProbeRole.allCases where slots[slot].rules.has(role) {
+            told.append(.probed(role, generator.chance(perMille: 500) ? .success : .failure, generation: -1))
+        }
         guard let fact = generator.pick(told) else { return }
         try repeatToCore(fact, of: life)
     }

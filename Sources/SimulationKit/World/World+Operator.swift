@@ -15,7 +15,9 @@ extension World {
         heap.schedule(.operatorActs, at: now + generator.duration(milliseconds: 10...4000))
         guard supervisor == .running else { return }
         if finished != nil { return try beginAgain() }
-        if generator.chance(perMille: mix[.duplicateFact]) { try echo() }
+        if generator.chance(perMille: mix[.duplicateFact]) {
+            for _ in 0..<8 { try echo() }
+        }
         guard supervisor == .running, finished == nil else { return }
         if isShuttingDown {
             if generator.chance(perMille: 200) {

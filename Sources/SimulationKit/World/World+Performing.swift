@@ -110,7 +110,7 @@ extension World {
             heap.schedule(.leaderExits(life, nature.exit, isFault: isFault), at: now + lifetime)
         }
         if generator.chance(perMille: mix[.startExtension]) {
-            schedule(.startExtended, of: life, after: generator.duration(milliseconds: 0...500))
+            scheduleAnswer(.startExtended, of: life, after: generator.duration(milliseconds: 5...6000))
         }
         if generator.chance(perMille: mix[.portMove]) {
             heap.schedule(.portMoves(life), at: now + generator.duration(milliseconds: 0...20_000))
