@@ -257,4 +257,17 @@ import Testing
         #expect(world.state("seed") == .completed)
         #expect(world.status("seed")?.restartsTotal == 0)
     }
+
+    @Test func `a sidecar with all the time it wants to start is not ended by its liveness meanwhile`() throws {
+        let api = SidecarSpec.service("api") {
+            $0.start.timeout = .zero
+            $0.health.liveness = tcp
+            $0.health.liveness?.failureThreshold = 1
+        }
+        var world = try World(api)
+        world.natures["api"]?.readyAfter = .seconds(30)
+        try world.up()
+        try world.pass(.seconds(60))
+        #expect(world.status("api")?.incarnation == Incarnation(1))
+    }
 }
