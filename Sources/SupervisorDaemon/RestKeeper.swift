@@ -5,7 +5,7 @@ import Supervision
 /// Gives memory back once things have been quiet for a moment: what starting and applying took is not needed to wait.
 /// Wakes once after each time of activity, and then no more.
 final class RestKeeper {
-    private static let quiet = Duration.seconds(1)
+    private static let quiet = Duration.milliseconds(300)
 
     private let loop: EventLoop
     private var lastActivity = Instant(nanoseconds: 0)

@@ -219,6 +219,8 @@ final class LogPumpWorker: LogPumping {
     private func moveAll(_ channel: LogChannel, flushing: LogFormatter.Flush = .nothing) {
         do throws(SystemError) {
             for index in channel.streams.indices {
+                // Most often nothing waits, and one question tells.
+                guard loop_bytes_readable(channel.streams[index].output.readEnd) != 0 else { continue }
                 let ends = flushing == .nothing && fifos.isEnded(channel.streams[index].output) ? .full : flushing
                 let size = channel.streams[index].size
                 _ = try channel.service(index, flushing: ends, limit: size, by: self)
