@@ -82,7 +82,7 @@ struct Instance: Sendable {
 
     var levels: Levels {
         // Who is about to leave is no ground to start on.
-        guard isDeclared, isWanted || phase.run == nil else { return [] }
+        guard isDeclared, isWanted else { return [] }
         switch phase {
         case .stopped, .waiting, .blocked, .backoff, .stopping, .starting(_, .preparing), .starting(_, .spawning):
             return []

@@ -63,7 +63,8 @@ extension Reconciler {
             let probe = slots[slot].spec.health[role]
         else { return }
         // Liveness without a first success counts once there was time enough to start.
-        let isPastStart = now - run.startedAt >= slots[slot].spec.start.timeout
+        let limit = slots[slot].spec.start.timeout
+        let isPastStart = limit > .zero && now - run.startedAt >= limit
         counter.record(outcome, of: probe, countsFailures: role == .liveness && isPastStart, at: now)
         run[role] = counter
         if role != .liveness || run.readiness == nil {

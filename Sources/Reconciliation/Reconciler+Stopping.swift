@@ -137,6 +137,10 @@ extension Reconciler {
             enter(slot, .stopped, by: initiator, cause: slots[slot].reason, at: now)
             return
         }
+        if slots[slot].pendingRestart == .dependency, slots[slot].hasSucceeded(by: ending) {
+            // It got through before it was told that an address it holds had moved.
+            change(slot) { $0.pendingRestart = nil }
+        }
         if slots[slot].pendingRestart != nil {
             restartNow(slot, by: slots[slot].pendingRestart ?? initiator, at: now)
             return
@@ -232,5 +236,12 @@ extension Reconciler {
                     exit: instance.lastExit, attempt: attempt ?? instance.consecutiveFailures,
                     maxAttempts: instance.spec.restart.maxAttempts, restartsTotal: instance.restartsTotal,
                     reason: reason)))
+    }
+}
+
+extension Instance {
+    fileprivate func hasSucceeded(by ending: Stop.Ending) -> Bool {
+        guard spec.kind == .task, case .ended(.exit(let status)) = ending else { return false }
+        return spec.restart.isSuccess(status)
     }
 }

@@ -236,4 +236,38 @@ import Testing
         #expect(world.state("migrate") == .blocked)
         #expect(world.state("web") == .blocked)
     }
+
+    @Test func `a task that got through does not run again for an address that moved meanwhile`() throws {
+        let db = SidecarSpec.service("db")
+        let seed = SidecarSpec.task("seed", after: .healthy("db")) {
+            let port = Reference.sidecarPort(sidecar: "db", replica: nil, port: "sql")
+            $0.environment = [EnvironmentEntry(name: "DB", value: Template(segments: [.reference(port)]))]
+            $0.stop.grace = .seconds(3)
+        }
+        var world = try World(db, seed)
+        world.natures["seed"]?.lifetime = .seconds(1)
+        world.natures["seed"]?.children = 1
+        world.natures["seed"]?.childReaction = .milliseconds(500)
+        try world.up()
+        try world.pass(.milliseconds(1200))
+        #expect(world.state("seed") == .stopping)
+        let place = try #require(world.core.instance(sidecar: "db", replica: 0))
+        try world.request(.portMoved(place))
+        try world.pass(.seconds(5))
+        #expect(world.state("seed") == .completed)
+        #expect(world.status("seed")?.restartsTotal == 0)
+    }
+
+    @Test func `a sidecar with all the time it wants to start is not ended by its liveness meanwhile`() throws {
+        let api = SidecarSpec.service("api") {
+            $0.start.timeout = .zero
+            $0.health.liveness = tcp
+            $0.health.liveness?.failureThreshold = 1
+        }
+        var world = try World(api)
+        world.natures["api"]?.readyAfter = .seconds(30)
+        try world.up()
+        try world.pass(.seconds(60))
+        #expect(world.status("api")?.incarnation == Incarnation(1))
+    }
 }

@@ -5,16 +5,17 @@ import SidecarModel
 extension World {
     /// Nothing is on its way to somewhere else.
     package var isAtRest: Bool {
-        slots.allSatisfy { slot in
-            guard slot.index != nil else { return true }
-            switch slot.state {
-            case .stopped, .completed, .failed, .blocked: return true
-            // The news of an exit may be on its way.
-            case .healthy: return slot.rules.kind == .external || slot.life.map { lives[$0].leaderIsAlive } ?? false
-            case .waiting: return waitsForAnEnd(slot)
-            case .starting, .unhealthy, .stopping, .backoff, .scheduled: return false
+        supervisor == .running
+            && slots.allSatisfy { slot in
+                guard slot.index != nil else { return true }
+                switch slot.state {
+                case .stopped, .completed, .failed, .blocked: return true
+                // The news of an exit may be on its way.
+                case .healthy: return slot.rules.kind == .external || slot.life.map { lives[$0].leaderIsAlive } ?? false
+                case .waiting: return waitsForAnEnd(slot)
+                case .starting, .unhealthy, .stopping, .backoff, .scheduled: return false
+                }
             }
-        }
     }
 
     /// It waits for a service to end that runs well, or for another that does: that may be for ever.

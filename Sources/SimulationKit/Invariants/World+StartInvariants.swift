@@ -74,6 +74,7 @@ extension World {
             slots[slot].restarts.append(now)
         }
         slots[slot].wasAsked = false
+        slots[slot].ownEnd = nil
     }
 
     /// True when, by what the core was told, enough instances of the target hold the condition.

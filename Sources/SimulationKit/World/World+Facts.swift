@@ -114,7 +114,9 @@ extension World {
         case .spawnFailed:
             if !isRepeated { slots[slot].ownEnd = Slot.OwnEnd(at: now, status: nil) }
         case .hookFinished(let event, let failed):
-            if event == .preStart, !isRepeated { lives[life].preStart = failed ? .failed : .succeeded }
+            guard event == .preStart, !isRepeated else { return }
+            lives[life].preStart = failed ? .failed : .succeeded
+            if failed { slots[slot].ownEnd = Slot.OwnEnd(at: now, status: nil) }
         case .probed(let role, let answer, let generation):
             lives[life].health.note(
                 answer, role, wasAskedFor: !isRepeated && generation == lives[life].probeGeneration,
