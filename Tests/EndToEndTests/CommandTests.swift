@@ -13,6 +13,7 @@ extension EndToEnd {
                       web: { command: [sleep, "1000"], depends_on: { db: started }, replicas: 2 }
                     """)
                 try sandbox.succeed("up", "-d")
+                try sandbox.eventually("3 run") { sandbox.sidecars().count == 3 }
                 try body(sandbox)
                 try sandbox.succeed("down")
                 #expect(sandbox.sidecars().isEmpty)
@@ -36,12 +37,12 @@ extension EndToEnd {
                 let refused = try sandbox.orchestrate("stop", "db")
                 #expect(refused.status == 7)
                 #expect(refused.everything.contains("web"))
-                #expect(sandbox.sidecars().count == 3)
+                try sandbox.eventually("3 run") { sandbox.sidecars().count == 3 }
                 try sandbox.succeed("stop", "db", "--cascade")
                 #expect(sandbox.sidecars().isEmpty)
                 try sandbox.succeed("start", "web")
-                #expect(sandbox.sidecars("db").count == 1)
-                #expect(sandbox.sidecars("web").count == 2)
+                try sandbox.eventually("1 run") { sandbox.sidecars("db").count == 1 }
+                try sandbox.eventually("2 run") { sandbox.sidecars("web").count == 2 }
             }
         }
 
@@ -51,7 +52,7 @@ extension EndToEnd {
                 let web = sandbox.sidecars("web")
                 try sandbox.succeed("restart", "web")
                 #expect(sandbox.sidecars("db") == db)
-                #expect(sandbox.sidecars("web").count == 2)
+                try sandbox.eventually("2 run") { sandbox.sidecars("web").count == 2 }
                 #expect(Set(sandbox.sidecars("web")).isDisjoint(with: web))
             }
         }
@@ -60,6 +61,7 @@ extension EndToEnd {
             try withPair { sandbox in
                 let before = Set(sandbox.sidecars("web"))
                 try sandbox.succeed("restart", "web/1")
+                try sandbox.eventually("2 run") { sandbox.sidecars("web").count == 2 }
                 let after = Set(sandbox.sidecars("web"))
                 #expect(after.count == 2)
                 #expect(after.intersection(before).count == 1)

@@ -76,6 +76,7 @@ extension EndToEnd {
                     """)
                 try sandbox.succeed("up", "-d")
                 for _ in 0..<rounds {
+                    try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
                     let before = try #require(sandbox.sidecars("one").first)
                     before.kill()
                     try sandbox.eventually("a successor runs") {

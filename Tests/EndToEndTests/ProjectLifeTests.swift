@@ -14,8 +14,8 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.pair)
                 try sandbox.succeed("up", "-d")
-                #expect(sandbox.sidecars("db").count == 1)
-                #expect(sandbox.sidecars("web").count == 1)
+                try sandbox.eventually("1 run") { sandbox.sidecars("db").count == 1 }
+                try sandbox.eventually("1 run") { sandbox.sidecars("web").count == 1 }
                 try sandbox.succeed("down")
                 #expect(sandbox.sidecars().isEmpty)
             }
@@ -25,6 +25,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.pair)
                 try sandbox.succeed("up", "-d")
+                try sandbox.eventually("2 run") { sandbox.sidecars().count == 2 }
                 let before = sandbox.processes
                 try sandbox.succeed("up", "-d")
                 #expect(Set(sandbox.processes) == Set(before))
@@ -36,6 +37,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.pair)
                 try sandbox.succeed("up", "-d")
+                try sandbox.eventually("2 run") { sandbox.sidecars().count == 2 }
                 let db = sandbox.sidecars("db")
                 let web = sandbox.sidecars("web")
                 try sandbox.declare(
@@ -47,8 +49,10 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 #expect(sandbox.sidecars("db") == db)
                 #expect(sandbox.sidecars("web") != web)
-                #expect(sandbox.sidecars("web").map(\.arguments) == [["sleep", "1001"]])
-                #expect(sandbox.sidecars("cache").count == 1)
+                try sandbox.eventually("the new web runs") {
+                    sandbox.sidecars("web").map(\.arguments) == [["sleep", "1001"]]
+                }
+                try sandbox.eventually("1 run") { sandbox.sidecars("cache").count == 1 }
                 try sandbox.succeed("down")
             }
         }
@@ -77,7 +81,7 @@ extension EndToEnd {
                 symlink(sandbox.directory, other)
                 try sandbox.succeed("up", "-d", "-f", "\(other)/sidecars.yaml")
                 #expect([sandbox.keeper, sandbox.supervisor] == supervision)
-                #expect(sandbox.sidecars().count == 2)
+                try sandbox.eventually("2 run") { sandbox.sidecars().count == 2 }
                 try sandbox.succeed("down", "-f", "\(other)/sidecars.yaml")
                 #expect(sandbox.sidecars().isEmpty)
                 unlink(other)
@@ -139,9 +143,9 @@ extension EndToEnd {
                 try File.write(File.text(sandbox.manifest).replacing("a place", with: "."), to: elsewhere)
                 try sandbox.succeed("up", "-d")
                 try sandbox.succeed("up", "-d", "-f", elsewhere)
-                #expect(sandbox.sidecars("one").count == 2)
+                try sandbox.eventually("2 run") { sandbox.sidecars("one").count == 2 }
                 try sandbox.succeed("down", "-f", elsewhere)
-                #expect(sandbox.sidecars("one").count == 1)
+                try sandbox.eventually("1 run") { sandbox.sidecars("one").count == 1 }
                 try sandbox.succeed("down")
             }
         }

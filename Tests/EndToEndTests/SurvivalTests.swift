@@ -19,6 +19,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.counting)
                 try sandbox.succeed("up", "-d")
+                try sandbox.eventually("4 run") { sandbox.sidecars().count == 4 }
                 let before = sandbox.sidecars()
                 #expect(before.count == 4)
                 for _ in 0..<min(rounds, 4) {
@@ -40,6 +41,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.counting)
                 try sandbox.succeed("up", "-d")
+                try sandbox.eventually("4 run") { sandbox.sidecars().count == 4 }
                 let before = sandbox.sidecars()
                 let keeper = try #require(sandbox.keeper)
                 let supervisor = try #require(sandbox.supervisor)
@@ -77,13 +79,13 @@ extension EndToEnd {
                     sandbox.killSupervisor(afterMilliseconds: chance.next(below: 120))
                     _ = try up.end()
                     try sandbox.succeed("up", "-d")
-                    #expect(sandbox.sidecars().count == 4, "round \(round)")
+                    try sandbox.eventually("4 run") { sandbox.sidecars().count == 4 }
 
                     let restart = try sandbox.start("restart", "counter", "quiet")
                     sandbox.killSupervisor(afterMilliseconds: chance.next(below: 60))
                     _ = try restart.end()
                     try sandbox.succeed("up", "-d")
-                    #expect(sandbox.sidecars().count == 4, "round \(round)")
+                    try sandbox.eventually("4 run") { sandbox.sidecars().count == 4 }
 
                     let down = try sandbox.start("down")
                     sandbox.killSupervisor(afterMilliseconds: chance.next(below: 60))

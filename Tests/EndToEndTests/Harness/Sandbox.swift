@@ -110,7 +110,8 @@ final class Sandbox {
         return processes.first { $0.executable == "orchestrate" && $0.parent == keeper.pid }
     }
 
-    /// What runs on behalf of a sidecar, or of all of them: all but the programs of ours.
+    /// What runs on behalf of a sidecar, or of all of them: all but the programs of ours. One that is just being
+    /// executed shows its environment, and so whose it is, a moment later than its supervisor knows of it.
     func sidecars(_ name: String? = nil) -> [SeenProcess] {
         processes.filter { !$0.executable.hasPrefix("orchestrate") && (name == nil || $0.sidecar == name) }
             .sorted { ($0.pid, $0.startTime) < ($1.pid, $1.startTime) }
