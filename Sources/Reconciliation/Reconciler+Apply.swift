@@ -112,9 +112,7 @@ extension Reconciler {
         guard slots[slot].isDeclared else { return }
         change(slot) {
             $0.isDeclared = false
-            $0.isWanted = false
-            $0.pendingRestart = nil
-            $0.initiator = .apply
+            $0.leave(by: .apply)
         }
     }
 

@@ -270,4 +270,18 @@ import Testing
         try world.pass(.seconds(60))
         #expect(world.status("api")?.incarnation == Incarnation(1))
     }
+
+    @Test func `a task that is stopped while its children leave runs again when it is started`() throws {
+        var world = try World(.task("seed"))
+        world.natures["seed"]?.lifetime = .milliseconds(100)
+        world.natures["seed"]?.children = 1
+        world.natures["seed"]?.childReaction = .seconds(1)
+        try world.up()
+        try world.pass(.milliseconds(200))
+        try world.request(.stop(["seed"], scope: .only, by: .user))
+        try world.request(.start(["seed"], by: .user))
+        try world.pass(.seconds(5))
+        #expect(world.state("seed") == .completed)
+        #expect(world.status("seed")?.incarnation == Incarnation(2))
+    }
 }
