@@ -118,7 +118,7 @@ let package = Package(
         tests("PlanningTests", ["Planning", "SidecarModel"]),
         tests("ReconciliationTests", ["Reconciliation", "Planning", "SidecarModel"]),
         tests("ControlAPITests", ["ControlAPI", "SidecarModel"]),
-        tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel"]),
+        tests("ControlServerTests", ["ControlServer", "ControlAPI", "Supervision", "SidecarModel", "CProcess"]),
         tests(
             "OrchestrateCommandsTests",
             [

@@ -212,6 +212,12 @@ static int gather_descriptors(struct orch_spawn_request *request) {
     return can;
 }
 
+/// Lets go of the child's ends: a FIFO must not seem to have a writer because of us. The numbers stay taken.
+static void release_descriptors(const int reserved[3]) {
+    for (int at = 0; at < 3; at++)
+        if (reserved[at] > 0) dup3(STDIN_FILENO, reserved[at], O_CLOEXEC);
+}
+
 void orch_spawn(const struct orch_spawn_request *wanted, struct orch_spawn_result *result) {
     struct orch_spawn_request copy = *wanted;
     const struct orch_spawn_request *request = &copy;
@@ -243,6 +249,8 @@ void orch_spawn(const struct orch_spawn_request *wanted, struct orch_spawn_resul
     RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
     long pid = clone_child(&arguments, &context);
     RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof before);
+    // The child has executed or ended: it was waited for, as after vfork.
+    release_descriptors(wanted->reserved);
     if (pid < 0) {
         // With a cgroup to clone into, everything but a lack of processes or memory is about the cgroup.
         int is_about_cgroup = request->cgroup_fd >= 0 && pid != -EAGAIN && pid != -ENOMEM && pid != -ENOSYS;

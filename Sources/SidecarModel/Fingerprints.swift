@@ -21,13 +21,17 @@ private struct FingerprintRow {
     var feed: @Sendable (SidecarSpec, inout StableHasher) -> Void
 }
 
-private let fingerprintRows: [FingerprintRow] = sidecarKeys.keys.compactMap { key in
-    key.fingerprint.map { feed in
+private let fingerprintRows: [FingerprintRow] = {
+    let plain = SidecarSpec(name: "")
+    var rows: [FingerprintRow] = []
+    for key in sidecarKeys.keys {
         var hasher = StableHasher()
-        feed(SidecarSpec(name: ""), &hasher)
-        return FingerprintRow(key: key.name, onChange: key.onChange, defaultValue: hasher.value, feed: feed)
+        key.fingerprint(plain, &hasher)
+        rows.append(
+            FingerprintRow(key: key.name, onChange: key.onChange, defaultValue: hasher.value, feed: key.fingerprint))
     }
-}
+    return rows
+}()
 
 extension StableHasher {
     mutating func combine(_ template: Template) {

@@ -11,14 +11,14 @@ package struct ManifestKey<Owner: Sendable>: Sendable {
     package let summary: String
     /// A value in YAML, as it would stand behind the key.
     package let example: String
-    /// Feeds the resolved value; only keys that stand directly in a sidecar have it. Not in terms of `Owner`, as each
-    /// call would then copy the spec.
-    package let fingerprint: (@Sendable (SidecarSpec, inout StableHasher) -> Void)?
+    /// Feeds the resolved value; keys that don't stand directly in a sidecar feed nothing. Neither in terms of `Owner`
+    /// nor optional, as each call would then copy the spec.
+    package let fingerprint: @Sendable (SidecarSpec, inout StableHasher) -> Void
 
     package init(
         _ name: String, _ codec: Codec<Owner>, default defaultNote: String? = nil, onChange: ChangeEffect = .inPlace,
         _ summary: String, example: String,
-        fingerprint: (@Sendable (SidecarSpec, inout StableHasher) -> Void)? = nil
+        fingerprint: @escaping @Sendable (SidecarSpec, inout StableHasher) -> Void = { _, _ in }
     ) {
         self.name = name
         self.codec = codec

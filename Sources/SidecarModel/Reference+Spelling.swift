@@ -17,6 +17,13 @@ extension Reference: CustomStringConvertible {
 
     /// Reads what stands between `${` and `}`.
     package init?(parsing text: String) {
+        // The most frequent one needs no splitting.
+        if case let name = text.dropFirst(6), text.hasPrefix("ports."), !name.isEmpty,
+            !name.utf8.contains(UInt8(ascii: "."))
+        {
+            self = .port(String(name))
+            return
+        }
         let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard !parts.contains("") else { return nil }
         switch (parts.first, parts.count) {

@@ -22,7 +22,7 @@ package final class StateStore {
         var mode = ""
         try database.run("PRAGMA journal_mode = WAL") { mode = $0.text(0) }
         guard mode == "wal" else { throw .noWriteAheadLog(path: path) }
-        try database.execute("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY")
+        try database.execute("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256")
         switch try schemaVersion() {
         case 0:
             try commit { () throws(StoreError) in

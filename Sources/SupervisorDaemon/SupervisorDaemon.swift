@@ -32,6 +32,8 @@ package enum SupervisorDaemon {
             let listener = try listen(location)
             supervisor.server = try ControlServer(loop: supervisor.loop, listener: listener, handler: handler)
             try watchSignals(supervisor)
+            let beacon = try ProjectBeacon(
+                loop: supervisor.loop, identity: location.identity, stateDirectory: location.stateDirectory)
             if let ready = descriptors.ready {
                 say("ready \(getpid())\n", to: ready)
                 close(ready)
@@ -39,7 +41,7 @@ package enum SupervisorDaemon {
             supervisor.host.announceReady()
             supervisor.endIfUnused(after: .seconds(10))
             try supervisor.loop.run()
-            withExtendedLifetime(handler) {}
+            withExtendedLifetime((handler, beacon)) {}
             return 0
         } catch {
             let message = (error as? Refusal)?.message ?? "\(error)"

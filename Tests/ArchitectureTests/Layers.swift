@@ -44,6 +44,7 @@ enum Layers {
         "orchestrate": ["OrchestrateCommands"],
         "simulate": ["SimulationKit", "Glibc", "Musl"],
         "generate-reference": ["ManifestLoading", "DiagnosticRendering", "SidecarModel", "Planning", "Glibc"],
+        "fuzz-manifest": ["DiagnosticRendering", "ManifestLoading", "SidecarModel"],
         "orchestrate-bench": ["CRawBaselines", "Glibc", "FoundationEssentials"],
         "quickstart-sidecar": ["Glibc"],
     ]

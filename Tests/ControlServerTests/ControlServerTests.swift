@@ -1,3 +1,4 @@
+import CProcess
 import ControlAPI
 import ControlServer
 import Glibc
@@ -245,5 +246,20 @@ private final class Office {
         #expect(stat(office.path, &info) == 0)
         #expect(info.st_mode & 0o777 == 0o600)
         #expect(throws: ControlSocketError.inUse(path: office.path)) { try ControlSocket.listen(path: office.path) }
+    }
+
+    @Test func `a beacon tells where the project runs, and there is one for each`() throws {
+        let loop = try EventLoop()
+        let identity = "test-\(getpid())"
+        let beacon = try #require(try ProjectBeacon(loop: loop, identity: identity, stateDirectory: "/state/here"))
+        #expect(try ProjectBeacon(loop: loop, identity: identity, stateDirectory: "/else") == nil)
+        let client = orch_unix_connect_name(BeaconName.of(identity: identity, uid: geteuid()))
+        try #require(client >= 0)
+        defer { close(client) }
+        try loop.turn()
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let count = read(client, &buffer, buffer.count)
+        #expect(String(decoding: buffer[..<max(0, count)], as: UTF8.self) == "/state/here")
+        withExtendedLifetime(beacon) {}
     }
 }

@@ -14,6 +14,7 @@ import Testing
         let web = try sidecar("command: ./web")
         var expected = SidecarSpec(name: "web", program: .command([Template("./web")]))
         expected.workingDirectory = Template("/app")
+        expected.canonicalDirectory = "/app"
         expected.fingerprints = web.fingerprints
         #expect(web == expected)
         #expect(web.fingerprints.map(\.key) == ["command", "cwd"])

@@ -74,6 +74,17 @@ import YAMLReading
         #expect(loaded.diagnostics.map(\.snippet).contains("  a: { comand: [./a] }"))
     }
 
+    @Test func `a large manifest in which everything is wrong is answered too`() throws {
+        let count = 1000
+        let text = (0..<count).map { "  s\($0): { comand: x, depends_on: [s\($0)x, s\(($0 + 1) % count)] }\n" }.joined()
+        let loaded = ManifestLoadingTests.load("sidecars:\n" + text)
+        #expect(loaded.diagnostics.count { $0.rule == "unknown-key" } == count)
+        #expect(loaded.diagnostics.count { $0.rule == "unknown-dependency" } == count)
+        let cycles = loaded.diagnostics.filter { $0.rule == "dependency-cycle" }
+        #expect(cycles.map(\.related.count) == [count - 1])
+        #expect(cycles[0].message.utf8.count < 200)
+    }
+
     @Test func `warnings leave the plan`() {
         let loaded = ManifestLoadingTests.load("sidecars:\n  web:\n    command: ./web\n    stop: { signal: KILL }\n")
         #expect(loaded.plan != nil)

@@ -8,3 +8,4 @@
 #include "protocol.h"
 #include "records.h"
 #include "spawning.h"
+#include "unixsocket.h"

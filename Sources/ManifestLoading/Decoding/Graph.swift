@@ -12,7 +12,7 @@ extension ManifestDecoder {
                 guard dependency.required else { continue }
                 report(
                     .unknownDependency, at: written.node, "there is no sidecar '\(dependency.sidecar)'",
-                    help: closest(to: dependency.sidecar, among: sidecars.map(\.name)).map { "did you mean '\($0)'?" }
+                    help: closestSidecar(to: dependency.sidecar).map { "did you mean '\($0)'?" }
                         ?? "declare it, or write { required: false }")
                 continue
             }
@@ -46,16 +46,29 @@ extension ManifestDecoder {
     private func report(cycle: [String]) {
         let edges = zip(cycle, cycle.dropFirst()).compactMap { from, to -> (from: String, to: String, node: NodeID)? in
             guard let source = indexByName[from] else { return nil }
-            let written = dependencies.first { written in
-                written.sidecar == source && sidecars[source].dependencies[written.position].sidecar == to
+            let written = dependenciesBySidecar[source]?.first { written in
+                sidecars[source].dependencies[written.position].sidecar == to
             }
             return written.map { (from, to, $0.node) }
         }
         guard let first = edges.first else { return }
         report(
-            .dependencyCycle, at: first.node, "these wait for each other: \(cycle.joined(separator: " → "))",
+            .dependencyCycle, at: first.node, "these wait for each other: \(sentence(of: cycle))",
             help: "remove one of the edges",
             related: edges.dropFirst().map { related("'\($0.from)' depends on '\($0.to)' here", $0.node) })
+    }
+
+    /// All names of a short cycle, the beginning of a long one.
+    private func sentence(of cycle: [String]) -> String {
+        guard cycle.count > 12 else { return cycle.joined(separator: " → ") }
+        return cycle.prefix(8).joined(separator: " → ") + " → … → \(cycle[0]), \(cycle.count - 1) in all"
+    }
+
+    /// A suggestion looks at every name, so a large manifest in which everything is wrong gets only the first ones.
+    private func closestSidecar(to name: String) -> String? {
+        guard suggestionBudget >= sidecars.count else { return nil }
+        suggestionBudget -= sidecars.count
+        return closest(to: name, among: sidecars.map(\.name))
     }
 
     /// Every reference names something there is, and something that is up before.
@@ -120,7 +133,7 @@ extension ManifestDecoder {
         guard let target = indexByName[name] else {
             report(
                 .unknownReference, at: written.node, "there is no sidecar '\(name)'",
-                help: closest(to: name, among: sidecars.map(\.name)).map { "did you mean '\($0)'?" })
+                help: closestSidecar(to: name).map { "did you mean '\($0)'?" })
             return nil
         }
         if let own = written.sidecar, own != target, !reaches(target, from: own) {

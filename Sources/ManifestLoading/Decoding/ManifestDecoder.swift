@@ -45,6 +45,11 @@ final class ManifestDecoder {
     lazy var dotEnvironment: [String: String] = readDotEnvironment()
     /// By sidecar: whom it depends on, for the check of references.
     lazy var targets: [[Int]] = sidecars.map { sidecar in sidecar.dependencies.compactMap { indexByName[$0.sidecar] } }
+    lazy var dependenciesBySidecar = Dictionary(grouping: dependencies, by: \.sidecar)
+    /// How many names may still be compared to find a suggestion.
+    var suggestionBudget = 50_000
+    /// By mapping and name: what an unknown key could have been.
+    var keyHelp: [String: String] = [:]
     var reachable: (from: Int?, isReached: [Bool]) = (nil, [])
     var environmentFiles: [String: [EnvironmentEntry]] = [:]
 

@@ -6,7 +6,7 @@ enum UnitFailure: Error, Hashable { case missingUnit, malformed, tooLarge }
 func parseDuration(_ text: String) -> Result<Duration, UnitFailure> {
     if text == "0" { return .success(.zero) }
     var total: Int64 = 0
-    var rest = Array(text.utf8)[...]
+    var rest = text.utf8[...]
     guard !rest.isEmpty else { return .failure(.malformed) }
     while !rest.isEmpty {
         guard let (number, unit) = takeQuantity(&rest) else { return .failure(.malformed) }
@@ -31,7 +31,7 @@ func parseDuration(_ text: String) -> Result<Duration, UnitFailure> {
 /// `512KiB`, `10MiB`, `1GB`, `100B`; `0` needs no unit.
 func parseSize(_ text: String) -> Result<ByteCount, UnitFailure> {
     if text == "0" { return .success(ByteCount(bytes: 0)) }
-    var rest = Array(text.utf8)[...]
+    var rest = text.utf8[...]
     guard let (number, unit) = takeQuantity(&rest), rest.isEmpty else { return .failure(.malformed) }
     let factor: Double
     switch unit {
@@ -51,14 +51,32 @@ func parseSize(_ text: String) -> Result<ByteCount, UnitFailure> {
     return bytes <= 1e15 ? .success(ByteCount(bytes: Int64(bytes.rounded()))) : .failure(.tooLarge)
 }
 
-/// Digits with at most one point, then letters.
-private func takeQuantity(_ rest: inout ArraySlice<UInt8>) -> (number: Double, unit: String)? {
-    let digits = rest.prefix { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
-    guard let first = digits.first, first != UInt8(ascii: "."), digits.last != UInt8(ascii: "."),
-        let number = Double(String(decoding: digits, as: UTF8.self))
-    else { return nil }
-    rest = rest.dropFirst(digits.count)
+/// Digits with at most one point between them, then letters.
+private func takeQuantity(_ rest: inout Substring.UTF8View) -> (number: Double, unit: Substring)? {
+    var number = 0.0
+    var fraction = 0.0
+    var digits = 0
+    var hasPoint = false
+    while let byte = rest.first {
+        if (0x30...0x39).contains(byte) {
+            digits += 1
+            if hasPoint {
+                fraction /= 10
+                number += Double(byte - 0x30) * fraction
+            } else {
+                number = number * 10 + Double(byte - 0x30)
+            }
+        } else if byte == UInt8(ascii: "."), !hasPoint, digits > 0 {
+            hasPoint = true
+            fraction = 1
+            digits = 0
+        } else {
+            break
+        }
+        rest = rest.dropFirst()
+    }
+    guard digits > 0 else { return nil }
     let letters = rest.prefix { ($0 | 0x20) >= UInt8(ascii: "a") && ($0 | 0x20) <= UInt8(ascii: "z") }
     rest = rest.dropFirst(letters.count)
-    return (number, String(decoding: letters, as: UTF8.self))
+    return (number, Substring(letters))
 }

@@ -28,22 +28,24 @@ extension ManifestDecoder {
                 help: "move it into a sidecar, or into 'defaults:' for all of them")
             return
         }
-        let translation = foreignKeys[name].flatMap { known.contains(prefix(of: $0)) ? $0 : nil }
         if let remark = foreignRemarks[name] {
             report(.unknownKey, at: key, "there is no key '\(name)' in \(mapping)", help: remark)
             return
         }
-        let slip =
-            closest(to: name, among: known)
-            ?? closest(to: name, among: foreignKeys.keys.sorted()).flatMap { foreignKeys[$0] }
-            .flatMap { known.contains(prefix(of: $0)) ? $0 : nil }
-        let help: String
-        if let suggestion = translation ?? slip {
-            help = "did you mean '\(suggestion)'?"
-        } else {
-            help = "the keys here are \(known.joined(separator: ", "))"
-        }
+        // The same slip is often made in every sidecar.
+        let place = "\(mapping)\n\(name)"
+        let help = keyHelp[place] ?? help(for: name, among: known)
+        keyHelp[place] = help
         report(.unknownKey, at: key, "there is no key '\(name)' in \(mapping)", help: help)
+    }
+
+    private func help(for name: String, among known: [String]) -> String {
+        let candidates = [
+            foreignKeys[name], closest(to: name, among: known),
+            closest(to: name, among: foreignNames).flatMap { foreignKeys[$0] },
+        ]
+        let suggestion = candidates.compactMap(\.self).first { known.contains(prefix(of: $0)) }
+        return suggestion.map { "did you mean '\($0)'?" } ?? "the keys here are \(known.joined(separator: ", "))"
     }
 
     private func prefix(of path: String) -> String { String(path.prefix { $0 != "." }) }
@@ -93,6 +95,8 @@ private let foreignKeys: [String: String] = [
     "liveness": "health.liveness", "startup": "health.startup",
 ]
 
+private let foreignNames = foreignKeys.keys.sorted()
+
 private let foreignRemarks: [String: String] = [
     "image": "nothing runs in containers here: say in 'command' what to run",
     "build": "nothing runs in containers here: say in 'command' what to run",
@@ -118,7 +122,7 @@ func closest(to text: String, among words: [String]) -> String? {
     guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
     let limit = max(1, min(3, wanted.count / 3))
     var best: (word: String, distance: Int)?
-    for word in words {
+    for word in words where abs(word.utf8.count - wanted.count) <= limit {
         let distance = editDistance(wanted, Array(word.utf8))
         if distance <= limit, distance < best?.distance ?? .max { best = (word, distance) }
     }

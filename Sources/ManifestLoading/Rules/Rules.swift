@@ -33,11 +33,4 @@ extension ManifestDecoder {
         }
         return places[sidecar].key
     }
-
-    /// The entry of a dependency, as it was written.
-    func place(ofDependency name: String, of sidecar: Int) -> NodeID {
-        dependencies.first { written in
-            written.sidecar == sidecar && sidecars[sidecar].dependencies[written.position].sidecar == name
-        }?.node ?? places[sidecar].key
-    }
 }

@@ -22,6 +22,7 @@ struct DownCommand: ParsableCommand {
         let context = try ProjectContext(project)
         let running = try context.running()
         if running == nil, !LivingSidecars.exist(in: context.location) {
+            try context.refuseElsewhere()
             return Console.print("nothing of \(context.name.terminalSafe) is running")
         }
         let client = try running ?? context.connectOrStart().client

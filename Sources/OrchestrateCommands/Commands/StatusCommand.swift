@@ -40,6 +40,7 @@ struct StatusCommand: ParsableCommand {
         let running = try context.running()
         let client = try running ?? (LivingSidecars.exist(in: context.location) ? context.connect() : nil)
         guard let client else {
+            try context.refuseElsewhere()
             let report = try Self.lastKnown(context, names: names)
             guard json || !report.sidecars.isEmpty else {
                 throw CommandFailure(

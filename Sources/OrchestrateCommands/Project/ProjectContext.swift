@@ -101,6 +101,7 @@ struct ProjectContext {
     func connect() throws -> ControlClient {
         if let client = try running() { return client }
         guard LivingSidecars.exist(in: location) else {
+            try refuseElsewhere()
             throw CommandFailure(
                 .noSupervisor, "nothing of \(name) is running; start it with 'orchestrate up\(selector)'")
         }
@@ -115,6 +116,7 @@ struct ProjectContext {
     }
 
     func connectOrStart() throws -> SupervisorStarter.Connection {
+        if try ControlClient(socketPath: location.socketPath) == nil { try refuseElsewhere() }
         do {
             try location.prepare()
         } catch {
@@ -129,6 +131,20 @@ struct ProjectContext {
         let connection = try starter.connect()
         _ = try connection.client.call(Hello.self, .init())
         return connection
+    }
+
+    /// Throws when the project runs, but keeps its state in another place than this command looks at.
+    func refuseElsewhere() throws {
+        guard let elsewhere = BeaconFinder.stateDirectory(ofProject: location.identity),
+            elsewhere != location.stateDirectory
+        else { return }
+        let root = elsewhere.split(separator: "/").dropLast().joined(separator: "/")
+        throw CommandFailure(
+            .conflict,
+            """
+            \(name) runs already, with its state in \(elsewhere)
+            Use it from there: ORCHESTRATE_STATE_DIR=/\(root)
+            """)
     }
 
     /// What people call it.

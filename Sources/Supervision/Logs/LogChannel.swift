@@ -37,6 +37,8 @@ final class LogChannel {
     var retry: EventLoop.TimerID?
     /// Its turn comes again, as others had to come first.
     var isQueued = false
+    /// A hang-up came before all was moved.
+    var hasLostItsWriter = false
     private(set) var statistics = LogStatistics()
     private var formatter: LogFormatter
     private var notes: [(WallTime, String)] = []

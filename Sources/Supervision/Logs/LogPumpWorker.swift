@@ -169,8 +169,8 @@ final class LogPumpWorker: LogPumping {
             switch try channel.service(index, flushing: flushing, limit: Self.share, by: self) {
             case .idle: break
             case .ended: break
-            case .more, .interrupted: again(channel)
-            case .blocked: retry(channel)
+            case .more, .interrupted: again(channel, flushing)
+            case .blocked: retry(channel, flushing)
             }
             noteUnfinished(channel)
         } catch {
@@ -186,20 +186,32 @@ final class LogPumpWorker: LogPumping {
         }
     }
 
-    private func again(_ channel: LogChannel) {
+    private func again(_ channel: LogChannel, _ flushing: LogFormatter.Flush) {
+        if flushing == .full { channel.hasLostItsWriter = true }
         guard !channel.isQueued else { return }
         channel.isQueued = true
         loop.soon { [unowned self] in
             channel.isQueued = false
-            for index in channel.streams.indices { service(channel, index) }
+            serviceAll(channel)
         }
     }
 
-    private func retry(_ channel: LogChannel) {
+    private func retry(_ channel: LogChannel, _ flushing: LogFormatter.Flush) {
+        if flushing == .full { channel.hasLostItsWriter = true }
         guard channel.retry == nil else { return }
         channel.retry = loop.schedule(at: loop.now + Self.retryDelay) { [unowned self, unowned channel] in
             channel.retry = nil
-            for index in channel.streams.indices { service(channel, index) }
+            serviceAll(channel)
+        }
+    }
+
+    /// The hang-up was told once, before all was moved: whether it still holds is asked again.
+    private func serviceAll(_ channel: LogChannel) {
+        let mayBeEnded = channel.hasLostItsWriter
+        channel.hasLostItsWriter = false
+        for index in channel.streams.indices {
+            let isEnded = mayBeEnded && fifos.isEnded(channel.streams[index].output)
+            service(channel, index, flushing: isEnded ? .full : .nothing)
         }
     }
 
