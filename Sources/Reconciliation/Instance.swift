@@ -80,6 +80,18 @@ struct Instance: Sendable {
         recentRestarts = []
     }
 
+    /// It is no longer wanted. Whatever was to follow the end of its life, nothing does.
+    mutating func leave(by initiator: Initiator) {
+        isWanted = false
+        pendingRestart = nil
+        isInLine = false
+        self.initiator = initiator
+        if case .stopping(let run, var stop) = phase {
+            stop.ending = .stop
+            phase = .stopping(run, stop)
+        }
+    }
+
     var levels: Levels {
         // Who is about to leave is no ground to start on.
         guard isDeclared, isWanted else { return [] }

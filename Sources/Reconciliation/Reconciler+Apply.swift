@@ -112,9 +112,7 @@ extension Reconciler {
         guard slots[slot].isDeclared else { return }
         change(slot) {
             $0.isDeclared = false
-            $0.isWanted = false
-            $0.pendingRestart = nil
-            $0.initiator = .apply
+            $0.leave(by: .apply)
         }
     }
 
@@ -186,6 +184,15 @@ extension Instance {
     /// Health never carries over to a probe that asks something else, but the state it led to holds until it answers.
     fileprivate mutating func rearmProbes(changedBy new: SidecarSpec, at now: Instant) {
         guard var run = phase.run else { return }
+        switch phase {
+        case .starting(_, .running), .healthy, .unhealthy: break
+        case .starting:
+            // The probes of what is not spawned yet begin with it.
+            (run.startup, run.readiness, run.liveness) = (nil, nil, nil)
+            phase.run = run
+            return
+        case .stopped, .waiting, .blocked, .backoff, .failed, .completed, .stopping: return
+        }
         for role in ProbeRole.allCases where spec.health[role] != new.health[role] {
             guard let probe = new.health[role] else {
                 run[role] = nil
@@ -193,12 +200,16 @@ extension Instance {
             }
             if run[role] == nil {
                 var counter = ProbeCounter()
-                counter.activate(probe, at: now)
+                // Who has started has no startup to be asked about.
+                let hasStarted = role == .startup && phase.name != .starting
+                if hasStarted { counter.pass() } else { counter.activate(probe, at: now) }
                 run[role] = counter
             } else {
                 run[role]?.rearm(probe, at: now)
             }
         }
+        // The startup that held the others back may be gone.
+        if run.startup == nil { run.openGate(of: new, at: now) }
         if new.health.readiness == nil, run.settleAt == nil { run.settleAt = run.startedAt + new.start.settle }
         phase.run = run
     }

@@ -116,12 +116,7 @@ extension Reconciler {
     }
 
     private mutating func unwant(_ slot: Int, by initiator: Initiator) {
-        change(slot) {
-            $0.isWanted = false
-            $0.pendingRestart = nil
-            $0.isInLine = false
-            $0.initiator = initiator
-        }
+        change(slot) { $0.leave(by: initiator) }
     }
 
     /// Whoever is started pulls up what it requires. A sibling replica of what was named is no dependency of it.

@@ -219,9 +219,8 @@ extension Reconciler {
         shutdown = Shutdown(code: end.exitStatus?.shellCode ?? 1)
         for other in slots.indices where !slots[other].isRetired {
             change(other) {
+                $0.leave(by: .exit)
                 $0.isWanted = other == slot
-                $0.pendingRestart = nil
-                $0.initiator = .exit
             }
         }
     }

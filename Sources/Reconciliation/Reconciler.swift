@@ -101,7 +101,9 @@ package struct Reconciler: Sendable {
                 deadlines.set(slots[slot].phase.deadline, for: slot)
             }
             dirty.removeAll(keepingCapacity: true)
-        } while deadlines.next.map({ $0 <= now }) ?? false
+            // Whoever was given a turn may have had no use for it: the next one in line gets it.
+            giveNextTurn()
+        } while !dirty.isEmpty || deadlines.next.map({ $0 <= now }) ?? false
         finishWhenEmpty()
         defer { effects = [] }
         return effects
@@ -297,6 +299,7 @@ extension Reconciler {
     }
 
     private mutating func giveNextTurn() {
+        guard !turnQueue.isEmpty else { return }
         var free = (plan.project.maxParallelStarts ?? .max) - starts
         var taken = 0
         for slot in turnQueue {

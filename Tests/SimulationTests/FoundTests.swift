@@ -270,4 +270,51 @@ import Testing
         try world.pass(.seconds(60))
         #expect(world.status("api")?.incarnation == Incarnation(1))
     }
+
+    @Test func `a task that is stopped while its children leave runs again when it is started`() throws {
+        var world = try World(.task("seed"))
+        world.natures["seed"]?.lifetime = .milliseconds(100)
+        world.natures["seed"]?.children = 1
+        world.natures["seed"]?.childReaction = .seconds(1)
+        try world.up()
+        try world.pass(.milliseconds(200))
+        try world.request(.stop(["seed"], scope: .only, by: .user))
+        try world.request(.start(["seed"], by: .user))
+        try world.pass(.seconds(5))
+        #expect(world.state("seed") == .completed)
+        #expect(world.status("seed")?.incarnation == Incarnation(2))
+    }
+
+    @Test func `an edit takes away the startup probe that held readiness back`() throws {
+        let api = SidecarSpec.service("api") {
+            $0.start.timeout = .zero
+            $0.health.startup = tcp
+            $0.health.readiness = tcp
+        }
+        var world = try World(api)
+        world.natures["api"]?.readyAfter = .seconds(3)
+        try world.up()
+        try world.pass(.seconds(1))
+        var edited = api
+        edited.health.startup = nil
+        try world.request(.apply(try Plan(project: world.plan.project, sidecars: [edited]), selection: nil))
+        try world.pass(.seconds(20))
+        #expect(world.state("api") == .healthy)
+    }
+
+    @Test func `a turn that nobody uses goes to the next one in line`() throws {
+        let slow = SidecarSpec.service("slow") { $0.start.settle = .seconds(2) }
+        let db = SidecarSpec.service("db") { $0.restart.delay = .seconds(30) }
+        var world = try World(
+            db, slow, .service("web", after: .healthy("db")), .service("api"), maxParallelStarts: 1)
+        try world.up(["db"])
+        try world.pass(.seconds(1))
+        try world.up(["slow"])
+        try world.pass(.milliseconds(100))
+        try world.up()
+        try world.crash("db")
+        try world.pass(.seconds(5))
+        #expect(world.state("api") == .healthy)
+        #expect(world.state("web") == .waiting)
+    }
 }

@@ -34,6 +34,15 @@ extension World {
         if supervisor == .running, generator.chance(perMille: mix[.supervisorCrash]) { loseSupervisor() }
     }
 
+    /// Lets a sidecar say what it says of itself, once it is ready.
+    mutating func announce(_ life: LifeID, _ rules: Rules) {
+        let nature = lives[life].nature
+        let ready = lives[life].spawnedAt + max(nature.readyAfter, nature.spawnLatency)
+        for role in [ProbeRole.startup, .readiness] where rules.isPushed(role) {
+            heap.schedule(.pushes(life, role), at: max(now, ready))
+        }
+    }
+
     /// Facts of one life keep their order on their way.
     mutating func schedule(_ fact: Fact, of life: LifeID, after delay: Duration) {
         let at = max(now + delay, lives[life].lastFactAt + .nanoseconds(1))
@@ -100,7 +109,9 @@ extension World {
         guard let index = slots[slot].index, finished == nil, lives[life].epoch == slots[slot].epoch else { return }
         let isCurrent = slots[slot].life == life
         // A check answers once: what comes twice, or late, is an answer to a life that is over or on its way out.
-        if isCurrent, slots[slot].state.isAlive, case .probed = fact { return }
+        if isCurrent, slots[slot].state.isAlive, case .probed(let role, _, _) = fact {
+            guard role == .startup, slots[slot].state != .starting else { return }
+        }
         note(fact, of: life, isRepeated: true)
         try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
     }

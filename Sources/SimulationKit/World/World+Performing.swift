@@ -102,9 +102,7 @@ extension World {
         lives[life].leaderIsAlive = true
         lives[life].children = nature.children
         schedule(.spawned, of: life, after: nature.spawnLatency)
-        for role in [ProbeRole.startup, .readiness] where slots[slot].rules.isPushed(role) {
-            heap.schedule(.pushes(life, role), at: now + max(nature.readyAfter, nature.spawnLatency))
-        }
+        announce(life, slots[slot].rules)
         if let lifetime = nature.lifetime {
             let isFault = slots[slot].rules.kind != .task
             heap.schedule(.leaderExits(life, nature.exit, isFault: isFault), at: now + lifetime)
@@ -147,6 +145,8 @@ extension World {
         _ slot: Int, _ incarnation: Incarnation, _ role: ProbeRole
     ) throws(InvariantBroken) {
         guard let life = life(of: slot, incarnation) else {
+            // An external one that was probed and replaced in the same turn: its next life is noted already.
+            if slots[slot].rules.kind == .external, incarnation < slots[slot].highestIncarnation { return }
             throw InvariantBroken(invariant: .probeAlive, detail: "\(slots[slot].label) \(incarnation) is not there")
         }
         try checkProbe(life, role)

@@ -101,8 +101,11 @@ extension World {
                 let slot = slotFor(sidecar.name, replica)
                 if slots[slot].health != sidecar.health {
                     // What the old probes said holds until the new ones say something else.
-                    if let life = slots[slot].life { lives[life].health.holdsAnyway = true }
                     slots[slot].health = sidecar.health
+                    if let life = slots[slot].life {
+                        lives[life].health.holdsAnyway = true
+                        announce(life, rules)
+                    }
                 }
                 slots[slot].isDeclared = true
                 slots[slot].rules = rules

@@ -105,9 +105,7 @@ extension World {
         lives[life].wasToldSpawned = true
         if lives[life].leaderIsAlive {
             // What it said of itself and nobody wrote down is read again, from its log or its socket.
-            for role in [ProbeRole.startup, .readiness] where slots[slot].rules.isPushed(role) {
-                heap.schedule(.pushes(life, role), at: max(now, lives[life].spawnedAt + lives[life].nature.readyAfter))
-            }
+            announce(life, slots[slot].rules)
             return .alive(pid: lives[life].pid)
         }
         if !lives[life].wasToldExited { noteExit(of: life) }
