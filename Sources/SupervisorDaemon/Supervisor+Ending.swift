@@ -24,7 +24,9 @@ extension Supervisor {
         }
         let survivors = survivors
         logs.stop()
-        journal.forgetInstances(engine.reconciler.instances.compactMap { engine.name(of: $0) })
+        // What could not be ended stays on record, for the next command to find.
+        let ended = engine.reconciler.instances.filter { engine.reconciler.status(of: $0)?.state != .stopping }
+        journal.forgetInstances(ended.compactMap { engine.name(of: $0) })
         leases.release()
         publish(.finished(code: code, survivors: survivors))
         for reply in pendingDowns { reply(.success(.down(Down.Answer(survivors: survivors)))) }
