@@ -20,6 +20,8 @@ struct Instance: Sendable {
     var isCycling = false
     /// Its next start is no first one.
     var isRestart = false
+    /// A task that had succeeded, and waits to run only because its declaration changed.
+    var waitsForChangedRun = false
     /// A start that an apply asked for: it comes after what the apply stops.
     var waitsForApply = false
     var restartsTotal = 0

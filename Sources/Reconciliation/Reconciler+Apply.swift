@@ -138,10 +138,15 @@ extension Reconciler {
             if case .stopping = instance.phase { instance.spec.stop = stop }
         }
         switch slots[slot].phase {
+        case .waiting where slots[slot].waitsForChangedRun && !runsAgain,
+            .blocked where slots[slot].waitsForChangedRun && !runsAgain:
+            change(slot) { $0.waitsForChangedRun = false }
+            enter(slot, .completed, by: .apply, cause: "declared again as it was when it completed", at: now)
         case .failed, .backoff, .blocked:
             change(slot) { $0.forgive() }
             enter(slot, .waiting(for: []), by: .apply, cause: "applied", at: now)
         case .completed where runsAgain:
+            change(slot) { $0.waitsForChangedRun = true }
             enter(slot, .waiting(for: []), by: .apply, cause: "its declaration changed since it completed", at: now)
         case .completed, .stopped, .waiting, .starting, .healthy, .unhealthy, .stopping: break
         }

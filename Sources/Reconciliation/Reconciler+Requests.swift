@@ -109,6 +109,7 @@ extension Reconciler {
 
     private mutating func want(_ slot: Int, by initiator: Initiator) {
         change(slot) {
+            $0.waitsForChangedRun = false
             $0.isWanted = true
             $0.initiator = initiator
             $0.forgive()
@@ -116,7 +117,10 @@ extension Reconciler {
     }
 
     private mutating func unwant(_ slot: Int, by initiator: Initiator) {
-        change(slot) { $0.leave(by: initiator) }
+        change(slot) {
+            $0.waitsForChangedRun = false
+            $0.leave(by: initiator)
+        }
     }
 
     /// Whoever is started pulls up what it requires. A sibling replica of what was named is no dependency of it.

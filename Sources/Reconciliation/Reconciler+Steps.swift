@@ -98,6 +98,7 @@ extension Reconciler {
             instance.startedFingerprint = spec.restartFingerprint
             instance.pendingRestart = nil
             instance.hasHopeFrom = []
+            instance.waitsForChangedRun = false
             if instance.isRestart {
                 instance.restartsTotal += 1
                 if let window = spec.restart.window {

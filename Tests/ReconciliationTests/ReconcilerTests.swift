@@ -173,3 +173,26 @@ import Testing
         #expect(next.incarnation("db") == old)
     }
 }
+
+extension ReconcilerTests {
+    @Test func `a task whose change is taken back before it ran stays completed`() throws {
+        var gate = service("gate")
+        var task = service("task", after: ("gate", .healthy))
+        task.kind = .task
+        task.restart = RestartSpec(policy: .never)
+        gate.start.settle = .zero
+        var bench = try Bench(gate, task)
+        let original = bench.reconciler.plan
+        _ = bench.up()
+        _ = bench.spawned("gate")
+        _ = bench.spawned("task")
+        _ = bench.exited("task", .code(0))
+        _ = bench.send(.stop(["gate"], scope: .only, by: .user))
+        task.fingerprints[0].value = 2
+        let edited = try Plan(project: original.project, sidecars: [gate, task])
+        _ = bench.send(.apply(edited, selection: ["task"]))
+        #expect(bench.state("task") == .waiting)
+        _ = bench.send(.apply(original, selection: nil))
+        #expect(bench.state("task") == .completed)
+    }
+}
