@@ -73,7 +73,10 @@ package enum WireFormat {
     }
 
     package static func event(_ event: EventMessage) -> [UInt8] {
-        line(Notification(method: "event", params: event))
+        if case .transition(let transition) = event.event, transition.report == nil {
+            return TransitionLine(event, transition).bytes
+        }
+        return line(Notification(method: "event", params: event))
     }
 
     /// Any value as the JSON people and programs get from `--json`: sorted keys, slashes as they are.

@@ -41,7 +41,7 @@ final class RequestHandler: ControlHandler {
         case .run(let parameters): .run(try run(parameters))
         case .environment(let parameters): .environment(try supervisor.environment(parameters))
         case .ports(let parameters): .ports(try supervisor.ports(parameters))
-        case .subscribe: .subscribe(supervisor.snapshot)
+        case .subscribe(let parameters): .subscribe(supervisor.snapshot(withSidecars: parameters.withSidecars))
         case .lease(let parameters): .lease(try lease(parameters))
         }
     }

@@ -20,8 +20,9 @@ extension Supervisor {
             directory: engine.reconciler.plan.project.directory, manifest: manifestPath, pid: getpid())
     }
 
-    var snapshot: Subscribe.Answer {
-        Subscribe.Answer(sequence: UInt64(journal.sequence), project: projectReport(of: engine.reconciler.instances))
+    func snapshot(withSidecars: Bool) -> Subscribe.Answer {
+        let instances = withSidecars ? engine.reconciler.instances : []
+        return Subscribe.Answer(sequence: UInt64(journal.sequence), project: projectReport(of: instances))
     }
 
     func status(_ parameters: Status.Parameters) throws(ControlError) -> ProjectReport {

@@ -70,6 +70,18 @@ import Testing
         #expect(back == message)
     }
 
+    @Test func `a cause may hold quotes, control characters and other scripts`() throws {
+        let transition = TransitionEvent(
+            instance: "db", incarnation: 1, from: .healthy, to: .backoff, initiator: .exit,
+            cause: "said \"no\"\n\u{1b}[31m\\ größer 火", causedBy: "web")
+        let message = EventMessage(sequence: 1, at: Timestamp(microseconds: 2), event: .transition(transition))
+        guard case .event(let back) = try WireFormat.serverMessage(WireFormat.event(message).dropLast()) else {
+            Issue.record("not an event")
+            return
+        }
+        #expect(back == message)
+    }
+
     @Test func `an error keeps its names and diagnostics`() throws {
         let error = ControlError(
             .invalidManifest, "wrong", names: ["a"], diagnostics: [Diagnostic(rule: "r", message: "m")])

@@ -113,9 +113,9 @@ private final class Shelf {
 @Suite struct ProjectLocationTests {
     @Test func `state goes where the environment says`() throws {
         func root(_ environment: [String: String]) throws -> String {
-            try StateRoot(environment: environment, workingDirectory: "/work").path
+            try StateRoot(environment: environment, workingDirectory: "/here").path
         }
-        #expect(try root(["ORCHESTRATE_STATE_DIR": "x/", "XDG_STATE_HOME": "/s"]) == "/work/x")
+        #expect(try root(["ORCHESTRATE_STATE_DIR": "x/", "XDG_STATE_HOME": "/s"]) == "/here/x")
         #expect(try root(["XDG_STATE_HOME": "/s", "HOME": "/h"]) == "/s/orchestrate")
         #expect(try root(["XDG_STATE_HOME": "relative", "HOME": "/h"]) == "/h/.local/state/orchestrate")
     }

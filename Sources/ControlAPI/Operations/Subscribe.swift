@@ -10,18 +10,26 @@ package enum Subscribe: ControlOperation {
         package var withReports: Bool
         /// Only transitions into one of these; empty: all. Other events come in any case.
         package var states: [StateName]
+        /// Whether the answer lists the sidecars; who only waits for what comes does without.
+        package var withSidecars: Bool
 
-        enum CodingKeys: String, CodingKey { case states, withReports = "with_reports" }
+        enum CodingKeys: String, CodingKey {
+            case states
+            case withReports = "with_reports"
+            case withSidecars = "with_sidecars"
+        }
 
-        package init(withReports: Bool = false, states: [StateName] = []) {
+        package init(withReports: Bool = false, states: [StateName] = [], withSidecars: Bool = true) {
             self.withReports = withReports
             self.states = states
+            self.withSidecars = withSidecars
         }
 
         package init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: CodingKeys.self)
             withReports = try container.decodeIfPresent(Bool.self, forKey: .withReports) ?? false
             states = try container.decodeIfPresent([StateName].self, forKey: .states) ?? []
+            withSidecars = try container.decodeIfPresent(Bool.self, forKey: .withSidecars) ?? true
         }
     }
 

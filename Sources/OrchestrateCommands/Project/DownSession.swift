@@ -50,7 +50,7 @@ final class DownSession {
     }
 
     private func runOnce() throws -> Int32 {
-        let end = ProjectEnd(try client.call(Subscribe.self, .init()).project)
+        let end = ProjectEnd(try client.call(Subscribe.self, .init(withSidecars: false)).project)
         let request = try client.send(Down.self, .init())
         while true {
             let ready = Poll.wait(
