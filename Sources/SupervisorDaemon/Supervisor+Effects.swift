@@ -60,6 +60,7 @@ extension Supervisor {
         let (logs, patterns) = (logs, probes.patterns(of: spec, index, incarnation))
         let reservations = takeReservations(of: name)
         let (poster, instance, key) = (loop.poster, name.logInstance, name.holdKey)
+        // Only handed through the spawner's thread: it is used again on the loop's, where `post` brings it.
         nonisolated(unsafe) let supervisor = self
         return { () throws(SpawnFailure) -> StandardDescriptors in
             do throws(SystemError) {
@@ -161,6 +162,7 @@ extension Supervisor {
         -> @Sendable () throws(SpawnFailure) -> StandardDescriptors
     {
         let (logs, poster, instance, key) = (logs, loop.poster, name.logInstance, name.holdKey)
+        // Only handed through the spawner's thread: it is used again on the loop's, where `post` brings it.
         nonisolated(unsafe) let supervisor = self
         return { () throws(SpawnFailure) -> StandardDescriptors in
             do throws(SystemError) {
