@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,13 +109,18 @@ ssize_t loop_discard(int from, int null, size_t length) {
     return splice(from, NULL, null, NULL, length, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 }
 
-int loop_fifo_is_full(int directory, const char *name) {
-    int fd = openat(directory, name, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+int loop_fifo_is_full(const char *path) {
+    int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return 0;
     struct pollfd writer = {.fd = fd, .events = POLLOUT};
     int count = poll(&writer, 1, 0);
     close(fd);
     return count == 0;
+}
+
+int loop_is_in_memory(const char *path) {
+    struct statfs facts;
+    return statfs(path, &facts) == 0 && (facts.f_type == TMPFS_MAGIC || facts.f_type == RAMFS_MAGIC);
 }
 
 int loop_fifo_announce(int fd, int on) {

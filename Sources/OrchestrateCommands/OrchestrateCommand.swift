@@ -35,7 +35,7 @@ package struct OrchestrateCommand: ParsableCommand {
                 name: "Manifest", subcommands: [InitCommand.self, ValidateCommand.self, PlanCommand.self]),
             CommandGroup(
                 name: "This program",
-                subcommands: [VersionCommand.self, CompletionCommand.self, SuperviseCommand.self]),
+                subcommands: [VersionCommand.self, CompletionCommand.self]),
         ])
 
     package init() {}
@@ -43,8 +43,10 @@ package struct OrchestrateCommand: ParsableCommand {
     /// Reads the arguments of this process and does what they say. The only way in for `main`.
     package static func run() {
         SignalWatch.unblockInherited()
+        let given = CommandLine.arguments.dropFirst()
+        if given.first == SuperviseCommand.name { Glibc.exit(SuperviseCommand.run(given.dropFirst())) }
         do {
-            let arguments = LeadingOptions.moved(behindCommandIn: Array(CommandLine.arguments.dropFirst()))
+            let arguments = LeadingOptions.moved(behindCommandIn: Array(given))
             var command = try parseAsRoot(arguments)
             try command.run()
         } catch let failure as CommandFailure {

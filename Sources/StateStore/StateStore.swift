@@ -19,16 +19,20 @@ package final class StateStore {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         if descriptor >= 0 { close(descriptor) }
         database = try Database(path: path, access: .readWrite)
+        // While it is made there is nothing in it to lose, and waiting for a disk would be the longest part of a start.
+        try database.execute("PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256")
+        let version = try schemaVersion()
+        if version != 0 { try database.execute("PRAGMA synchronous = NORMAL") }
         var mode = ""
         try database.run("PRAGMA journal_mode = WAL") { mode = $0.text(0) }
         guard mode == "wal" else { throw .noWriteAheadLog(path: path) }
-        try database.execute("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256")
-        switch try schemaVersion() {
+        switch version {
         case 0:
             try commit { () throws(StoreError) in
                 try database.execute(Schema.tables)
                 try database.execute("PRAGMA user_version = \(Schema.version)")
             }
+            try database.execute("PRAGMA synchronous = NORMAL")
         case Schema.version: break
         case let version: throw .tooNew(path: path, schema: version)
         }

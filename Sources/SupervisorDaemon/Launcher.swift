@@ -7,8 +7,7 @@ import Supervision
 struct Launcher {
     let plan: Plan
     let addresses: AddressBook
-    /// Of the client that started the project, sorted by name.
-    let inherited: [(name: String, value: String)]
+    let inherited: InheritedEnvironment
     let notifySocket: String?
 
     func render(_ template: Template, for name: InstanceName) throws(SpawnFailure) -> String {
@@ -27,7 +26,7 @@ struct Launcher {
     }
 
     func environment(of spec: SidecarSpec, _ name: InstanceName) throws(SpawnFailure) -> SidecarEnvironment {
-        var environment = SidecarEnvironment(inherited: inherited, clears: spec.clearsEnvironment)
+        var environment = spec.clearsEnvironment ? inherited.kept : inherited.all
         for entry in spec.environment {
             if let value = entry.value {
                 environment[entry.name] = try render(value, for: name)

@@ -4,7 +4,8 @@ import SidecarModel
 /// What a process of a sidecar is started with, as `K=V`, in one order for the same input.
 struct SidecarEnvironment {
     private var order: [String] = []
-    private var values: [String: String] = [:]
+    /// `K=V` by `K`: most are handed on as they came.
+    private var whole: [String: String] = [:]
 
     /// What `clear_env` keeps.
     private static let kept: Set<String> = ["PATH", "HOME", "USER", "LANG", "TZ"]
@@ -21,21 +22,21 @@ struct SidecarEnvironment {
     }
 
     subscript(name: String) -> String? {
-        get { values[name] }
+        get { whole[name].map { String($0.utf8.dropFirst(name.utf8.count + 1)) ?? "" } }
         set {
-            if values.updateValue(newValue ?? "", forKey: name) == nil { order.append(name) }
-            if newValue == nil {
-                values[name] = nil
+            if let newValue {
+                if whole.updateValue("\(name)=\(newValue)", forKey: name) == nil { order.append(name) }
+            } else if whole.removeValue(forKey: name) != nil {
                 order.removeAll { $0 == name }
             }
         }
     }
 
     var variables: [(name: String, value: String)] {
-        order.compactMap { name in values[name].map { (name, $0) } }
+        order.compactMap { name in self[name].map { (name, $0) } }
     }
 
-    var assignments: [String] { order.compactMap { name in values[name].map { "\(name)=\($0)" } } }
+    var assignments: [String] { order.compactMap { whole[$0] } }
 
     /// The variables a port is handed over in: `NAME_PORT`, its own, and `PORT` when it is the only one.
     static func portVariables(_ port: PortSpec, isOnly: Bool) -> [String] {
@@ -49,5 +50,18 @@ struct SidecarEnvironment {
         if let own = port.environmentVariable { names.append(own) }
         if isOnly { names.append("PORT") }
         return names
+    }
+}
+
+/// What sidecars get of the client that started the project, laid out once for all of them.
+struct InheritedEnvironment {
+    let all: SidecarEnvironment
+    /// What is left of it where `clear_env` says so.
+    let kept: SidecarEnvironment
+
+    init(_ environment: [String: String]) {
+        let sorted = environment.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+        all = SidecarEnvironment(inherited: sorted, clears: false)
+        kept = SidecarEnvironment(inherited: sorted, clears: true)
     }
 }

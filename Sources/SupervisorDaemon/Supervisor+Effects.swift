@@ -33,7 +33,7 @@ extension Supervisor {
 
     var launcher: Launcher {
         Launcher(
-            plan: engine.reconciler.plan, addresses: addresses, inherited: sortedEnvironment,
+            plan: engine.reconciler.plan, addresses: addresses, inherited: inheritedEnvironment,
             notifySocket: notifySocket.environmentValue)
     }
 

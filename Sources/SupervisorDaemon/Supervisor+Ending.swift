@@ -24,6 +24,7 @@ extension Supervisor {
         }
         let survivors = survivors
         logs.stop()
+        if survivors.isEmpty { logs.discardFifos() }
         // What could not be ended stays on record, for the next command to find.
         let ended = engine.reconciler.instances.filter { engine.reconciler.status(of: $0)?.state != .stopping }
         journal.forgetInstances(ended.compactMap { engine.name(of: $0) })
@@ -55,7 +56,9 @@ extension Supervisor {
     /// A client that was killed before it handed over a manifest leaves nothing to supervise.
     func endIfUnused(after delay: Duration) {
         guard isNew else { return }
-        _ = loop.schedule(at: loop.now + delay) { [unowned self] in
+        if let unusedTimer { loop.cancel(unusedTimer) }
+        unusedTimer = loop.schedule(at: loop.now + delay) { [unowned self] in
+            unusedTimer = nil
             guard isNew, server?.connectionCount == 0, !engine.reconciler.isShuttingDown else { return }
             takeDown { _ in }
         }
@@ -64,24 +67,7 @@ extension Supervisor {
     // MARK: Saying what happens
 
     func publish(_ event: ControlEvent) {
+        announcer.tell()
         server?.publish(EventMessage(sequence: UInt64(journal.sequence), at: WallClock.now, event: event))
-    }
-
-    func announce(_ announcements: [Engine.Announcement]) {
-        guard let server else { return }
-        let builder = reports
-        let withReports = server.hasReportSubscribers
-        for announcement in announcements {
-            let transition = announcement.transition
-            let event = TransitionEvent(
-                instance: builder.shownName(of: transition.instance), incarnation: transition.incarnation.number,
-                from: transition.from, to: transition.to, initiator: transition.initiator, cause: transition.cause,
-                causedBy: transition.causedBy,
-                report: withReports ? builder.report(of: transition.instance) : nil)
-            server.publish(
-                EventMessage(
-                    sequence: announcement.sequence, at: builder.clock.timestamp(transition.at),
-                    event: .transition(event)))
-        }
     }
 }

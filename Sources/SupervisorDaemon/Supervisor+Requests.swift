@@ -21,6 +21,8 @@ extension Supervisor {
     }
 
     func snapshot(withSidecars: Bool) -> Subscribe.Answer {
+        // Those who listen already hear what the snapshot holds; the new one must not hear it after it.
+        announcer.tell()
         let instances = withSidecars ? engine.reconciler.instances : []
         return Subscribe.Answer(sequence: UInt64(journal.sequence), project: projectReport(of: instances))
     }
@@ -105,7 +107,8 @@ extension Supervisor {
                 diagnostics: loaded.diagnostics)
         }
         try checkNames(parameters.names, in: new)
-        let old = isNew ? nil : engine.reconciler.plan
+        let isFirst = isNew
+        let old = isFirst ? nil : engine.reconciler.plan
         let plan = try merged(old, new, names: parameters.names)
         let difference = PlanDifference(from: old, to: plan)
         if isNew || parameters.refreshesEnvironment { adoptEnvironment(of: parameters) }
@@ -126,7 +129,17 @@ extension Supervisor {
         publish(.applied(summary))
         return Apply.Answer(
             summary: summary, isLeaseHolder: isHolder,
-            diagnostics: loaded.diagnostics.filter { $0.severity == .warning })
+            diagnostics: loaded.diagnostics.filter { $0.severity == .warning }, created: isFirst ? created : [])
+    }
+
+    private var created: [Apply.Created] {
+        engine.reconciler.instances.compactMap { index in
+            guard let status = engine.reconciler.status(of: index), let spec = engine.reconciler.spec(of: index) else {
+                return nil
+            }
+            return Apply.Created(
+                name: ReportBuilder.shownName(of: status, spec), sidecar: status.sidecar, kind: spec.kind)
+        }
     }
 
     private func checkNames(_ names: [String], in plan: Plan) throws(ControlError) {

@@ -24,25 +24,35 @@ final class Supervisor {
     let leases: LeaseHolder
     let probes: ProbeRunner
     let notifySocket: NotifySocket
+    let announcer: Announcer
     private let rest: RestKeeper
     private var unattributed: [(pid: Int32, notifications: [SidecarNotification], at: Instant)] = []
     private static let mostUnattributed = 1024
     /// Webhooks under way: the project's end waits for them as for other hooks.
     var openPosts = 0
-    var server: ControlServer?
+    var server: ControlServer? {
+        didSet { announcer.server = server }
+    }
 
     // The project as its clients handed it over.
     var manifestPath = ""
     var workingDirectory = "/"
     var inherited: [String: String] = [:] {
-        didSet { sortedEnvironment = inherited.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) } }
+        didSet { inheritedEnvironment = InheritedEnvironment(inherited) }
     }
-    private(set) var sortedEnvironment: [(name: String, value: String)] = []
+    private(set) var inheritedEnvironment = InheritedEnvironment([:])
     var clientUmask: UInt32 = 0o022
     var sources = PlanSources()
     var isDetached = false
     /// Nothing was applied yet.
-    var isNew = true
+    var isNew = true {
+        didSet {
+            guard !isNew, let timer = unusedTimer else { return }
+            loop.cancel(timer)
+            unusedTimer = nil
+        }
+    }
+    var unusedTimer: EventLoop.TimerID?
 
     var addresses = AddressBook()
     /// Ports of an earlier life of the project, to be given again.
@@ -88,11 +98,18 @@ final class Supervisor {
         engine = Engine(
             reconciler: Reconciler(plan: parts.plan, seed: parts.seed, firstIncarnation: parts.firstIncarnation),
             loop: parts.loop, journal: parts.journal, perform: { wire.supervisor?.perform($0) },
-            flush: { wire.supervisor?.host.flush() },
+            flush: {
+                wire.supervisor?.host.flush()
+                // Last: whoever is told takes the processor from what was just begun.
+                wire.supervisor?.announcer.tellIfDue()
+            },
             announce: {
                 wire.supervisor?.rest.noteActivity()
-                wire.supervisor?.announce($0)
+                wire.supervisor?.announcer.announce($0)
             })
+        announcer = Announcer(loop: parts.loop) { [engine] in
+            ReportBuilder(reconciler: engine.reconciler, addresses: wire.supervisor?.addresses ?? AddressBook())
+        }
         rest = RestKeeper(loop: parts.loop)
         wire.supervisor = self
         addresses.dataDirectory = parts.location.dataDirectory

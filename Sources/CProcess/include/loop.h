@@ -43,7 +43,9 @@ ssize_t loop_tee(int from, int to, size_t length);
 /* Throws away what waits in a pipe, at most `length` bytes, without copying; `null` is an open /dev/null. */
 ssize_t loop_discard(int from, int null, size_t length);
 /* True when a write to the FIFO would wait now. */
-int loop_fifo_is_full(int directory, const char *name);
+int loop_fifo_is_full(const char *path);
+/* True when what is in this directory never reaches a disk. */
+int loop_is_in_memory(const char *path);
 /* Has SIGIO sent to the calling thread at every write to the FIFO of this read end, or stops it. */
 int loop_fifo_announce(int fd, int on);
 /* Grows or shrinks a pipe; answers the size it has now. */

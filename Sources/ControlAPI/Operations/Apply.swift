@@ -53,13 +53,31 @@ package enum Apply: ControlOperation {
         package var isLeaseHolder: Bool
         /// Warnings; errors come as `ControlError.diagnostics`.
         package var diagnostics: [Diagnostic]
+        /// What the first `apply` of a project made: whoever subscribed before it needs no snapshot. Empty later.
+        package var created: [Created]
 
-        enum CodingKeys: String, CodingKey { case summary, diagnostics, isLeaseHolder = "lease_holder" }
+        enum CodingKeys: String, CodingKey { case summary, diagnostics, created, isLeaseHolder = "lease_holder" }
 
-        package init(summary: ApplySummary, isLeaseHolder: Bool, diagnostics: [Diagnostic] = []) {
+        package init(
+            summary: ApplySummary, isLeaseHolder: Bool, diagnostics: [Diagnostic] = [], created: [Created] = []
+        ) {
             self.summary = summary
             self.isLeaseHolder = isLeaseHolder
             self.diagnostics = diagnostics
+            self.created = created
+        }
+    }
+
+    /// An instance, before anything happened to it.
+    package struct Created: Hashable, Codable, Sendable {
+        package var name: String
+        package var sidecar: String
+        package var kind: SidecarSpec.Kind
+
+        package init(name: String, sidecar: String, kind: SidecarSpec.Kind) {
+            self.name = name
+            self.sidecar = sidecar
+            self.kind = kind
         }
     }
 }

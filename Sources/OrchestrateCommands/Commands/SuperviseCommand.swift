@@ -1,19 +1,24 @@
-import ArgumentParser
+import Glibc
 import StateStore
 import SupervisorDaemon
 
-/// What the keeper starts. Not for people.
-struct SuperviseCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "supervise", abstract: "Supervise a project; started by orchestrate-keeper.", shouldDisplay: false)
+/// What the keeper starts, and nobody types: read by hand, because the parser of people's commands takes longer to
+/// describe them all to itself than the supervisor takes to begin.
+enum SuperviseCommand {
+    static let name = "supervise"
 
-    @Option var stateDirectory: String
-    @Option var identity: String
-    @Option var keeperDescriptors: String
-
-    func run() throws {
-        let location = ProjectLocation(identity: identity, stateDirectory: stateDirectory)
-        let code = SupervisorDaemon.run(location: location, descriptors: keeperDescriptors)
-        if code != 0 { throw CommandFailure(exitCode: code) }
+    /// Answers what to exit with.
+    static func run(_ arguments: ArraySlice<String>) -> Int32 {
+        var values: [String: String] = [:]
+        var rest = arguments
+        while let option = rest.popFirst(), let value = rest.popFirst() { values[option] = value }
+        guard let directory = values["--state-directory"], let identity = values["--identity"],
+            let descriptors = values["--keeper-descriptors"]
+        else {
+            Console.printError("orchestrate supervise is started by orchestrate-keeper, not by hand")
+            return CommandFailure.Code.usage.rawValue
+        }
+        let location = ProjectLocation(identity: identity, stateDirectory: directory)
+        return SupervisorDaemon.run(location: location, descriptors: descriptors)
     }
 }

@@ -11,6 +11,8 @@ struct Applying {
     var names: [String]
     var refreshesEnvironment: Bool
     var attachment: Apply.Attachment
+    /// Of a connection to a supervisor that was started for this, before it is handed the manifest.
+    var beforehand: (ControlClient) throws(ControlError) -> Void = { _ throws(ControlError) in }
 
     /// Answers with a connection on which it was taken up. A supervisor that dies under it is started again and asked
     /// again: applying twice is applying once.
@@ -18,6 +20,7 @@ struct Applying {
         for attempt in 0... {
             let connection = try context.connectOrStart()
             do {
+                if connection.isFresh { try beforehand(connection.client) }
                 let answer = try connection.client.call(Apply.self, parameters(), timeout: nil)
                 Self.show(answer.diagnostics)
                 return (connection.client, answer)

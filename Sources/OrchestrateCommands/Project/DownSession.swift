@@ -12,8 +12,6 @@ final class DownSession {
     private let palette: Palette
     private var presses = 0
     private var pendingText = ""
-    /// Who is on its way out, and what was last said of it.
-    private var leaving: [String: String] = [:]
 
     /// - Parameter presses: how often Ctrl-C was pressed already.
     init(
@@ -50,12 +48,13 @@ final class DownSession {
     }
 
     private func runOnce() throws -> Int32 {
-        let end = ProjectEnd(try client.call(Subscribe.self, .init(withSidecars: false)).project)
+        let ends = StateName.allCases.filter { $0 != .waiting && $0 != .starting && $0 != .stopping }
+        let subscription = Subscribe.Parameters(states: ends, withSidecars: false)
+        let end = ProjectEnd(try client.call(Subscribe.self, subscription).project)
         let request = try client.send(Down.self, .init())
         while true {
-            let ready = Poll.wait(
-                for: [client.descriptor, signals.descriptor], timeout: leaving.isEmpty ? nil : .seconds(3))
-            if ready.isEmpty, !leaving.isEmpty { try sayWhoIsLate() }
+            let ready = Poll.wait(for: [client.descriptor, signals.descriptor], timeout: .seconds(3))
+            if ready.isEmpty { try sayWhoIsLate() }
             if ready.contains(signals.descriptor) { try takeSignals() }
             guard ready.contains(client.descriptor) || client.hasArrived else { continue }
             defer { flush() }
@@ -96,8 +95,7 @@ final class DownSession {
     private func show(_ event: ControlEvent) {
         switch event {
         case .transition(let transition):
-            if transition.to == .stopping { leaving[transition.instance] = transition.cause }
-            guard transition.to != .stopping, leaving.removeValue(forKey: transition.instance) != nil else { return }
+            guard transition.from == .stopping else { return }
             pendingText += EventLine.text(transition, palette: palette) + "\n"
         case .warning(let message): Console.printError("warning: \(message.terminalSafe)")
         case .portChanged, .applied, .leaseTaken, .leaseEnded, .finished, .missed: break

@@ -126,10 +126,11 @@ struct ProjectContext {
             stateDirectory: location.stateDirectory, startLockPath: location.startLockPath,
             lockPath: location.lockPath, socketPath: location.socketPath, logPath: location.supervisorLogPath,
             arguments: [
-                "supervise", "--state-directory", location.stateDirectory, "--identity", location.identity,
+                SuperviseCommand.name, "--state-directory", location.stateDirectory, "--identity", location.identity,
             ])
         let connection = try starter.connect()
-        _ = try connection.client.call(Hello.self, .init())
+        // One that was just started is this same program.
+        if !connection.isFresh { _ = try connection.client.call(Hello.self, .init()) }
         return connection
     }
 

@@ -11,6 +11,19 @@ struct ProjectView {
         for (position, instance) in project.sidecars.enumerated() { index[instance.name] = position }
     }
 
+    /// Of a project of which nothing was there but these, which nothing has happened to yet.
+    init(_ project: ProjectReport, created: [Apply.Created]) {
+        var project = project
+        let now = Timestamp.now
+        project.sidecars = created.map { instance in
+            let replica = instance.name.split(separator: "/").dropFirst().first.flatMap { Int($0) } ?? 0
+            return InstanceReport(
+                name: instance.name, sidecar: instance.sidecar, replica: replica, kind: instance.kind, state: .waiting,
+                isWanted: true, incarnation: 0, since: now)
+        }
+        self.init(project)
+    }
+
     var instances: [InstanceReport] { project.sidecars }
 
     /// By instance name.

@@ -50,15 +50,25 @@ final class UpSession {
             lease = (token, identity)
             attachment = .foreground(token: token, client: identity)
         }
+        // A new project is empty: who hears every event from its beginning needs no list of what is there.
+        var emptyProject: ProjectReport?
+        let subscription = Self.subscription(terminal)
         let applying = Applying(
             context: context, names: options.names, refreshesEnvironment: options.refreshesEnvironment,
-            attachment: attachment)
+            attachment: attachment
+        ) { client throws(ControlError) in
+            emptyProject = try client.call(Subscribe.self, subscription).project
+        }
         let (client, answer) = try applying.run()
         self.client = client
         isHolder = answer.isLeaseHolder
         let names = Set(answer.summary.wanted)
         wanted = names
-        view = ProjectView(try client.call(Subscribe.self, Self.subscription(terminal)).project)
+        if let emptyProject, !answer.created.isEmpty {
+            view = ProjectView(emptyProject, created: answer.created)
+        } else {
+            view = ProjectView(try client.call(Subscribe.self, subscription).project)
+        }
         let instances = view.instances.filter { names.contains($0.sidecar) }
         health = GoalTracker(.healthy, instances)
         completion = GoalTracker(.completed, instances)

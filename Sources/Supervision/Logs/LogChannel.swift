@@ -192,7 +192,7 @@ final class LogChannel {
             streams[index].size = grown
             return false
         }
-        guard isStuck || loop_fifo_is_full(pump.fifos.directory, stream.output.name) != 0 else { return false }
+        guard isStuck || loop_fifo_is_full(stream.output.path) != 0 else { return false }
         return try (move(bytes, index, flushing: .partial, by: pump) ?? 0) > 0
     }
 

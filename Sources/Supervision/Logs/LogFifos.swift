@@ -12,9 +12,13 @@ final class LogFifos: Sendable {
         var name: String
         var stream: LogStream
         var readEnd: Int32
+
+        /// Leads to the FIFO itself, also when its name is gone.
+        var path: String { "/proc/self/fd/\(readEnd)" }
     }
 
     private struct Allowance {
+        var directory: FifoDirectory
         var pages: Int
         var used = 0
         var outputs: [LogInstance: [Output]] = [:]
@@ -27,19 +31,29 @@ final class LogFifos: Sendable {
     /// Fewer, and a pipe can be full with a line of a hundred bytes.
     private static let fewestPages = 4
 
-    let directory: Int32
+    private let stateDirectory: String
     private let allowance: Mutex<Allowance>
 
-    init(directory path: String) throws(SystemError) {
-        try Directory.create(path)
-        directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard directory >= 0 else { throw .last("open \(path)") }
-        allowance = Mutex(Allowance(pages: Self.softLimit() / 2))
+    init(stateDirectory: String) throws(SystemError) {
+        self.stateDirectory = stateDirectory
+        let directory = try FifoDirectory(stateDirectory: stateDirectory)
+        allowance = Mutex(Allowance(directory: directory, pages: Self.softLimit() / 2))
+    }
+
+    /// Everything is over: nothing of it stays, not even the directory.
+    func discard() {
+        allowance.withLock { allowance in
+            allowance.directory.discard()
+            for output in allowance.outputs.values.joined() { close(output.readEnd) }
+            allowance.outputs = [:]
+        }
     }
 
     deinit {
-        close(directory)
-        allowance.withLock { for output in $0.outputs.values.joined() { close(output.readEnd) } }
+        allowance.withLock { allowance in
+            allowance.directory.close()
+            for output in allowance.outputs.values.joined() { close(output.readEnd) }
+        }
     }
 
     private static func softLimit() -> Int {
@@ -66,21 +80,33 @@ final class LogFifos: Sendable {
             for output in opened { close(output.readEnd) }
             throw error
         }
+        let others = allowance.withLock { [opened] allowance -> [Output]? in
+            if let others = allowance.outputs[instance] { return others }
+            allowance.outputs[instance] = opened
+            return nil
+        }
+        if let others {
+            // A hook of it was as quick, on another thread.
+            for output in opened { close(output.readEnd) }
+            return others
+        }
         for output in opened { settle(output) }
-        allowance.withLock { [opened] in $0.outputs[instance] = opened }
         return opened
     }
 
     /// The sidecar's end: open for reading too, so that it waits instead of getting SIGPIPE while nobody reads.
     func openSidecarEnd(_ output: Output) throws(SystemError) -> Int32 {
-        let fd = openat(directory, output.name, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        let directory = allowance.withLock { $0.directory.descriptor }
+        var fd = openat(directory, output.name, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        // By its name is quicker, as long as it has one.
+        if fd < 0 { fd = open(output.path, O_RDWR | O_CLOEXEC) }
         guard fd >= 0 else { throw .last("open \(output.name)") }
         return fd
     }
 
     private func openReadEnd(_ instance: LogInstance, _ stream: LogStream) throws(SystemError) -> Output {
         let name = instance.stem + (stream == .stderr ? ".err" : ".out")
-        guard mkfifoat(directory, name, 0o600) == 0 || errno == EEXIST else { throw .last("mkfifo \(name)") }
+        let directory = try make(name)
         let fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW)
         guard fd >= 0 else { throw .last("open \(name)") }
         var facts = stat()
@@ -89,6 +115,21 @@ final class LogFifos: Sendable {
             throw SystemError(call: "open \(name) as a FIFO", errno: EINVAL)
         }
         return Output(name: name, stream: stream, readEnd: fd)
+    }
+
+    /// Answers the directory it is in now.
+    private func make(_ name: String) throws(SystemError) -> Int32 {
+        let directory = allowance.withLock { $0.directory.descriptor }
+        if mkfifoat(directory, name, 0o600) == 0 || errno == EEXIST { return directory }
+        guard errno == ENOENT else { throw .last("mkfifo \(name)") }
+        // The directory was removed, as a login's runtime directory is at its end. What runs needs no names.
+        let renewed = try FifoDirectory(stateDirectory: stateDirectory)
+        allowance.withLock { allowance in
+            allowance.directory.close()
+            allowance.directory = renewed
+        }
+        guard mkfifoat(renewed.descriptor, name, 0o600) == 0 || errno == EEXIST else { throw .last("mkfifo \(name)") }
+        return renewed.descriptor
     }
 
     /// Books a new pipe, smaller when many are open.
@@ -108,7 +149,7 @@ final class LogFifos: Sendable {
     /// Nobody holds the other end.
     func isEnded(_ output: Output) -> Bool {
         // A writer that comes and goes makes the kernel say so even where the last one left before we opened ours.
-        let writer = openat(directory, output.name, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+        let writer = open(output.path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
         if writer >= 0 { close(writer) }
         var reader = pollfd(fd: output.readEnd, events: Int16(POLLIN), revents: 0)
         return poll(&reader, 1, 0) == 1 && reader.revents & Int16(POLLHUP) != 0
@@ -144,6 +185,7 @@ final class LogFifos: Sendable {
     }
 
     func remove(_ instance: LogInstance) {
+        let directory = allowance.withLock { $0.directory.descriptor }
         for ending in [".out", ".err"] { unlinkat(directory, instance.stem + ending, 0) }
     }
 

@@ -103,7 +103,7 @@ package final class LogPump: Sendable {
     ) throws(SystemError) {
         logDirectory = stateDirectory + "/logs"
         try Directory.create(logDirectory)
-        fifos = try LogFifos(directory: stateDirectory + "/fifo")
+        fifos = try LogFifos(stateDirectory: stateDirectory)
         // Made here so that failing is an error of `init`, then used by the thread alone.
         nonisolated(unsafe) let worker = try LogPumpWorker(fifos: fifos, events: events)
         commands = worker.commands
@@ -197,4 +197,7 @@ package final class LogPump: Sendable {
         commands.send(.stop)
         thread.join()
     }
+
+    /// After `stop`, when nothing that could write lives: the FIFOs go. The logs stay.
+    package func discardFifos() { fifos.discard() }
 }

@@ -6,9 +6,9 @@ struct CStringArray {
     init(_ strings: [String]) {
         starts.reserveCapacity(strings.count)
         bytes.reserveCapacity(strings.count * 48)
-        for string in strings {
+        for var string in strings {
             starts.append(bytes.count)
-            for byte in string.utf8 { bytes.append(CChar(bitPattern: byte)) }
+            string.withUTF8 { utf8 in utf8.withMemoryRebound(to: CChar.self) { bytes.append(contentsOf: $0) } }
             bytes.append(0)
         }
     }

@@ -44,7 +44,9 @@ package final class ProcessHost {
             link = nil
         }
         (groups, containment) = Self.contain(records, hasKeeper: link != nil, wanted: wanted)
-        let outcomes = loop.mailbox { [weak self] (outcome: Spawner.Outcome) in self?.finishSpawn(outcome) }
+        let outcomes = loop.mailbox { [weak self] (outcomes: [Spawner.Outcome]) in
+            for outcome in outcomes { self?.finishSpawn(outcome) }
+        }
         let spawner = Spawner(records: records, descriptorLimit: orch_raise_descriptor_limit()) { outcomes.send($0) }
         try spawner.start()
         self.spawner = spawner

@@ -3,7 +3,7 @@ import Glibc
 import SidecarModel
 import Synchronization
 
-/// The thread on which children are cloned: a spawn may hang in a directory or program on a dead mount, and opening a
+/// The threads on which children are cloned: a spawn may hang in a directory or program on a dead mount, and opening a
 /// FIFO may block; the loop must not.
 final class Spawner: Sendable {
     struct Order: Sendable {
@@ -26,96 +26,128 @@ final class Spawner: Sendable {
     private enum Job: Sendable {
         case spawn(Order)
         case removeGroup(ControlGroups, ProcessID)
-        case end
     }
 
     private struct State {
         var jobs: [Job] = []
-        var isAwake = false
+        /// Those before it are taken.
+        var first = 0
+        var sleeping = 0
+        var isEnding = false
     }
 
+    /// One is held up by each exec it waits for; the other uses the processor meanwhile.
+    private static let threads = 2
+    /// The longest an outcome waits for others to be told with.
+    private static let batch = Duration.milliseconds(5)
+
     private let state = Mutex(State())
-    /// Raised once per batch of jobs.
     private let wakeUp = Semaphore()
     private let isDone = Semaphore()
     private let records: SpawnRecords
     private let descriptorLimit: UInt64
-    /// Used on the spawner's thread only: every child's standard descriptors, for the moment of the clone.
-    private let reserved: (Int32, Int32, Int32)
-    private let answer: @Sendable (Outcome) -> Void
+    private let answer: @Sendable ([Outcome]) -> Void
 
     /// - Parameters:
     ///   - descriptorLimit: the soft limit of open files every child gets. 0: ours.
-    ///   - answer: called on the spawner's thread.
-    init(records: SpawnRecords, descriptorLimit: UInt64, answer: @escaping @Sendable (Outcome) -> Void) {
+    ///   - answer: called on a spawner's thread.
+    init(records: SpawnRecords, descriptorLimit: UInt64, answer: @escaping @Sendable ([Outcome]) -> Void) {
         self.records = records
         self.descriptorLimit = descriptorLimit
         self.answer = answer
-        var reserved: [Int32] = [0, 0, 0]
-        orch_reserve_descriptors(&reserved)
-        self.reserved = (reserved[0], reserved[1], reserved[2])
     }
 
-    deinit {
-        for descriptor in [reserved.0, reserved.1, reserved.2] where descriptor > 0 { close(descriptor) }
-    }
-
-    /// The thread keeps the spawner until `end()`.
+    /// The threads keep the spawner until `end()`.
     func start() throws(SystemError) {
-        _ = try WorkerThread(name: "spawner") {
-            self.work()
-            self.isDone.raise()
+        for _ in 0..<Self.threads {
+            _ = try WorkerThread(name: "spawner") {
+                self.work()
+                self.isDone.raise()
+            }
         }
     }
 
     func spawn(_ order: Order) { add(.spawn(order)) }
     func remove(_ id: ProcessID, in groups: ControlGroups) { add(.removeGroup(groups, id)) }
+
     /// After what was asked before.
-    func end() { add(.end) }
+    func end() {
+        state.withLock { $0.isEnding = true }
+        for _ in 0..<Self.threads { wakeUp.raise() }
+    }
+
     /// Ends, and waits until what was asked before is done; not for ever, as a spawn may hang.
     func finish() {
         end()
-        isDone.wait(seconds: 2)
+        for _ in 0..<Self.threads { isDone.wait(seconds: 2) }
     }
 
     private func add(_ job: Job) {
-        let wasAsleep = state.withLock { state in
+        let wakesOne = state.withLock { state in
             state.jobs.append(job)
-            defer { state.isAwake = true }
-            return !state.isAwake
+            guard state.sleeping > 0 else { return false }
+            state.sleeping -= 1
+            return true
         }
-        if wasAsleep { wakeUp.raise() }
+        if wakesOne { wakeUp.raise() }
     }
 
-    private func take() -> [Job] {
+    private enum Next {
+        case job(Job)
+        case sleep
+        case end
+    }
+
+    private func next() -> Next {
         state.withLock { state in
-            let jobs = state.jobs
+            if state.first < state.jobs.count {
+                state.first += 1
+                return .job(state.jobs[state.first - 1])
+            }
             state.jobs.removeAll()
-            if jobs.isEmpty { state.isAwake = false }
-            return jobs
+            state.first = 0
+            if state.isEnding { return .end }
+            state.sleeping += 1
+            return .sleep
         }
     }
 
     private func work() {
+        let reserved = ReservedDescriptors()
+        var outcomes: [Outcome] = []
+        var lastTold = Instant(nanoseconds: 0)
         while true {
-            wakeUp.wait()
-            while true {
-                let jobs = take()
-                if jobs.isEmpty { break }
-                for job in jobs {
-                    switch job {
-                    case .spawn(let order): answer(perform(order))
-                    case .removeGroup(let groups, let id): groups.remove(id)
-                    case .end: return
-                    }
-                }
+            switch next() {
+            case .job(.spawn(let order)):
+                outcomes.append(perform(order, reserved))
+                let now = Instant.now
+                guard now - lastTold >= Self.batch else { continue }
+                lastTold = now
+            case .job(.removeGroup(let groups, let id)):
+                groups.remove(id)
+                continue
+            case .sleep:
+                tell(&outcomes)
+                wakeUp.wait()
+                continue
+            case .end:
+                tell(&outcomes)
+                return
             }
+            tell(&outcomes)
         }
+    }
+
+    /// In batches: one wake-up of the loop, and one commit of its journal, for many.
+    private func tell(_ outcomes: inout [Outcome]) {
+        guard !outcomes.isEmpty else { return }
+        answer(outcomes)
+        outcomes.removeAll(keepingCapacity: true)
     }
 
     // MARK: One spawn
 
-    private func perform(_ order: Order) -> Outcome {
+    private func perform(_ order: Order, _ reserved: borrowing ReservedDescriptors) -> Outcome {
         let request = order.request
         defer { request.afterwards?() }
         var outcome = Outcome(id: order.id, pid: 0, descriptor: -1, failure: nil)
@@ -138,7 +170,7 @@ final class Spawner: Sendable {
             let program = try findProgram(request)
             let group = try makeGroup(order)
             if group >= 0 { opened.append(group) }
-            clone(order, program: program, standard: standard, group: group, into: &outcome)
+            clone(order, program: program, standard: standard, group: group, reserved, into: &outcome)
         } catch {
             outcome.failure = error
         }
@@ -175,9 +207,11 @@ final class Spawner: Sendable {
     }
 
     private func clone(
-        _ order: Order, program: [CChar], standard: StandardDescriptors, group: Int32, into outcome: inout Outcome
+        _ order: Order, program: [CChar], standard: StandardDescriptors, group: Int32,
+        _ reserved: borrowing ReservedDescriptors, into outcome: inout Outcome
     ) {
         let request = order.request
+        let reserved = reserved.numbers
         var result = orch_spawn_result()
         CStringArray(request.arguments).withPointers { arguments in
             CStringArray(request.environment).withPointers { environment in
@@ -229,5 +263,20 @@ final class Spawner: Sendable {
 extension SpawnFailure {
     fileprivate init(_ step: SpawnStep, _ sentence: String, errno: Int32) {
         self.init(step: step, message: "\(sentence): \(SystemError.message(for: errno))", errno: errno)
+    }
+}
+
+/// Every child's standard descriptors, for the moment of the clone. Of one spawning thread alone.
+private struct ReservedDescriptors: ~Copyable {
+    let numbers: (Int32, Int32, Int32)
+
+    init() {
+        var numbers: [Int32] = [0, 0, 0]
+        orch_reserve_descriptors(&numbers)
+        self.numbers = (numbers[0], numbers[1], numbers[2])
+    }
+
+    deinit {
+        for descriptor in [numbers.0, numbers.1, numbers.2] where descriptor > 0 { close(descriptor) }
     }
 }
