@@ -59,7 +59,20 @@ struct Instance: Sendable {
     /// On its way out for good, or about to be.
     var isLeaving: Bool { !isWanted && !isGone }
 
-    var isUnsettled: Bool { pendingRestart != nil || isCycling }
+    /// It is between one life and the arrival of the next, or of the first, and does not pause after a failure.
+    var isOnItsWay: Bool {
+        guard isWanted else { return false }
+        switch phase {
+        case .waiting, .starting: return true
+        case .stopping: return !isGone
+        case .stopped, .blocked, .backoff, .failed, .completed, .healthy, .unhealthy: return false
+        }
+    }
+
+    var isUnsettled: Bool { openReplacements > 0 }
+
+    /// The replacement under way and the one to come: it may be asked for again before the first has arrived.
+    var openReplacements: Int { (pendingRestart == nil ? 0 : 1) + (isCycling ? 1 : 0) }
 
     /// Its old life is to end so that a new one begins.
     var isToBeReplaced: Bool {
@@ -141,7 +154,7 @@ struct Group: Sendable {
     var healthy = 0
     var succeeded = 0
     var completed = 0
-    /// How many are to be, or are being, replaced.
+    /// How many replacements of its instances are to come or under way.
     var unsettled = 0
 
     func count(of level: Levels) -> Int {

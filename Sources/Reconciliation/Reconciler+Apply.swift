@@ -5,8 +5,7 @@ extension Reconciler {
     /// The plan becomes what is declared: groups and instances come, change in place, are marked for replacement, or
     /// leave. Nothing is started or stopped here; `advance` does that in order.
     mutating func apply(_ plan: Plan, selection: [String]?, at now: Instant) {
-        shutdown = nil
-        hurry = nil
+        if shutdown != nil { cancelShutdown(at: now) }
         declare(plan, at: now)
         let selected = selection.map { closure(of: $0.compactMap { groupPlaces[$0] }) }
         for position in plan.order {
@@ -15,6 +14,18 @@ extension Reconciler {
             for slot in groups[group].instances where slots[slot].isDeclared {
                 bring(slot, toSpecOf: group, at: now)
             }
+        }
+    }
+
+    /// Whoever brings a project up that is going down gets what they would get when all was down.
+    private mutating func cancelShutdown(at now: Instant) {
+        shutdown = nil
+        hurry = nil
+        for slot in slots.indices where !slots[slot].isRetired && slots[slot].isWanted {
+            // The primary alone still was wanted, for its end to be the project's.
+            change(slot) { $0.leave(by: .apply) }
+            guard case .completed = slots[slot].phase else { continue }
+            enter(slot, .stopped, by: .apply, cause: "the project is brought up again", at: now)
         }
     }
 

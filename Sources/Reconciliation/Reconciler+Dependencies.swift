@@ -78,12 +78,14 @@ extension Reconciler {
 
     // MARK: Replacement
 
-    /// Dependencies are replaced before dependents, and within a sidecar one instance at a time, the highest first.
+    /// Dependencies are replaced before dependents, and of the instances of a sidecar that are up one at a time, the
+    /// highest first, while none of the others is down. With one that is not up yet nothing is lost.
     func mayBeReplaced(_ slot: Int) -> Bool {
         let group = slots[slot].group
         for edge in groups[group].edges where groups[edge.target].unsettled > 0 { return false }
+        if case .starting = slots[slot].phase { return true }
         for sibling in groups[group].instances where sibling != slot {
-            if slots[sibling].isCycling { return false }
+            if slots[sibling].isOnItsWay || slots[sibling].isCycling { return false }
             if slots[sibling].pendingRestart != nil, slots[sibling].replica > slots[slot].replica { return false }
         }
         return true

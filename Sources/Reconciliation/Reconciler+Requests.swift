@@ -31,6 +31,8 @@ extension Reconciler {
     }
 
     mutating func stop(_ names: [String], scope: StopScope, by initiator: Initiator, at now: Instant) {
+        // All have been asked; that the primary is where it ended is what the next supervisor knows the reason by.
+        guard shutdown == nil else { return }
         var isMeant = [Bool](repeating: false, count: slots.count)
         var meant = instances(named: names)
         for slot in meant { isMeant[slot] = true }
@@ -125,9 +127,8 @@ extension Reconciler {
 
     /// Whoever is started pulls up what it requires. A sibling replica of what was named is no dependency of it.
     private mutating func wantDependencies(of named: [Int], by initiator: Initiator, at now: Instant) {
-        let roots = named.map { slots[$0].group }
-        var needed = closure(of: roots)
-        for root in roots { needed[root] = false }
+        let targets = named.flatMap { slot in groups[slots[slot].group].edges.filter(\.required).map(\.target) }
+        let needed = closure(of: targets)
         for group in groups.indices where needed[group] {
             for slot in groups[group].instances where slots[slot].isDeclared && !slots[slot].isWanted {
                 want(slot, by: initiator)

@@ -5,14 +5,28 @@ extension Reconciler {
     /// Takes up a project after its supervisor ended: records from the store, and what became of each process. Call
     /// before the first `observe`.
     package mutating func restore(_ records: [(InstanceRecord, Survival)], at now: Instant) {
-        for (record, survival) in records {
+        // What one of them comes to may decide over the others, as the end of a primary does: first all are known.
+        let places = records.map { record, _ in
             nextIncarnation = max(nextIncarnation, record.incarnation + 1)
             let slot = place(of: record, at: now)
             change(slot) { $0.takeOver(record) }
+            return slot
+        }
+        for (slot, (record, survival)) in zip(places, records) {
             restorePhase(slot, record, survival, at: now)
             deadlines.set(slots[slot].phase.deadline, for: slot)
         }
         for slot in slots.indices where slots[slot].isWanted { resumeEnd(ofPrimary: slot) }
+        resumeReplacements()
+    }
+
+    /// While others wait to be replaced, who is on its way may be so because it was: its dependents' turn comes when it
+    /// is there.
+    private mutating func resumeReplacements() {
+        guard slots.contains(where: { $0.pendingRestart != nil }) else { return }
+        for slot in slots.indices where slots[slot].isOnItsWay || slots[slot].phase.name == .backoff {
+            change(slot) { $0.isCycling = true }
+        }
     }
 
     /// A primary that came to its final end was taking the project with it.
@@ -104,7 +118,6 @@ extension Reconciler {
         var run = Run(startedAt: record.startedAt ?? now)
         run.wasSpawned = true
         let ending = record.end.map { Stop.Ending.ended($0) } ?? (slots[slot].isWanted ? .restart : .stop)
-        if case .restart = ending { change(slot) { $0.isCycling = true } }
         var stop = Stop(step: .queued, ending: ending, leaderLives: true)
         switch survival {
         case .alive(let pid):
@@ -152,6 +165,7 @@ extension Instance {
         healthySince = record.healthySince
         recentRestarts = record.recentRestarts
         pendingRestart = isWanted ? record.pendingRestart : nil
+        waitsForChangedRun = isWanted && record.state.isBeforeStart && record.end != nil
         // A start that was decided has been counted; one that still waits has not.
         isRestart = record.state == .backoff || record.consecutiveFailures > 0 && record.state.isBeforeStart
         initiator = .supervisor

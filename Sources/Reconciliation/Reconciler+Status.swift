@@ -77,7 +77,8 @@ extension Instance {
         switch phase {
         case .failed(let end, _): return end
         case .stopping(_, let stop): if case .ended(let end) = stop.ending { return end } else { return nil }
-        case .stopped, .waiting, .blocked, .backoff, .completed, .starting, .healthy, .unhealthy: return nil
+        case .waiting, .blocked: return waitsForChangedRun ? lastExit.map { .exit($0) } : nil
+        case .stopped, .backoff, .completed, .starting, .healthy, .unhealthy: return nil
         }
     }
 

@@ -126,6 +126,20 @@ extension Reconciler {
 
     // MARK: Living
 
+    /// Ends a life whose time is over: it did not start in time, or ran too long.
+    mutating func expire(_ slot: Int, at now: Instant) {
+        guard !slots[slot].isRetired, slots[slot].isWanted, let run = slots[slot].phase.run else { return }
+        switch slots[slot].phase {
+        case .starting where run.startDeadline.map({ $0 <= now }) ?? false:
+            let end = End.startTimeout(lateness(of: slots[slot]))
+            beginStop(slot, .ended(end), by: .supervisor, cause: end.summary, at: now)
+        case .starting, .healthy, .unhealthy:
+            guard let deadline = run.runDeadline, deadline <= now else { return }
+            beginStop(slot, .ended(.runTimeout), by: .supervisor, cause: End.runTimeout.summary, at: now)
+        case .stopping, .stopped, .waiting, .blocked, .backoff, .failed, .completed: break
+        }
+    }
+
     private mutating func advanceLife(_ slot: Int, at now: Instant) -> Bool {
         if !slots[slot].isWanted {
             beginStop(slot, .stop, by: slots[slot].initiator, cause: stopCause(slot), at: now)
@@ -136,27 +150,23 @@ extension Reconciler {
             beginStop(slot, .restart, by: initiator, cause: "to be restarted", at: now)
             return true
         }
-        guard var run = slots[slot].phase.run else { return false }
         if case .starting(_, let step) = slots[slot].phase {
-            if let deadline = run.startDeadline, deadline <= now {
-                let end = End.startTimeout(lateness(of: slots[slot]))
-                beginStop(slot, .ended(end), by: .supervisor, cause: end.summary, at: now)
-                return true
-            }
             guard case .running = step else { return false }
         }
-        if let deadline = run.runDeadline, deadline <= now {
-            beginStop(slot, .ended(.runTimeout), by: .supervisor, cause: End.runTimeout.summary, at: now)
-            return true
-        }
         if evaluateHealth(slot, at: now) { return true }
-        var isProbing = false
-        for role in ProbeRole.allCases where run[role]?.begin(at: now) ?? false {
-            effects.append(.probe(InstanceIndex(slot), slots[slot].incarnation, role))
-            isProbing = true
-        }
-        if isProbing { slots[slot].phase.run = run }
+        if let next = slots[slot].phase.run?.nextProbe, next <= now { probeLater(slot) }
         return false
+    }
+
+    mutating func beginDueProbes(_ slot: Int, at now: Instant) {
+        switch slots[slot].phase {
+        case .starting(var run, .running), .healthy(var run), .unhealthy(var run):
+            for role in ProbeRole.allCases where run[role]?.begin(at: now) ?? false {
+                effects.append(.probe(InstanceIndex(slot), slots[slot].incarnation, role))
+            }
+            slots[slot].phase.run = run
+        case .starting, .stopped, .waiting, .blocked, .backoff, .failed, .completed, .stopping: break
+        }
     }
 
     /// Enters healthy or unhealthy when the probes say so. True when it did.

@@ -88,8 +88,8 @@ extension Reconciler {
         let spec = slots[slot].spec.stop
         let step = spec.sequence[index]
         var until = now + step.wait
-        // After pre_stop the grace goes on; a slow hook still leaves the sidecar a moment to see the signal.
-        if case .preStop = stop.step, let graceEnds = stop.graceEnds {
+        // What pre_stop took is part of the grace; a slow hook still leaves the sidecar a moment to see each signal.
+        if let graceEnds = stop.graceEnds {
             until = max(min(until, graceEnds), now + min(clearingGrace, step.wait))
         }
         stop.step = .signalled(index, until: until)

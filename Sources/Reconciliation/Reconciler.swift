@@ -19,19 +19,21 @@ package struct Reconciler: Sendable {
     var nextIncarnation: UInt64
     private var dirty: [Int] = []
     private var isDirty: [Bool] = []
+    /// Instances with a probe that may be due in this turn.
+    private var probing: [Int] = []
     private var changed: [Int] = []
     private var isChanged: [Bool] = []
     var effects: [Effect] = []
     private var transitions: [Transition] = []
 
     /// Instances that are not gone; in a shutdown, what is left to do.
-    private var lives = 0
+    private(set) var lives = 0
     /// Those of them that are no longer declared.
-    private var leavingLives = 0
+    private(set) var leavingLives = 0
     /// Instances that are to be replaced, or being stopped for it: what an apply's new starts wait for.
-    private var replacements = 0
+    private(set) var replacements = 0
     /// Instances between their start and their first health, against `start.max_parallel`.
-    private var starts = 0
+    private(set) var starts = 0
     /// Instances that wait for one of those to be over, first come first served.
     private var turnQueue: [Int] = []
     private var applyWaiters: [Int] = []
@@ -91,7 +93,11 @@ package struct Reconciler: Sendable {
     /// What is to be done now.
     package mutating func reconcile(at now: Instant) -> [Effect] {
         repeat {
-            while let slot = deadlines.popDue(at: now) { touch(slot) }
+            // What time ends, it ends before anything begins: the end of a primary is the end of all.
+            while let slot = deadlines.popDue(at: now) {
+                expire(slot, at: now)
+                touch(slot)
+            }
             var head = 0
             while head < dirty.count {
                 let slot = dirty[head]
@@ -103,10 +109,20 @@ package struct Reconciler: Sendable {
             dirty.removeAll(keepingCapacity: true)
             // Whoever was given a turn may have had no use for it: the next one in line gets it.
             giveNextTurn()
+            if dirty.isEmpty { beginProbes(at: now) }
         } while !dirty.isEmpty || deadlines.next.map({ $0 <= now }) ?? false
         finishWhenEmpty()
         defer { effects = [] }
         return effects
+    }
+
+    /// The last thing of a turn: who was told to stop in it is not asked any more.
+    private mutating func beginProbes(at now: Instant) {
+        for slot in probing {
+            beginDueProbes(slot, at: now)
+            deadlines.set(slots[slot].phase.deadline, for: slot)
+        }
+        probing.removeAll(keepingCapacity: true)
     }
 
     /// When to call again if nothing happens before. Nil: not at all.
@@ -144,6 +160,8 @@ extension Reconciler {
         isDirty[slot] = true
         dirty.append(slot)
     }
+
+    mutating func probeLater(_ slot: Int) { probing.append(slot) }
 
     mutating func touch(group: Int) {
         for slot in groups[group].instances { touch(slot) }
@@ -208,9 +226,10 @@ extension Reconciler {
             wakeDependents(of: group, mayRecover: after.levels.subtracting(before.levels) != [])
         }
         if before.lives != after.lives || before.isLeaving != after.isLeaving { wakeQueuedDependencies(of: group) }
-        if after.unsettled < before.unsettled, groups[group].unsettled == 0 || groups[group].instances.count > 1 {
+        if after.unsettled < before.unsettled || before.isOnItsWay && !after.isOnItsWay {
             wakeReplacements(around: group)
         }
+        if after.unsettled > before.unsettled { wakeWaiters(on: group) }
         if after.starts < before.starts { giveNextTurn() }
         if before.leavingLives != after.leavingLives || before.replacements != after.replacements
             || (before.unsettled + after.unsettled > 0 && before.name != after.name)
@@ -226,6 +245,7 @@ extension Reconciler {
         var name: StateName
         var isWanted: Bool
         var isLeaving: Bool
+        var isOnItsWay: Bool
         var lives: Int
         var leavingLives: Int
         var replacements: Int
@@ -237,11 +257,12 @@ extension Reconciler {
             name = instance.phase.name
             isWanted = instance.isWanted
             isLeaving = instance.isLeaving
+            isOnItsWay = instance.isOnItsWay
             lives = instance.isGone ? 0 : 1
             leavingLives = instance.isDeclared ? 0 : lives
             replacements = instance.isToBeReplaced ? 1 : 0
             starts = instance.isStarting ? 1 : 0
-            unsettled = instance.isUnsettled ? 1 : 0
+            unsettled = instance.openReplacements
         }
     }
 
@@ -270,13 +291,18 @@ extension Reconciler {
         }
     }
 
+    /// Those who wait for others too wait for this one now.
+    private mutating func wakeWaiters(on group: Int) {
+        for dependent in groups[group].dependents {
+            for slot in groups[dependent].instances { if case .waiting = slots[slot].phase { touch(slot) } }
+        }
+    }
+
     private mutating func wakeReplacements(around group: Int) {
         for slot in groups[group].instances where slots[slot].pendingRestart != nil { touch(slot) }
+        wakeWaiters(on: group)
         for dependent in groups[group].dependents {
-            for slot in groups[dependent].instances {
-                if case .waiting = slots[slot].phase { touch(slot) }
-                if slots[slot].pendingRestart != nil { touch(slot) }
-            }
+            for slot in groups[dependent].instances where slots[slot].pendingRestart != nil { touch(slot) }
         }
     }
 }

@@ -52,7 +52,8 @@ package struct InstanceRecord: Hashable, Codable, Sendable {
     /// When it last became healthy, for `reset_after`.
     package var healthySince: Instant?
     package var recentRestarts: [Instant]
-    /// How its life comes, or came, to an end without being asked to: `stopping` for that reason, and `failed`.
+    /// How its life comes, or came, to an end without being asked to: `stopping` for that reason, and `failed`. And for
+    /// `waiting` and `blocked`: the success of a task that waits to run only because its declaration changed.
     package var end: End?
     /// It is to be replaced as soon as the order allows, and who asked for that.
     package var pendingRestart: Initiator?

@@ -11,6 +11,8 @@ package struct Simulation: Sendable {
         package var turbulence = 2500
         package var recordsCoverage = false
         package var recordsTrace = false
+        /// How many inputs pass between two looks at every instance.
+        package var auditEvery = 16
 
         package init() {}
     }
@@ -34,6 +36,7 @@ package struct Simulation: Sendable {
         let draft = ManifestDraft(drawnFrom: &generator)
         let mix = FaultMix(drawnFrom: &generator, without: options.disabled)
         world = World(draft: draft, mix: mix, seed: generator.next(), bug: options.bug)
+        world.auditEvery = options.auditEvery
         if options.recordsCoverage { world.coverage = Coverage() }
         if options.recordsTrace { world.trace = [] }
     }
@@ -89,6 +92,8 @@ extension Simulation.Failure {
             } catch {}
         }
         options.recordsTrace = true
+        // What is found by a look at everything is found where it began.
+        options.auditEvery = 1
         var simulation = Simulation(seed: seed, options: options)
         do throws(Simulation.Failure) { try simulation.run() } catch { best = error }
         return best

@@ -129,20 +129,6 @@ import Testing
         #expect(world.status("api")?.reason.hasPrefix("liveness failed") == true)
     }
 
-    @Test func `a replacement that waits for its turn is remembered by the next supervisor`() throws {
-        let (db, web) = (SidecarSpec.service("db"), SidecarSpec.service("web", after: .healthy("db")))
-        var world = try World(db, web)
-        world.natures["db"]?.reaction = .seconds(3)
-        try world.up()
-        try world.pass(.seconds(1))
-        let edited = try Plan(project: world.plan.project, sidecars: [db.edited(), web.edited()])
-        try world.request(.apply(edited, selection: nil))
-        try world.replaceSupervisor(after: .milliseconds(100))
-        try world.pass(.seconds(20))
-        #expect(world.status("db")?.incarnation == Incarnation(3))
-        #expect(world.status("web")?.incarnation == Incarnation(4))
-    }
-
     @Test func `the end of the primary outlives the supervisor`() throws {
         let app = SidecarSpec.service("app") {
             $0.primary = true
@@ -167,34 +153,6 @@ import Testing
         try world.request(.start(["b"], by: .user))
         try world.pass(.seconds(10))
         #expect(world.finished == 0)
-    }
-
-    @Test func `who depends on what is being restarted starts on the new one`() throws {
-        let web = SidecarSpec.service("web", after: .healthy("db"))
-        var world = try World(web, .service("db"))
-        try world.up()
-        try world.pass(.seconds(1))
-        try world.crash("web")
-        _ = world.takeEffects()
-        try world.request(.restart(["web", "db"], by: .user))
-        try world.pass(.seconds(2))
-        #expect(
-            world.takeEffects().filter { $0.hasPrefix("spawn") } == ["spawn db/0 #3", "spawn web/0 #4"])
-    }
-
-    @Test func `new replicas start although what depends on them is to be replaced first`() throws {
-        let db = SidecarSpec.service("db")
-        let web = SidecarSpec.service("web", after: .healthy("db")) { $0.replicas = 2 }
-        var world = try World(db, web)
-        try world.up()
-        try world.pass(.seconds(1))
-        var more = db
-        more.replicas = 2
-        let plan = try Plan(project: world.plan.project, sidecars: [more, web.edited()])
-        try world.request(.apply(plan, selection: nil))
-        try world.pass(.seconds(5))
-        #expect(world.state("db", 1) == .healthy)
-        #expect((0..<2).map { world.state("web", $0) } == [.healthy, .healthy])
     }
 
     @Test func `a stop that is edited on its way ends by the sequence it began with`() throws {
@@ -316,5 +274,125 @@ import Testing
         try world.pass(.seconds(5))
         #expect(world.state("api") == .healthy)
         #expect(world.state("web") == .waiting)
+    }
+
+    @Test func `what ends at one instant ends before anything begins`() throws {
+        let api = SidecarSpec.service("api") {
+            $0.health.startup = tcp
+            $0.start.timeout = .seconds(60)
+        }
+        var cloud = SidecarSpec(name: "cloud", kind: .external)
+        cloud.primary = true
+        cloud.health.readiness = tcp
+        cloud.start.timeout = .seconds(2)
+        cloud.restart.policy = .never
+        var world = try World(api, cloud)
+        world.mix[.failingProbe] = 1000
+        try world.up()
+        try world.pass(.seconds(1))
+        _ = world.takeEffects()
+        try world.replaceSupervisor(after: .seconds(2))
+        #expect(!(world.trace ?? []).contains { $0.hasSuffix("→ probe startup api/0 #1") })
+        try world.pass(.seconds(10))
+        #expect(world.finished == 1)
+    }
+
+    @Test func `what pre_stop takes is part of the grace, however many steps follow`() throws {
+        let api = SidecarSpec.service("api") {
+            $0.stop.steps = [
+                .init(signal: .interrupt, wait: .seconds(1)), .init(signal: .terminate, wait: .seconds(9)),
+            ]
+            $0.hooks = [HookSpec(event: .preStop, action: .shell(Template("hook")))]
+        }
+        var world = try World(api)
+        world.natures["api"]?.reaction = Duration?.none
+        world.natures["api"]?.hookLatency = .seconds(3)
+        try world.up()
+        try world.pass(.seconds(1))
+        try world.request(.stop(["api"], scope: .only, by: .user))
+        try world.pass(.milliseconds(9_900))
+        #expect(world.lives("api"))
+        try world.pass(.milliseconds(200))
+        #expect(!world.lives("api"))
+    }
+
+    @Test func `who brings up what goes down because its primary ended gets the primary too`() throws {
+        let app = SidecarSpec.service("app") {
+            $0.primary = true
+            $0.restart.policy = .onFailure
+        }
+        var world = try World(.service("db"), app)
+        world.natures["db"]?.reaction = .seconds(3)
+        try world.up()
+        try world.pass(.seconds(1))
+        try world.crash("app", with: .code(0))
+        try world.up()
+        try world.pass(.seconds(10))
+        try world.replaceSupervisor(after: .milliseconds(100))
+        try world.pass(.seconds(10))
+        #expect(world.state("db") == .healthy)
+        #expect(world.state("app") == .healthy)
+    }
+
+    @Test func `one instance is named, and all of them are required by another that is named`() throws {
+        let db = SidecarSpec.service("db") { $0.replicas = 2 }
+        var world = try World(db, .service("web", after: .healthy("db")))
+        try world.up()
+        try world.pass(.seconds(1))
+        try world.request(.stop(["db"], scope: .cascade, by: .user))
+        try world.pass(.seconds(1))
+        try world.request(.start(["db/0"], by: .user))
+        try world.pass(.seconds(1))
+        #expect(world.state("db", 1) == .stopped)
+        try world.request(.start(["db/0", "web"], by: .user))
+        try world.pass(.seconds(1))
+        #expect(world.state("db", 1) == .healthy)
+        #expect(world.state("web") == .healthy)
+    }
+
+    @Test func `a stop while all goes down does not hide from the next supervisor why it does`() throws {
+        let app = SidecarSpec.service("app") {
+            $0.primary = true
+            $0.restart.policy = .never
+        }
+        var world = try World(.service("db"), app)
+        world.natures["db"]?.reaction = .seconds(3)
+        try world.up()
+        try world.pass(.seconds(1))
+        try world.crash("app", with: .code(42))
+        try world.request(.stop(["app"], scope: .only, by: .user))
+        try world.replaceSupervisor(after: .milliseconds(100))
+        try world.pass(.seconds(20))
+        #expect(world.finished == 42)
+    }
+
+    @Test func `a change taken back with the next supervisor leaves a task completed`() throws {
+        let seed = SidecarSpec.task("seed", after: .healthy("db"))
+        let plan = try Plan(project: ProjectSpec(name: "scenario", directory: "/"), sidecars: [.service("db"), seed])
+        var world = try World(.service("db"), seed)
+        world.natures["seed"]?.lifetime = .milliseconds(10)
+        try world.up()
+        try world.pass(.seconds(1))
+        world.natures["db"]?.spawnLatency = .seconds(5)
+        try world.request(.restart(["db"], by: .user))
+        let edited = try Plan(project: plan.project, sidecars: [.service("db"), seed.edited()])
+        try world.request(.apply(edited, selection: nil))
+        #expect(world.state("seed") == .waiting)
+        try world.replaceSupervisor(after: .milliseconds(100))
+        try world.request(.apply(plan, selection: nil))
+        #expect(world.state("seed") == .completed)
+        try world.pass(.seconds(20))
+        #expect(world.status("seed")?.incarnation == Incarnation(2))
+    }
+
+    @Test func `who waits says so of everything it waits for`() throws {
+        let web = SidecarSpec.service("web", after: .healthy("db"), .healthy("cache"))
+        var world = try World(.service("db"), .service("cache"), web)
+        world.natures["db"]?.spawnLatency = .seconds(5)
+        try world.up()
+        try world.pass(.seconds(1))
+        #expect(world.status("web")?.waitingFor == ["db"])
+        try world.request(.restart(["cache"], by: .user))
+        #expect(world.status("web")?.waitingFor == ["db", "cache"])
     }
 }

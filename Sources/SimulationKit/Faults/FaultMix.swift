@@ -7,6 +7,8 @@ package enum Fault: Int, CaseIterable, Sendable {
     case duplicateFact, lateAnswer, lateTimer
     case portMove, startExtension
     case supervisorCrash, crashBetweenEffects, crashBeforeRecords, keeperLoss
+    /// The machine slept: much time passes at once.
+    case clockJump
     case manifestEdit, operatorRequest, shutdown
 }
 
@@ -26,7 +28,7 @@ package struct FaultMix: Sendable {
             if disabled.contains(fault) { return 0 }
             switch fault {
             // Struck at every turn, these would leave no time for anything else to happen.
-            case .supervisorCrash, .shutdown: return rate / 40
+            case .supervisorCrash, .shutdown, .clockJump: return rate / 40
             case .crashBetweenEffects, .crashBeforeRecords: return rate / 20
             case .lateTimer, .portMove, .startExtension: return rate / 2
             // Nobody leaves a project alone for ever.

@@ -57,14 +57,42 @@ extension World {
         case .healthy:
             if slot.rules.kind == .external { return nil }
             guard let life = slot.life, lives[life].leaderIsAlive else { return "without a process" }
+            if isOutdated(slot) { return "by an old declaration" }
             return status.isWanted ? nil : "not wanted"
-        case .completed: return isEmpty ? nil : "with processes left"
+        case .completed:
+            if isOutdated(slot) { return "by an old declaration" }
+            return isEmpty ? nil : "with processes left"
         case .failed, .blocked:
             if status.reason.isEmpty { return "without a reason" }
+            if status.state == .blocked, slot.rules.edges.allSatisfy({ !$0.required || isSatisfied($0) }) {
+                return "by nothing"
+            }
             return isEmpty ? nil : "with processes left"
         case .stopped: return status.isWanted ? "wanted" : isEmpty ? nil : "with processes left"
         case .waiting: return waitsForAnEnd(slot) ? nil : "for too long"
         case .starting, .unhealthy, .stopping, .backoff, .scheduled: return "on its way for too long"
+        }
+    }
+
+    /// It was to be replaced, and nothing was in the way.
+    private func isOutdated(_ slot: Slot) -> Bool {
+        guard let life = slot.life, slot.demanded == slot.rules.fingerprint else { return false }
+        let isHeldUp = slots.contains { $0.index != nil && $0.state == .waiting }
+        return lives[life].fingerprint != slot.rules.fingerprint && !isHeldUp
+    }
+
+    /// By the states the targets are in, beyond doubt.
+    private func isSatisfied(_ edge: Rules.Edge) -> Bool {
+        let targets = groups[edge.target].map { slots[$0] }
+        return targets.count { isSatisfied($0, edge.condition) } >= min(edge.quorum ?? targets.count, targets.count)
+    }
+
+    private func isSatisfied(_ target: Slot, _ condition: DependencySpec.Condition) -> Bool {
+        guard !target.mayNotStart else { return false }
+        switch condition {
+        case .started: return target.state == .healthy || target.state == .completed && target.rules.kind == .task
+        case .healthy: return target.state == .healthy
+        case .succeeded, .completed: return target.state == .completed
         }
     }
 

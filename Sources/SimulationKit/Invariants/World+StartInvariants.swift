@@ -106,6 +106,7 @@ extension World {
             throw probeBroken(life, role, "does not run, or has no such probe")
         }
         guard !lives[life][underWay: role] else { throw probeBroken(life, role, "is under way") }
+        try checkPace(life, role)
         if role == .startup, slots[slot].state != .starting, !lives[life].health.holdsAnyway {
             throw probeBroken(life, role, "has passed")
         }

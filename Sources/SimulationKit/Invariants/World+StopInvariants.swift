@@ -13,15 +13,19 @@ extension World {
                 invariant: .ownProcess, detail: "\(slots[lives[life].slot].label): its leader has ended")
         }
         try checkStopBegins(life)
+        // Each signal is left a moment, however late it comes.
+        lives[life].killedBy = lives[life].killedBy.map { max($0, now + .seconds(2)) }
     }
 
     /// The first step of a stop. What is told to leave together leaves after its dependents.
     mutating func checkStopBegins(_ life: LifeID) throws(InvariantBroken) {
-        guard lives[life].stopBegan == nil else { return }
         let slot = lives[life].slot
+        if lives[life].killedBy == nil { lives[life].killedBy = now + lives[life].longestStop }
+        guard lives[life].stopBegan == nil else { return }
         lives[life].stopBegan = now
         lives[life].grace = min(lives[life].grace, slots[slot].rules.grace)
-        guard slots[slot].isDeclared, slots[slot].mayNotStart, hurry != .killNow else { return }
+        if slots[slot].state.isAlive { try checkReplacement(slot) }
+        guard slots[slot].mayNotStart, hurry != .killNow else { return }
         for dependent in dependents[slot] where slots[dependent].mayNotStart {
             guard let left = slots[dependent].unreleased.first(where: { !lives[$0].isEmpty && !lives[$0].wasToldStuck })
             else { continue }

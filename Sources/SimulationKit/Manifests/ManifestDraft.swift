@@ -9,6 +9,9 @@ package struct ManifestDraft: Sendable {
     private var born = 0
     /// Distinguishes one version of a key from the next.
     private var edition: UInt64 = 1
+    /// As it was before the last change.
+    private var before: [SidecarSpec] = []
+    private var removed: [SidecarSpec] = []
 
     package init(drawnFrom generator: inout Generator) {
         for _ in 0..<(1 + generator.below(6)) { add(drawnFrom: &generator) }
@@ -31,13 +34,23 @@ package struct ManifestDraft: Sendable {
     /// One change as a person would make it.
     package mutating func edit(drawnFrom generator: inout Generator) {
         edition += 1
+        if generator.chance(perMille: 120), !before.isEmpty {
+            swap(&sidecars, &before)
+            return
+        }
+        before = sidecars
         guard let index = sidecars.indices.randomElement(using: &generator) else {
             add(drawnFrom: &generator)
             return
         }
-        switch generator.below(8) {
+        switch generator.below(11) {
         case 0: if sidecars.count < 8 { add(drawnFrom: &generator) }
         case 1: remove(at: index)
+        case 8: if sidecars.count < 8 { putBack() }
+        case 9:
+            sidecars[index].hooks = Self.hooks(drawnFrom: &generator)
+            sidecars[index].setFingerprint("hooks", edition, .inPlace)
+        case 10: project.maxParallelStarts = generator.chance(perMille: 500) ? 1 + generator.below(3) : nil
         case 2, 3: sidecars[index].setFingerprint("command", edition, .restart)
         case 4:
             sidecars[index].restart = Self.restart(for: sidecars[index].kind, drawnFrom: &generator)
@@ -57,10 +70,18 @@ package struct ManifestDraft: Sendable {
     }
 
     private mutating func remove(at index: Int) {
-        let name = sidecars.remove(at: index).name
+        let name = sidecars[index].name
+        removed.append(sidecars.remove(at: index))
         for position in sidecars.indices {
             sidecars[position].dependencies.removeAll { $0.sidecar == name }
         }
+    }
+
+    /// What was taken out comes back as it was, as far as what it depends on is there.
+    private mutating func putBack() {
+        guard var spec = removed.popLast(), !sidecars.contains(where: { $0.name == spec.name }) else { return }
+        spec.dependencies.removeAll { edge in !sidecars.contains { $0.name == edge.sidecar } }
+        sidecars.append(spec)
     }
 
     private mutating func add(drawnFrom generator: inout Generator) {

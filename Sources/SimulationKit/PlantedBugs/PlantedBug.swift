@@ -18,6 +18,10 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case ignoresReadiness = "being alive is taken for being ready"
     case trustsFirstSuccess = "the first success is enough"
     case ignoresGrace = "the grace period is overlooked"
+    case waitsForEver = "start.timeout is overlooked"
+    case letsTasksRun = "the timeout of tasks is overlooked"
+    case probesTooOften = "the period of probes is overlooked"
+    case missesEdits = "a changed command is taken for the old one"
 
     // What happened is misread.
     case acceptsStaleFacts = "facts of an earlier incarnation are taken for the current one's"
@@ -27,9 +31,14 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case losesEmptied = "that nothing lives any more goes unnoticed"
     case losesHookAnswers = "the end of a hook goes unnoticed"
     case losesStopInBackoff = "a stop is overlooked while a restart is pending"
+    case takesReadinessForLiveness = "who is not ready is ended"
+    case restartsEverybody = "a restart of one is taken for a restart of all"
     case losesTimers = "deadlines pass unnoticed"
 
     // What is done is wrong.
+    case neverKills = "what outlives its grace is let live"
+    case replacesAllAtOnce = "all instances of a sidecar are replaced at once"
+    case forgetsDecisions = "what was decided is not kept"
     case killsAtOnce = "SIGKILL follows the stop signal at once"
     case stopsAllAtOnce = "a shutdown tells everybody at once"
     case probesTheDying = "what was told to stop is still probed"
@@ -74,6 +83,13 @@ extension PlantedBug {
         case .trustsFirstSuccess:
             spec.health.startup?.successThreshold = 1
             spec.health.readiness?.successThreshold = 1
+        case .waitsForEver: spec.start.timeout = .zero
+        case .letsTasksRun: spec.timeout = nil
+        case .probesTooOften:
+            spec.health.startup?.period = .milliseconds(1)
+            spec.health.readiness?.period = .milliseconds(1)
+            spec.health.liveness?.period = .milliseconds(1)
+        case .missesEdits: spec.setFingerprint("command", 1, .restart)
         case .ignoresGrace:
             spec.stop.grace = .zero
             spec.stop.steps = []
@@ -93,6 +109,10 @@ extension PlantedBug {
         case (.takesExitForEmpty, .exited(let index, let incarnation, _)): return [input, .emptied(index, incarnation)]
         case (.takesStuckForGone, .survived(let index, let incarnation, _)): return [.emptied(index, incarnation)]
         case (.losesExits, .exited), (.losesEmptied, .emptied), (.losesHookAnswers, .hookFinished): return [.tick]
+        case (.takesReadinessForLiveness, .probed(let index, let incarnation, .readiness, let outcome)):
+            return [input, .probed(index, incarnation, .liveness, outcome)]
+        case (.restartsEverybody, .restart(_, let initiator)):
+            return [.restart(world.plan.sidecars.map(\.name), by: initiator)]
         case (.losesStopInBackoff, .stop(let names, let scope, let initiator)):
             let heard = names.filter { name in
                 !world.slots.contains { $0.sidecar == name && $0.state == .backoff }
@@ -113,6 +133,8 @@ extension PlantedBug {
         case .stopsAllAtOnce where world.isShuttingDown: return effects + world.signalsToAll
         case .finishesEarly where world.isShuttingDown && effects.contains(where: \.isSignal):
             return effects + [.finish(code: 0)]
+        case .replacesAllAtOnce:
+            return effects + effects.flatMap { $0.isSignal ? world.signalsToSiblings(of: $0) : [] }
         default: return effects.flatMap { mistaken($0) }
         }
     }
@@ -123,6 +145,7 @@ extension PlantedBug {
         case (.probesTheDying, .signal(let index, let incarnation, _, _)):
             [effect, .probe(index, incarnation, .readiness)]
         case (.releasesAtExit, .clear(let index, let incarnation, _)): [effect, .release(index, incarnation)]
+        case (.neverKills, .kill): []
         case (.releasesTwice, .release): [effect, effect]
         case (.forgetsRelease, .release): []
         case (.signalsForebear, .signal(let index, let incarnation, let signal, let target)):
@@ -159,6 +182,19 @@ extension Effect {
 extension World {
     fileprivate func currentIncarnation(at index: InstanceIndex) -> Incarnation {
         core.status(of: index)?.incarnation ?? Incarnation(0)
+    }
+
+    /// The stop signal for the other instances of the sidecar that is told to stop.
+    fileprivate func signalsToSiblings(of effect: Effect) -> [Effect] {
+        guard case .signal(let index, _, let signal, let target) = effect,
+            let told = slots.first(where: { $0.index == index })
+        else { return [] }
+        return slots.compactMap { slot in
+            guard slot.sidecar == told.sidecar, slot.replica != told.replica, let index = slot.index,
+                let life = slot.life, slot.state.isAlive, lives[life].runsAsTold
+            else { return nil }
+            return .signal(index, lives[life].incarnation, signal, target)
+        }
     }
 
     /// The stop signal for everything that runs and was not told to stop.

@@ -47,6 +47,7 @@ package struct SmallWorld: Sendable {
         do throws(PlanError) {
             var world = try World(web, db)
             world.trace = nil
+            world.auditEvery = 16
             return world
         } catch {
             throw InvariantBroken(invariant: .settles, detail: "the small world is no plan: \(error)")

@@ -10,6 +10,7 @@ extension World {
         self.init(plan: try Plan(project: project, sidecars: sidecars), mix: .none, seed: 1)
         for sidecar in sidecars { natures[sidecar.name] = Nature() }
         trace = []
+        auditEvery = 1
     }
 
     package mutating func up(_ names: [String]? = nil) throws(InvariantBroken) {

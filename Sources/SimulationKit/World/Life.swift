@@ -14,9 +14,12 @@ struct Life {
     let epoch: Int
     /// Of the spec it was started with.
     let fingerprint: UInt64
+    let begun: Instant
     var nature: Nature
     /// What its stop was granted, at least.
     var grace: Duration
+    /// What its stop may last, at most.
+    var longestStop: Duration
 
     // The truth.
     var wasSpawned = false
@@ -42,6 +45,14 @@ struct Life {
     var clearedAt: Instant?
     var killedAt: Instant?
     var isReleased = false
+    /// By then it is told SIGKILL, is no longer starting, runs no longer; nil where nothing limits it.
+    var killedBy: Instant?
+    var startsBy: Instant?
+    var runsBy: Instant?
+    /// By `ProbeRole.allCases`: when it was last probed.
+    var probedAt = [Instant?](repeating: nil, count: ProbeRole.allCases.count)
+    /// By `ProbeRole.allCases`: a run the core asked for succeeded.
+    var hasAnswered = [Bool](repeating: false, count: ProbeRole.allCases.count)
     /// The supervisor that released it.
     var releasedBy = -1
 
@@ -61,6 +72,13 @@ struct Life {
     mutating func callOffProbes() {
         probesUnderWay = (false, false, false)
         probeGeneration += 1
+    }
+
+    /// Another supervisor begins anew with what it finds.
+    mutating func forgetLimits() {
+        killedBy = nil
+        probedAt = probedAt.map { _ in nil }
+        hasAnswered = hasAnswered.map { _ in false }
     }
 
     subscript(underWay role: ProbeRole) -> Bool {
@@ -90,12 +108,13 @@ struct ToldHealth {
     private(set) var hasStarted = false
     private(set) var readinessSuccesses = 0
     private(set) var readinessFailures = 0
+    private(set) var livenessFailures = 0
     private var isReady = false
     /// The probes were changed during this life.
     var holdsAnyway = false
 
     mutating func note(_ answer: ProbeAnswer, _ role: ProbeRole, wasAskedFor: Bool, thresholds: Rules.Thresholds) {
-        let succeeded = answer == .success || answer == .unverified
+        let succeeded = answer.isSuccess
         switch role {
         case .startup:
             if succeeded { startupSuccesses += 1 } else if wasAskedFor { startupSuccesses = 0 }
@@ -111,7 +130,7 @@ struct ToldHealth {
                 // Failures before the first success don't count, so they can't be what ends readiness either.
                 if readinessFailures >= thresholds.readinessFailure { isReady = false }
             }
-        case .liveness: break
+        case .liveness: if !succeeded { livenessFailures += 1 } else if wasAskedFor { livenessFailures = 0 }
         }
     }
 
@@ -136,6 +155,8 @@ struct ToldHealth {
 package enum ProbeAnswer: Int, CaseIterable, Sendable {
     case success, unverified, foreign, failure, timeout
 
+    var isSuccess: Bool { self == .success || self == .unverified }
+
     var outcome: ProbeOutcome {
         switch self {
         case .success: .success
@@ -143,6 +164,16 @@ package enum ProbeAnswer: Int, CaseIterable, Sendable {
         case .foreign: .foreign(owner: "pid 7 (other)")
         case .failure: .failure("refused")
         case .timeout: .timeout
+        }
+    }
+}
+
+extension ProbeRole {
+    var place: Int {
+        switch self {
+        case .startup: 0
+        case .readiness: 1
+        case .liveness: 2
         }
     }
 }

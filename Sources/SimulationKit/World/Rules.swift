@@ -7,10 +7,13 @@ struct Rules {
         var startupSuccess = 1
         var readinessSuccess = 1
         var readinessFailure = 1
+        var livenessFailure = 1
     }
 
     struct Edge {
         var target: Int
+        /// The target's name: places change with the plan.
+        var sidecar: String
         var condition: DependencySpec.Condition
         var required: Bool
         var quorum: Int?
@@ -21,10 +24,15 @@ struct Rules {
     var hasReadiness = false
     var hasLiveness = false
     var pushes: (startup: Bool, readiness: Bool) = (false, false)
+    var period: (startup: Duration, readiness: Duration, liveness: Duration) = (.zero, .zero, .zero)
     var probeTimeout: (startup: Duration, readiness: Duration, liveness: Duration) = (.zero, .zero, .zero)
     var thresholds = Thresholds()
     var settle = Duration.zero
     var grace = Duration.zero
+    /// The longest a stop may last until SIGKILL: each step may be granted a moment beyond the grace.
+    var longestStop = Duration.zero
+    var startTimeout = Duration.zero
+    var runTimeout: Duration?
     var policy = RestartSpec.Policy.always
     var maxAttempts = 0
     var window: Duration?
@@ -42,12 +50,16 @@ struct Rules {
 
     init() {}
 
-    init(_ spec: SidecarSpec, edges: [Plan.Edge]) {
+    init(_ spec: SidecarSpec, edges: [Plan.Edge], of plan: Plan) {
         kind = spec.kind
         hasStartup = spec.health.startup != nil
         hasReadiness = spec.health.readiness != nil
         hasLiveness = spec.health.liveness != nil
         pushes = (spec.health.startup?.isPushed ?? false, spec.health.readiness?.isPushed ?? false)
+        period = (
+            spec.health.startup?.period ?? .zero, spec.health.readiness?.period ?? .zero,
+            spec.health.liveness?.period ?? .zero
+        )
         probeTimeout = (
             spec.health.startup?.timeout ?? .zero, spec.health.readiness?.timeout ?? .zero,
             spec.health.liveness?.timeout ?? .zero
@@ -55,9 +67,13 @@ struct Rules {
         thresholds = Thresholds(
             startupSuccess: pushes.startup ? 1 : spec.health.startup?.successThreshold ?? 1,
             readinessSuccess: pushes.readiness ? 1 : spec.health.readiness?.successThreshold ?? 1,
-            readinessFailure: spec.health.readiness?.failureThreshold ?? 1)
+            readinessFailure: spec.health.readiness?.failureThreshold ?? 1,
+            livenessFailure: spec.health.liveness?.failureThreshold ?? 1)
         settle = spec.start.settle
         grace = spec.stop.sequence.reduce(.zero) { $0 + $1.wait }
+        longestStop = grace + .seconds(2) * spec.stop.sequence.count
+        startTimeout = spec.start.timeout
+        runTimeout = spec.kind == .task ? spec.timeout : nil
         policy = spec.restart.policy
         maxAttempts = spec.restart.maxAttempts
         window = spec.restart.window
@@ -72,7 +88,9 @@ struct Rules {
         isPrimary = spec.primary
         fingerprint = spec.restartFingerprint
         self.edges = edges.map {
-            Edge(target: $0.target, condition: $0.condition, required: $0.required, quorum: $0.quorum)
+            Edge(
+                target: $0.target, sidecar: plan.sidecars[$0.target].name, condition: $0.condition,
+                required: $0.required, quorum: $0.quorum)
         }
     }
 
@@ -95,6 +113,14 @@ struct Rules {
         case .startup: probeTimeout.startup
         case .readiness: probeTimeout.readiness
         case .liveness: probeTimeout.liveness
+        }
+    }
+
+    func period(of role: ProbeRole) -> Duration {
+        switch role {
+        case .startup: period.startup
+        case .readiness: period.readiness
+        case .liveness: period.liveness
         }
     }
 

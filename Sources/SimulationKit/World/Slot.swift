@@ -26,6 +26,8 @@ struct Slot {
     var mayNotStart = true
     /// A start was asked for since the last one.
     var wasAsked = false
+    /// Its life is to end for another one: its declaration changed, an address moved, or a restart was asked for.
+    var mayBeReplaced = false
     /// A task is to run once more, whatever it did before.
     var mayRunAgain = false
 
@@ -42,6 +44,8 @@ struct Slot {
     var healthySince: Instant?
     /// The fingerprint of the task that last ended with success.
     var succeeded: UInt64?
+    /// The fingerprint it was last asked to be brought to, until a failure in its branch excuses it.
+    var demanded: UInt64?
     var wasStartedEver = false
     var hasEndedEver = false
 
@@ -56,6 +60,9 @@ struct Slot {
         self.sidecar = sidecar
         self.replica = replica
     }
+
+    /// Meant by a list of names: its sidecar's or its own.
+    func isNamed(by names: [String]) -> Bool { names.contains { $0 == sidecar || $0 == label } }
 
     var label: String { "\(sidecar)/\(replica)" }
 

@@ -121,6 +121,9 @@ extension World {
         let slot = lives[life].slot
         switch fact {
         case .spawned:
+            if !lives[life].wasToldSpawned, let timeout = slots[slot].rules.runTimeout {
+                lives[life].runsBy = now + timeout
+            }
             lives[life].wasToldSpawned = true
         case .spawnFailed:
             if !isRepeated { slots[slot].ownEnd = Slot.OwnEnd(at: now, status: nil) }
@@ -129,10 +132,13 @@ extension World {
             lives[life].preStart = failed ? .failed : .succeeded
             if failed { slots[slot].ownEnd = Slot.OwnEnd(at: now, status: nil) }
         case .probed(let role, let answer, let generation):
+            let wasAskedFor = !isRepeated && generation == lives[life].probeGeneration
+            if wasAskedFor, answer.isSuccess { lives[life].hasAnswered[role.place] = true }
             lives[life].health.note(
-                answer, role, wasAskedFor: !isRepeated && generation == lives[life].probeGeneration,
+                answer, role, wasAskedFor: wasAskedFor,
                 thresholds: slots[slot].rules.thresholds)
-        case .startExtended: break
+        case .startExtended:
+            if let limit = lives[life].startsBy { lives[life].startsBy = max(limit, now + .seconds(2)) }
         case .exited:
             if !isRepeated { noteExit(of: life) }
         case .emptied:
@@ -174,7 +180,10 @@ extension World {
     private mutating func forgiveDependents(of slot: Int) {
         let name = slots[slot].sidecar
         for (position, sidecar) in plan.sidecars.enumerated() where sidecar.refers(to: name) {
-            for dependent in groups[position] where !slots[dependent].mayNotStart { slots[dependent].ask() }
+            for dependent in groups[position] where !slots[dependent].mayNotStart {
+                slots[dependent].ask()
+                slots[dependent].mayBeReplaced = true
+            }
         }
     }
 }

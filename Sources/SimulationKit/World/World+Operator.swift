@@ -20,12 +20,12 @@ extension World {
         }
         guard supervisor == .running, finished == nil else { return }
         if isShuttingDown {
-            if generator.chance(perMille: 200) {
-                try request(.hurry(generator.chance(perMille: 500) ? .noGrace : .killNow))
-            }
-            return
+            return try meddleWithShutdown()
         }
-        if generator.chance(perMille: mix[.shutdown]) { return try request(.shutdown(by: .user)) }
+        if generator.chance(perMille: mix[.keeperLoss] / 4) { loseStatuses() }
+        if generator.chance(perMille: mix[.shutdown]) {
+            return try request(.shutdown(by: generator.chance(perMille: 500) ? .user : .lease))
+        }
         if generator.chance(perMille: mix[.manifestEdit]), var edited = draft {
             edited.edit(drawnFrom: &generator)
             draft = edited
@@ -35,11 +35,23 @@ extension World {
         try request(input)
     }
 
+    /// Once more Ctrl-C, a change of mind, or something that has to wait.
+    private mutating func meddleWithShutdown() throws(InvariantBroken) {
+        if generator.chance(perMille: 200) {
+            return try request(.hurry(generator.chance(perMille: 500) ? .noGrace : .killNow))
+        }
+        guard generator.chance(perMille: mix[.operatorRequest] / 2), let input = drawRequest() else { return }
+        try request(input)
+    }
+
     private mutating func drawRequest() -> Input? {
         var names = plan.sidecars.map(\.name).filter { _ in generator.chance(perMille: 400) }
         if names.isEmpty, let name = generator.pick(plan.sidecars)?.name { names = [name] }
         guard !names.isEmpty else { return nil }
-        switch generator.below(6) {
+        let kind = generator.below(6)
+        // An apply selects sidecars; all else may name single instances.
+        if kind < 4, generator.chance(perMille: 200) { names = names.map { "\($0)/\(generator.below(2))" } }
+        switch kind {
         case 0: return .start(names, by: .user)
         case 1: return .stop(names, scope: .only, by: .user)
         case 2: return .stop(names, scope: .cascade, by: .user)

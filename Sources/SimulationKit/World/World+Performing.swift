@@ -72,6 +72,7 @@ extension World {
         try checkRestart(slot)
         noteStart(slot)
         slots[slot].mayRunAgain = false
+        slots[slot].mayBeReplaced = false
         slots[slot].succeeded = nil
         let rules = slots[slot].rules
         let nature =
@@ -80,8 +81,10 @@ extension World {
         lives.append(
             Life(
                 slot: slot, incarnation: incarnation, pid: nextPID, epoch: slots[slot].epoch,
-                fingerprint: rules.fingerprint, nature: nature, grace: rules.grace))
+                fingerprint: rules.fingerprint, begun: now, nature: nature, grace: rules.grace,
+                longestStop: rules.longestStop))
         slots[slot].life = lives.count - 1
+        if rules.startTimeout > .zero { lives[lives.count - 1].startsBy = now + rules.startTimeout }
         return lives.count - 1
     }
 
@@ -151,6 +154,7 @@ extension World {
         }
         try checkProbe(life, role)
         lives[life][underWay: role] = true
+        lives[life].probedAt[role.place] = now
         let generation = lives[life].probeGeneration
         let age = now - lives[life].spawnedAt
         let isReady = slots[slot].rules.kind == .external || age >= lives[life].nature.readyAfter
@@ -189,6 +193,8 @@ extension World {
                 invariant: .clearAfterExit, detail: "\(slots[lives[life].slot].label) \(lives[life].incarnation) lives")
         }
         if lives[life].clearedAt == nil { lives[life].clearedAt = now }
+        // The rest of the stop's grace, when there was a stop, and a moment in any case.
+        lives[life].killedBy = max(lives[life].killedBy ?? now, now + .seconds(2))
         lives[life].owesEmptied = true
         if signal != nil, !isFailing { reactChildren(life) }
         answerIfEmpty(life)
@@ -196,6 +202,7 @@ extension World {
 
     private mutating func kill(_ life: LifeID) {
         if lives[life].killedAt == nil { lives[life].killedAt = now }
+        lives[life].killedBy = nil
         lives[life].owesEmptied = true
         let end = now + (isFailing ? .seconds(3) : lives[life].nature.killLatency)
         if lives[life].leaderIsAlive { heap.schedule(.leaderExits(life, .signal(.kill), isFault: false), at: end) }
@@ -222,6 +229,7 @@ extension World {
         slots[slot].record = nil
         slots[slot].epoch += 1
         slots[slot].life = nil
+        slots[slot].demanded = nil
         slots[slot].highestIncarnation = Incarnation(0)
         slots[slot].state = .stopped
         slots[slot].succeeded = nil

@@ -11,8 +11,10 @@ extension World {
             plan = newPlan
             isShuttingDown = false
             endsWithPrimary = false
+            hurry = nil
             mapRules()
             askFor(selection)
+            demand(selection)
             var seen = input
             if let bug { seen = .apply(bug.plan(newPlan), selection: selection) }
             return try deliver(seen, to: nil)
@@ -34,6 +36,7 @@ extension World {
         case .restart(let names, _):
             askFor(names)
             letRunAgain(of: names)
+            for slot in slots.indices where slots[slot].isNamed(by: names) { slots[slot].mayBeReplaced = true }
         case .run(let name):
             askFor([name])
             letRunAgain(of: [name])
@@ -49,6 +52,19 @@ extension World {
         }
     }
 
+    /// What is selected, and all it requires, is to run by what is declared now.
+    private mutating func demand(_ selection: [String]?) {
+        var wanted = Set(selection ?? plan.sidecars.map(\.name))
+        for sidecar in plan.order.reversed() where wanted.contains(plan.sidecars[sidecar].name) {
+            for edge in plan.edges[sidecar] where edge.required { wanted.insert(plan.sidecars[edge.target].name) }
+        }
+        for slot in slots.indices where slots[slot].isDeclared && wanted.contains(slots[slot].sidecar) {
+            slots[slot].demanded = slots[slot].rules.fingerprint
+            let runs = slots[slot].life.map { lives[$0].fingerprint }
+            slots[slot].mayBeReplaced = runs != slots[slot].rules.fingerprint
+        }
+    }
+
     /// The core takes the project down by itself: only a primary's end is a reason.
     mutating func noteEndOfPrimary() {
         guard slots.contains(where: \.isPrimaryAtItsEnd) else { return }
@@ -58,33 +74,44 @@ extension World {
 
     /// Those named, and all they depend on, may start again. Nil is all.
     private mutating func askFor(_ names: [String]?) {
-        var wanted = Set(names ?? plan.sidecars.map(\.name))
-        for sidecar in plan.order.reversed() where wanted.contains(plan.sidecars[sidecar].name) {
-            for edge in plan.edges[sidecar] { wanted.insert(plan.sidecars[edge.target].name) }
+        let names = names ?? plan.sidecars.map(\.name)
+        let named = slots.indices.filter { slots[$0].isDeclared && slots[$0].isNamed(by: names) }
+        var roots = Set(names + named.map { slots[$0].sidecar })
+        var needed: Set<String> = []
+        for sidecar in plan.order.reversed() where roots.contains(plan.sidecars[sidecar].name) {
+            for edge in plan.edges[sidecar] {
+                roots.insert(plan.sidecars[edge.target].name)
+                needed.insert(plan.sidecars[edge.target].name)
+            }
         }
-        for slot in slots.indices where slots[slot].isDeclared && wanted.contains(slots[slot].sidecar) {
+        for slot in named { slots[slot].ask() }
+        for slot in slots.indices where slots[slot].isDeclared && needed.contains(slots[slot].sidecar) {
             slots[slot].ask()
         }
     }
 
     private mutating func letRunAgain(of names: [String]) {
-        for slot in slots.indices where names.contains(slots[slot].sidecar) {
+        for slot in slots.indices where slots[slot].isNamed(by: names) {
             slots[slot].mayRunAgain = true
         }
     }
 
     private mutating func forbid(_ names: [String], scope: StopScope) {
-        var leaving = Set(names)
+        let named = slots.indices.filter { slots[$0].isDeclared && slots[$0].isNamed(by: names) }
+        var leaving = Set(named.map { slots[$0].sidecar })
+        var followers: Set<String> = []
         if scope == .cascade {
             for sidecar in plan.order
             where leaving.contains(plan.sidecars[sidecar].name) && !groups[sidecar].isEmpty {
                 for dependent in plan.dependents[sidecar]
                 where plan.edges[dependent].contains(where: { $0.target == sidecar && $0.required }) {
                     leaving.insert(plan.sidecars[dependent].name)
+                    followers.insert(plan.sidecars[dependent].name)
                 }
             }
         }
-        for slot in slots.indices where leaving.contains(slots[slot].sidecar) {
+        for slot in slots.indices
+        where named.contains(slot) || slots[slot].isDeclared && followers.contains(slots[slot].sidecar) {
             slots[slot].mayNotStart = true
             slots[slot].succeeded = nil
         }
@@ -95,7 +122,7 @@ extension World {
         for slot in slots.indices { slots[slot].isDeclared = false }
         groups = []
         for (position, sidecar) in plan.sidecars.enumerated() {
-            let rules = Rules(sidecar, edges: plan.edges[position])
+            let rules = Rules(sidecar, edges: plan.edges[position], of: plan)
             var members: [Int] = []
             for replica in 0..<sidecar.replicas {
                 let slot = slotFor(sidecar.name, replica)
@@ -109,15 +136,34 @@ extension World {
                 }
                 slots[slot].isDeclared = true
                 slots[slot].rules = rules
-                if let life = slots[slot].life { lives[life].grace = min(lives[life].grace, rules.grace) }
+                if let life = slots[slot].life {
+                    lives[life].grace = min(lives[life].grace, rules.grace)
+                    lives[life].longestStop = max(lives[life].longestStop, rules.longestStop)
+                }
                 members.append(slot)
             }
             groups.append(members)
         }
+        for slot in slots.indices where !slots[slot].isDeclared { noteRemoval(slot) }
+        mapDependents()
+    }
+
+    private mutating func noteRemoval(_ slot: Int) {
+        slots[slot].mayNotStart = true
+        slots[slot].succeeded = nil
+        // One replica too many leaves as its sidecar is declared now.
+        guard let position = plan.sidecars.firstIndex(where: { $0.name == slots[slot].sidecar }) else { return }
+        slots[slot].rules.edges = Rules(plan.sidecars[position], edges: plan.edges[position], of: plan).edges
+    }
+
+    /// What is no longer declared still leaves before what it depended on.
+    mutating func mapDependents() {
         dependents = [[Int]](repeating: [], count: slots.count)
-        for (position, edges) in plan.edges.enumerated() {
-            for edge in edges {
-                for target in groups[edge.target] { dependents[target] += groups[position] }
+        for slot in slots.indices {
+            for edge in slots[slot].rules.edges {
+                for target in slots.indices where slots[target].sidecar == edge.sidecar {
+                    dependents[target].append(slot)
+                }
             }
         }
     }

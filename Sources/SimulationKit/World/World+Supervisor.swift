@@ -21,17 +21,26 @@ extension World {
                 lives[life].callOffProbes()
                 // What was not yet a state is counted anew.
                 lives[life].health.forgetCounts(in: slots[slot].state)
+                lives[life].forgetLimits()
             }
             for life in slots[slot].unreleased {
                 lives[life].callOffProbes()
                 lives[life].owesEmptied = false
-                if losesKeeper {
-                    lives[life].statusIsLost = true
-                    if !lives[life].leaderIsAlive { lives[life].exit = .unknown }
-                }
+                lives[life].forgetLimits()
             }
         }
+        if losesKeeper { loseStatuses() }
         heap.schedule(.supervisorReturns, at: now + pause)
+    }
+
+    /// The keeper is gone: how the processes it was the parent of end is not known any more.
+    mutating func loseStatuses() {
+        for slot in slots {
+            for life in slot.unreleased {
+                lives[life].statusIsLost = true
+                if !lives[life].leaderIsAlive { lives[life].exit = .unknown }
+            }
+        }
     }
 
     mutating func supervisorReturns() throws(InvariantBroken) {
@@ -71,16 +80,36 @@ extension World {
         }
         core.restore(records, at: now)
         mapSlots()
+        grantNewLimits()
         for slot in slots.indices {
             let before = slots[slot].state
             let status = slots[slot].index.flatMap { core.status(of: $0) }
             slots[slot].state = status?.state ?? .stopped
             slots[slot].since = status?.since ?? now
             noteHealth(slot, from: before, to: slots[slot].state)
+            if slots[slot].state == .failed || slots[slot].state == .blocked { excuseBranch(of: slot) }
         }
         // What `restore` itself says of states is where the next supervisor's story begins.
         _ = core.takeTransitions()
         try turn(about: nil)
+    }
+
+    /// What a supervisor takes up is given its time by what the manifest says now, from when it was begun or from now.
+    private mutating func grantNewLimits() {
+        for slot in slots.indices {
+            // What is no longer declared is ended by the defaults, in no order: nothing else is known of it.
+            if !slots[slot].isDeclared {
+                slots[slot].rules = Rules(SidecarSpec(name: slots[slot].sidecar), edges: [], of: plan)
+            }
+            let rules = slots[slot].rules
+            for life in slots[slot].unreleased {
+                lives[life].longestStop = max(lives[life].longestStop, rules.longestStop)
+            }
+            guard let life = slots[slot].life else { continue }
+            lives[life].startsBy = rules.startTimeout > .zero ? now + rules.startTimeout : nil
+            lives[life].runsBy = rules.runTimeout.map { now + $0 }
+        }
+        mapDependents()
     }
 
     /// Finds out what became of a recorded life.

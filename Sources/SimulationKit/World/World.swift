@@ -21,6 +21,8 @@ package struct World: Sendable {
     package internal(set) var events = 0
     /// The code of `Effect.finish`, when the project is down.
     package internal(set) var finished: Int32?
+    /// How many inputs pass between two looks at every instance.
+    package var auditEvery = 16
     package var coverage: Coverage?
     /// What happened, line by line, when somebody asks for it.
     package var trace: [String]?
@@ -79,6 +81,9 @@ package struct World: Sendable {
         }
         guard let entry = heap.popFirst() else { return false }
         now = max(now, entry.at)
+        if generator.chance(perMille: mix[.clockJump]) {
+            now = now + generator.duration(milliseconds: 1000...600_000)
+        }
         try happen(entry.event)
         return true
     }
@@ -100,6 +105,7 @@ package struct World: Sendable {
     /// - Parameter slot: whom the fact was about. What a person asked for is answered after it was written down, so
     ///   only facts can be forgotten.
     mutating func turn(about slot: Int?) throws(InvariantBroken) {
+        let undecided = bug == .forgetsDecisions ? core : nil
         var effects = core.reconcile(at: now)
         if let slot, generator.chance(perMille: mix[.crashBeforeRecords]) {
             slots[slot].excuseStart()
@@ -108,6 +114,7 @@ package struct World: Sendable {
         }
         let hasRecords = store(core.takeChangedRecords())
         let transitions = core.takeTransitions()
+        if let undecided { core = undecided }
         for transition in transitions { try note(transition) }
         if core.isShuttingDown, !isShuttingDown { noteEndOfPrimary() }
         if let bug { effects = bug.effects(for: effects, in: self) }
@@ -120,7 +127,10 @@ package struct World: Sendable {
             tell { "    → \($0.describe(effect))" }
             try perform(effect)
         }
-        if finished == nil { try checkContract() }
+        if finished == nil {
+            try checkContract()
+            try checkLimits()
+        }
     }
 
     private mutating func checkContract() throws(InvariantBroken) {
@@ -130,6 +140,20 @@ package struct World: Sendable {
         }
         if let deadline = core.nextDeadline, deadline <= now {
             throw InvariantBroken(invariant: .deadlineAhead, detail: "the deadline is \((now - deadline).shown) past")
+        }
+        // To look at everything takes longer than all else.
+        if inputs.isMultiple(of: auditEvery) { try checkNobodyOverlooked() }
+    }
+
+    private func checkNobodyOverlooked() throws(InvariantBroken) {
+        let (effects, transitions) = core.overlooked(at: now)
+        guard effects.isEmpty, transitions.isEmpty else {
+            let words = effects.map(describe) + transitions.map { "\(describe($0.instance)) → \($0.to): \($0.cause)" }
+            throw InvariantBroken(invariant: .nobodyOverlooked, detail: words.joined(separator: ", "))
+        }
+        let wrong = core.miscounts
+        guard wrong.isEmpty else {
+            throw InvariantBroken(invariant: .countsKept, detail: wrong.joined(separator: ", "))
         }
     }
 
