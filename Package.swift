@@ -50,6 +50,8 @@ let package = Package(
             name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(
             name: "CSQLite3", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CProcess", cSettings: strictC),
 
         // Core: decides, and touches nothing.
@@ -64,7 +66,7 @@ let package = Package(
         module("ControlAPI", ["SidecarModel"]),
 
         // Shell: touches the world.
-        module("Supervision", ["CProcess", "Reconciliation", "Planning", "SidecarModel"]),
+        module("Supervision", ["CProcess", "CZlib", "Reconciliation", "Planning", "SidecarModel"]),
         module("StateStore", ["CSQLite3", "SidecarModel"]),
         module("ControlServer", ["ControlAPI", "Supervision", "CProcess", "SidecarModel"]),
         module("ControlClient", ["ControlAPI", "CProcess", "SidecarModel"]),
@@ -147,8 +149,14 @@ let package = Package(
 
 // Programs that only libFuzzer can start; `Scripts/fuzz` asks for them.
 if Context.environment["ORCHESTRATE_FUZZ"] != nil {
-    package.targets.append(
+    func fuzz(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         .executableTarget(
-            name: "fuzz-manifest", dependencies: ["DiagnosticRendering", "ManifestLoading", "SidecarModel"],
-            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+            name: name, dependencies: dependencies, swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+    }
+    package.targets += [
+        fuzz("fuzz-manifest", ["DiagnosticRendering", "ManifestLoading", "SidecarModel"]),
+        fuzz("fuzz-words", ["ManifestLoading", "Planning", "SidecarModel"]),
+        fuzz("fuzz-control", ["ControlAPI"]),
+        fuzz("fuzz-probes", ["Supervision"]),
+    ]
 }

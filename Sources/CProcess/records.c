@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,8 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(struct orch_slot) == ORCH_SLOT_SIZE, "a slot is part of the file format");
@@ -124,6 +128,19 @@ int orch_records_open(int directory_fd, struct orch_records *records) {
     close(fd);
     if (renameat(directory_fd, file_name, directory_fd, "spawns.old") < 0) return -errno;
     return create_file(directory_fd, records);
+}
+
+void orch_records_set_supervisor_state(const struct orch_records *records, uint32_t state) {
+    uint32_t *word = &records->header->supervisor_state;
+    __atomic_store_n(word, state, __ATOMIC_RELEASE);
+    syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+uint32_t orch_records_await_change(const struct orch_records *records, uint32_t state, int64_t timeout_ms) {
+    uint32_t *word = &records->header->supervisor_state;
+    struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000};
+    syscall(SYS_futex, word, FUTEX_WAIT, state, &timeout, NULL, 0);
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
 int orch_records_reserve(const struct orch_records *records, uint32_t slot) {

@@ -37,15 +37,15 @@ package struct ControlError: Error, Hashable, Codable, Sendable {
     }
 
     /// What a command that ends with this error exits with.
-    package var exitCode: Int32 {
+    package var exitCode: ExitCode {
         switch code {
-        case .malformed, .invalidRequest, .unknownOperation, .invalidParameters, .internal, .requestTooLarge: 70
-        case .failed: 1
-        case .invalidManifest: 3
-        case .unknownSidecar: 4
-        case .noSupervisor: 5
-        case .timeout: 6
-        case .conflict, .dependentsRunning, .incompatibleVersion: 7
+        case .malformed, .invalidRequest, .unknownOperation, .invalidParameters, .internal, .requestTooLarge: .bug
+        case .failed: .failed
+        case .invalidManifest: .invalidManifest
+        case .unknownSidecar: .unknownSidecar
+        case .noSupervisor: .noSupervisor
+        case .timeout: .timeout
+        case .conflict, .dependentsRunning, .incompatibleVersion: .conflict
         }
     }
 

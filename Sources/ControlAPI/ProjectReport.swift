@@ -19,6 +19,8 @@ package struct ProjectReport: Hashable, Codable, Sendable {
         case stopping
         /// Nothing supervises it: what is shown is what was last known.
         case unsupervised
+        /// Its supervisor ended too often within a minute and does not answer: what is shown is what was last known.
+        case supervisorBroken = "supervisor-broken"
     }
 
     package var project: String

@@ -16,8 +16,9 @@ enum ClientSocket {
         case ...0: return result
         case ENOENT, ECONNREFUSED, ENOTDIR: return nil
         case let number:
+            let remedy = number == EACCES ? "; keep state in a place of your own by ORCHESTRATE_STATE_DIR" : ""
             throw ControlError(
-                .failed, "cannot connect to \(path): \(String(cString: strerror(number)).lowercased())")
+                .failed, "cannot connect to \(path): \(String(cString: strerror(number)).lowercased())\(remedy)")
         }
     }
 }

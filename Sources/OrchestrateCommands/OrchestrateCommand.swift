@@ -54,7 +54,7 @@ package struct OrchestrateCommand: ParsableCommand {
             Glibc.exit(failure.exitCode)
         } catch let error as ControlError {
             Console.printError("orchestrate: \(error.message.terminalSafeLines)")
-            Glibc.exit(error.exitCode)
+            Glibc.exit(error.exitCode.rawValue)
         } catch {
             exit(withError: error)
         }

@@ -173,6 +173,7 @@ extension StableHasher {
         combine(Int(logs.maxSize.bytes))
         combine(logs.maxFiles)
         combine(logs.maxAge) { $0.combine($1) }
+        combine(logs.compress)
         combine(logs.format.rawValue)
         combine(logs.timestamps)
         combine(logs.mergesStandardError)

@@ -182,6 +182,9 @@ private let logKeys = KeyGroup<SidecarSpec>([
         "max_age", .optionalDuration(.positive, \.logs.maxAge), default: "none", "Older files are removed.",
         example: "7d"),
     ManifestKey(
+        "compress", .flag(\.logs.compress), "Rotated files are gzipped. `orchestrate logs` reads them all the same.",
+        example: "true"),
+    ManifestKey(
         "format", .choice(\.logs.format), "Lines as `text`, or one `json` object each.", example: "json"),
     ManifestKey(
         "timestamps", .flag(\.logs.timestamps), "Put the time before each line.", example: "false"),

@@ -288,6 +288,8 @@ package struct LogSpec: Hashable, Codable, Sendable {
     package var maxSize = ByteCount(bytes: 10 << 20)
     package var maxFiles: Int = 5
     package var maxAge: Duration?
+    /// Rotated files are gzipped.
+    package var compress: Bool = false
     package var format: Format = .text
     package var timestamps: Bool = true
     /// stdout and stderr through one FIFO: exact order, one stream name.

@@ -18,6 +18,8 @@ final class HelperRunner {
         var process: ProcessID?
         var timer: EventLoop.TimerID?
         var outcome: Outcome?
+        /// It belongs to a stop's grace.
+        var endsWithGrace: Bool
         var completion: (Outcome) -> Void
     }
 
@@ -28,6 +30,8 @@ final class HelperRunner {
     /// Of an earlier supervisor: nobody waits for what they say.
     private var orphans: Set<ProcessID> = []
     private var last: UInt64 = 0
+    /// How fast all has to end. Nil: nothing has to.
+    private var pace: Hurry?
     /// Called when the last run is over.
     var onIdle: () -> Void = {}
 
@@ -40,16 +44,32 @@ final class HelperRunner {
 
     /// The completion comes once, when nothing of the process is left.
     @discardableResult
-    func run(_ request: ProcessRequest, timeout: Duration, completion: @escaping (Outcome) -> Void) -> ID {
+    func run(
+        _ request: ProcessRequest, timeout: Duration, endsWithGrace: Bool = false,
+        completion: @escaping (Outcome) -> Void
+    ) -> ID {
         last += 1
         let id = ID(number: last)
-        runs[id] = Run(completion: completion)
+        guard pace != .killNow else {
+            completion(.cancelled)
+            return id
+        }
+        runs[id] = Run(endsWithGrace: endsWithGrace, completion: completion)
         host.spawn(request) { [weak self] result in self?.spawned(id, result, timeout: timeout) }
         return id
     }
 
     /// Ends it now. Its completion says `cancelled`, when it is gone.
     func cancel(_ id: ID) { end(id, as: .cancelled) }
+
+    /// What takes up the grace has none any more; at last nothing goes on, and nothing is begun.
+    func hurry(_ pace: Hurry) {
+        self.pace = pace
+        for (id, run) in runs where run.endsWithGrace || pace == .killNow { cancel(id) }
+    }
+
+    /// The project goes on after all.
+    func calm() { pace = nil }
 
     /// Ends what an earlier supervisor ran and nobody waits for any more.
     func endAdopted(_ process: ProcessID) {

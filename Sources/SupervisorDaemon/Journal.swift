@@ -66,6 +66,8 @@ final class Journal {
         }
     }
 
+    func forgetPorts() { attempt { () throws(StoreError) in try store.removePorts() } }
+
     private func attempt(_ body: () throws(StoreError) -> Void) {
         do throws(StoreError) {
             try body()

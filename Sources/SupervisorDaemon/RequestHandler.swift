@@ -12,8 +12,8 @@ final class RequestHandler: ControlHandler {
     init(supervisor: Supervisor) { self.supervisor = supervisor }
 
     func handle(_ request: ControlRequest, from peer: ControlPeer, reply: @escaping Reply) {
-        if case .down = request {
-            supervisor.takeDown(reply)
+        if case .down(let parameters) = request {
+            supervisor.takeDown(releasingPorts: parameters.releasesPorts, reply)
             return
         }
         do throws(ControlError) {
@@ -53,6 +53,7 @@ final class RequestHandler: ControlHandler {
             case .killNow: .killNow
             }
         supervisor.engine.observe(.hurry(pace))
+        supervisor.helpers.hurry(pace)
         return Acknowledgement()
     }
 

@@ -70,8 +70,7 @@ extension Supervisor {
                 for reservation in reservations { reservation.release() }
                 return StandardDescriptors(output: ends.standardOutput, error: ends.standardError)
             } catch {
-                throw SpawnFailure(
-                    step: .log, message: "cannot open the log of '\(name.indexed)': \(error)", errno: error.errno)
+                throw SpawnFailure(log: name, spec.logs, error)
             }
         }
     }
@@ -122,6 +121,9 @@ extension Supervisor {
         let answer = { [unowned self] (failure: String?) in
             hookFinished(index, incarnation, event, name, failure)
         }
+        let isInGrace = event == .preStop
+        let grace = spec.stop.sequence.reduce(Duration.zero) { $0 + $1.wait }
+        let timeout = isInGrace ? min(hook.timeout, grace) : hook.timeout
         do throws(SpawnFailure) {
             let launcher = launcher
             let arguments: [String]
@@ -129,15 +131,15 @@ extension Supervisor {
             case .command(let templates): arguments = try launcher.arguments(of: templates, for: name)
             case .shell(let script): arguments = Launcher.shell(try launcher.render(script, for: name))
             case .webhook(let url):
-                post(payload, to: try launcher.render(url, for: name), timeout: hook.timeout, answer)
+                post(payload, to: try launcher.render(url, for: name), timeout: timeout, answer)
                 return
             }
             var request = try launcher.helper(
                 arguments, of: spec, name, incarnation, kind: .hook, called: event.rawValue, adding: payload.variables)
             request.standardInput = payload.json
             request.prepare = hookOutputs(of: spec, name)
-            let id = helpers.run(request, timeout: hook.timeout) { outcome in
-                answer(outcome.failure(within: hook.timeout))
+            let id = helpers.run(request, timeout: timeout, endsWithGrace: isInGrace) { outcome in
+                answer(outcome.failure(within: timeout))
             }
             if event == .preStart { probes.adopt(id, index, incarnation) }
         } catch {
@@ -171,8 +173,7 @@ extension Supervisor {
                 if !held.isEmpty { poster.post { supervisor.host.hold(key: key, held) } }
                 return StandardDescriptors(output: ends.standardOutput, error: ends.standardError)
             } catch {
-                throw SpawnFailure(
-                    step: .log, message: "cannot open the log of '\(name.indexed)': \(error)", errno: error.errno)
+                throw SpawnFailure(log: name, spec.logs, error)
             }
         }
     }
@@ -196,5 +197,13 @@ extension HelperRunner.Outcome {
         case .failed(let failure): failure.message
         case .cancelled: "ended before it was done"
         }
+    }
+}
+
+extension SpawnFailure {
+    fileprivate init(log name: InstanceName, _ spec: LogSpec, _ error: SystemError) {
+        let remedy = spec.directory == nil ? "is the disk full?" : "choose another place by logs.dir"
+        self.init(
+            step: .log, message: "cannot open the log of '\(name.indexed)': \(error); \(remedy)", errno: error.errno)
     }
 }

@@ -28,6 +28,7 @@ extension Supervisor {
         // What could not be ended stays on record, for the next command to find.
         let ended = engine.reconciler.instances.filter { engine.reconciler.status(of: $0)?.state != .stopping }
         journal.forgetInstances(ended.compactMap { engine.name(of: $0) })
+        if releasesPorts { releasePorts() }
         leases.release()
         publish(.finished(code: code, survivors: survivors))
         for reply in pendingDowns { reply(.success(.down(Down.Answer(survivors: survivors)))) }

@@ -74,6 +74,14 @@ extension Supervisor {
         if !moves.isEmpty { engine.observe(.portMoved(index)) }
     }
 
+    /// `down --release-ports`: the next `up` takes what it finds.
+    func releasePorts() {
+        reservations = [:]
+        remembered = [:]
+        allocator.releaseAll()
+        journal.forgetPorts()
+    }
+
     /// The sockets that hold the ports, for whoever has to let go of them just before the program runs.
     func takeReservations(of name: InstanceName) -> [PortReservation] {
         guard let held = reservations.removeValue(forKey: name) else { return [] }

@@ -59,6 +59,11 @@ extension Supervisor {
         let project = engine.reconciler.plan.project
         var warnings: [String] = []
         if let failure = journal.failure { warnings.append("the journal cannot be written: \(failure)") }
+        if host.supervisorIsBroken {
+            warnings.append(
+                "supervisor-broken: it ended 5 times within a minute and was started again; what ended it is in "
+                    + location.supervisorLogPath)
+        }
         warnings += conditions
         return ProjectReport(
             project: project.name, identity: location.identity, directory: project.directory, manifest: manifestPath,
@@ -200,7 +205,8 @@ extension Supervisor {
         publish(.leaseEnded(reason: reason))
     }
 
-    func takeDown(_ reply: @escaping ControlHandler.Reply) {
+    func takeDown(releasingPorts: Bool = false, _ reply: @escaping ControlHandler.Reply) {
+        releasesPorts = releasesPorts || releasingPorts
         pendingDowns.append(reply)
         shutDown(by: .user)
     }
@@ -219,6 +225,8 @@ extension Supervisor {
     func cancelPendingDowns(because reason: String) {
         for reply in pendingDowns { reply(.failure(ControlError(.conflict, "down was not finished: \(reason)"))) }
         pendingDowns = []
+        releasesPorts = false
+        helpers.calm()
     }
 
     /// Remembered first: a supervisor that is killed on the way goes on with it.

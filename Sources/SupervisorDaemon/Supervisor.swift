@@ -62,6 +62,8 @@ final class Supervisor {
     /// The code of `Effect.finish`, once all is down.
     var ending: Int32?
     var pendingDowns: [ControlHandler.Reply] = []
+    /// Of those, one gives the ports back, for others to have.
+    var releasesPorts = false
     /// What `status` warns of, beside the journal.
     var conditions: [String] = []
 

@@ -21,9 +21,7 @@ static const int64_t minute_ns = 60LL * 1000000000;
 
 enum { AT_SOCKET = 3, AT_LOCK = 4, AT_RECORDS = 5, AT_READY = 6, AT_PROGRAM = 7, ABOVE_ALL = 16 };
 
-static void set_state(uint32_t state) {
-    __atomic_store_n(&keeper.records.header->supervisor_state, state, __ATOMIC_RELEASE);
-}
+static void set_state(uint32_t state) { orch_records_set_supervisor_state(&keeper.records, state); }
 
 static int place(int from, int to) { return from < 0 ? 0 : dup3(from, to, 0); }
 
@@ -90,6 +88,7 @@ static void schedule_restart(void) {
     if (now - supervisor->started_at_ns > minute_ns) supervisor->back_off_ms = 0;
     if (is_broken()) {
         supervisor->back_off_ms = LONGEST_BACK_OFF_MS;
+        keeper.records.header->broken_at_ns = now;
         set_state(ORCH_SUPERVISOR_BROKEN);
         say("the supervisor ended %d times within a minute; trying every 10 s", DEATHS_ALLOWED);
     } else {

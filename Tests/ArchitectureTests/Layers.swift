@@ -18,7 +18,7 @@ enum Layers {
 
     /// Touches the world.
     static let shell: [String: Set<String>] = [
-        "Supervision": ["Reconciliation", "Planning", "SidecarModel"],
+        "Supervision": ["CZlib", "Reconciliation", "Planning", "SidecarModel"],
         "StateStore": ["CSQLite3", "SidecarModel"],
         "ControlServer": ["ControlAPI", "Supervision", "SidecarModel"],
         "ControlClient": ["ControlAPI", "SidecarModel"],
@@ -45,6 +45,9 @@ enum Layers {
         "simulate": ["SimulationKit", "Glibc", "Musl"],
         "generate-reference": ["ManifestLoading", "DiagnosticRendering", "SidecarModel", "Planning", "Glibc"],
         "fuzz-manifest": ["DiagnosticRendering", "ManifestLoading", "SidecarModel"],
+        "fuzz-words": ["ManifestLoading", "Planning", "SidecarModel"],
+        "fuzz-control": ["ControlAPI"],
+        "fuzz-probes": ["Supervision"],
         "orchestrate-bench": ["CRawBaselines", "Glibc", "FoundationEssentials"],
         "quickstart-sidecar": ["Glibc"],
     ]

@@ -87,7 +87,7 @@ import Testing
             .invalidManifest, "wrong", names: ["a"], diagnostics: [Diagnostic(rule: "r", message: "m")])
         let line = WireFormat.failure(error, to: .number(1))
         #expect(throws: error) { try WireFormat.answer(line.dropLast(), of: Hello.self) }
-        #expect(error.exitCode == 3)
+        #expect(error.exitCode == .invalidManifest)
     }
 }
 

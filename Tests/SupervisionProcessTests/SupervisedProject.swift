@@ -65,10 +65,12 @@ final class SupervisedProject {
 
     var supervisorState: Int { Int(records.header.pointee.supervisor_state) }
 
-    /// The keeper writes it at the end of a turn of its own, of which nothing else tells.
+    /// Woken by the keeper whenever it changes.
     func awaitSupervisorState(_ state: Int) {
-        for _ in 0..<2000 where supervisorState != state { usleep(1000) }
-        #expect(supervisorState == state)
+        let deadline = ContinuousClock.now + .seconds(10)
+        var now = supervisorState
+        while now != state, deadline > .now { now = Int(orch_records_await_change(&records, UInt32(now), 1000)) }
+        #expect(now == state)
     }
 
     func tell(_ words: String...) {

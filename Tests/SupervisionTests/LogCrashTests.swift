@@ -8,8 +8,9 @@ struct LogCrashTests {
     private let db = LogInstance(sidecar: "db", replica: 0)
 
     /// What a supervisor does that is killed after its first so many written lines.
-    private static func pumpUntilKilled(_ directory: String, after size: Int) throws {
+    private static func pumpUntilKilled(_ directory: String, after size: Int, compressing: Bool) throws {
         var spec = LogSpec()
+        spec.compress = compressing
         spec.maxSize = ByteCount(bytes: 200_000)
         spec.maxFiles = 1000
         let pump = try LogPump(stateDirectory: directory) { _ in }
@@ -25,9 +26,10 @@ struct LogCrashTests {
         pump.stop()
     }
 
-    @Test func `killed at any instant, the reader loses no line, tears none, and counts those that repeat`()
-        async throws
-    {
+    @Test(arguments: [false, true])
+    func `killed at any instant, the reader loses no line, tears none, and counts those that repeat`(
+        compressing: Bool
+    ) async throws {
         let directory = TemporaryDirectory()
         let path = directory.path
         try Directory.create(path + "/fifo")
@@ -41,12 +43,13 @@ struct LogCrashTests {
         }
         for round in 1...8 {
             await #expect(processExitsWith: .signal(SIGKILL)) {
-                [path = path as String, size = round * 500_000 as Int] in
-                try LogCrashTests.pumpUntilKilled(path, after: size)
+                [path = path as String, size = round * 500_000 as Int, compressing = compressing as Bool] in
+                try LogCrashTests.pumpUntilKilled(path, after: size, compressing: compressing)
             }
         }
         let bench = try PumpBench(in: directory)
         var spec = LogSpec()
+        spec.compress = compressing
         spec.maxSize = ByteCount(bytes: 200_000)
         spec.maxFiles = 1000
         _ = try bench.pump.adopt(db, incarnation: Incarnation(1), spec: spec)

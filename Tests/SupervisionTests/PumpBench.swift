@@ -54,10 +54,10 @@ final class PumpBench {
 
     /// The lines of all files of the instance, oldest first.
     func allLines(_ instance: LogInstance) throws -> [LogLine] {
-        let names = try Directory.names(in: directory.path + "/logs").filter { $0.hasPrefix(instance.stem + ".2") }
-        return (names.sorted() + [instance.fileName]).flatMap { name in
-            directory.lines("logs/" + name).map { line in Array(line.utf8).withUnsafeBytes { LogLine(parsing: $0) } }
-        }
+        let source = LogSource(instance: instance, directory: directory.path + "/logs")
+        var lines: [LogLine] = []
+        try LogReader([source], query: LogQuery(includesSystem: true)).read { lines.append($0.line) }
+        return lines
     }
 }
 

@@ -89,6 +89,8 @@ struct orch_records_header {
     uint32_t unwatched_leaders;
     /// The cgroup that holds those of the spawns, as a path under a mount of cgroup2. Empty: none.
     char cgroup[ORCH_CGROUP_SIZE];
+    /// CLOCK_BOOTTIME of the last death by which the supervisor was broken. 0: it never was.
+    int64_t broken_at_ns;
 };
 
 struct orch_records {
@@ -96,6 +98,11 @@ struct orch_records {
     struct orch_slot *slots;
     int fd;
 };
+
+/// Of the supervisor; wakes whoever waits for it.
+void orch_records_set_supervisor_state(const struct orch_records *records, uint32_t state);
+/// Waits until it is no longer this one, or the time is up. Returns what it is then.
+uint32_t orch_records_await_change(const struct orch_records *records, uint32_t state, int64_t timeout_ms);
 
 /// Opens or creates `spawns` under the directory and maps it. Records of another boot, pid namespace or format version
 /// are moved aside, as nothing in them can be proved. Returns 0 or -errno.

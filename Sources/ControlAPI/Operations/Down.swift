@@ -4,7 +4,17 @@ package enum Down: ControlOperation {
     package static let method = "down"
 
     package struct Parameters: Hashable, Codable, Sendable {
-        package init() {}
+        /// Forgets which ports the project had, and lets others have them.
+        package var releasesPorts: Bool
+
+        enum CodingKeys: String, CodingKey { case releasesPorts = "release_ports" }
+
+        package init(releasesPorts: Bool = false) { self.releasesPorts = releasesPorts }
+
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            releasesPorts = try container.decodeIfPresent(Bool.self, forKey: .releasesPorts) ?? false
+        }
     }
 
     package struct Answer: Hashable, Codable, Sendable {

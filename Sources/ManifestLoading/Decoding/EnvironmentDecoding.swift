@@ -108,7 +108,9 @@ extension ManifestDecoder {
             if required || error != .notFound {
                 report(
                     .environmentFileNotFound, at: node, "cannot read \(path): \(error.reason)",
-                    help: error == .notFound ? "create it, or write { path: …, required: false }" : nil)
+                    help: error == .notFound
+                        ? "create it, or write { path: …, required: false }"
+                        : error == .permissionDenied ? "let this user read it" : nil)
             }
             return []
         }

@@ -55,7 +55,7 @@ extension ManifestDecoder {
 private let laterKeys: Set<String> = [
     "include", "profiles", "secrets", "labels", "user", "group", "umask", "nice", "no_new_privileges", "ulimits",
     "resources", "rolling", "reload", "schedule", "inputs", "creates", "watch", "stale", "stdio", "was", "budget",
-    "metrics", "control", "listen", "on_restart", "on_failure", "compress",
+    "metrics", "control", "listen", "on_restart", "on_failure",
 ]
 
 private let unsupportedChecks: [String: String] = [

@@ -9,6 +9,7 @@ extension ManifestDecoder {
         for (position, sidecar) in sidecars.enumerated() where sidecar.kind != .external {
             let directory = sidecar.workingDirectory.literal
             if let directory { checkDirectory(directory, of: position, known: &directories) }
+            if let logs = sidecar.logs.directory { checkLogDirectory(logs, of: position, known: &directories) }
             guard case .command(let words) = sidecar.program, let program = words.first?.literal else { continue }
             checkCommand(program, of: position, in: directory, known: &commands)
         }
@@ -22,11 +23,35 @@ extension ManifestDecoder {
         case .directory(isAccessible: false):
             report(
                 .directoryNotFound, at: place(position, "cwd"),
-                "the directory \(path) can't be entered: permission denied")
+                "the directory \(path) can't be entered: permission denied",
+                help: "let this user in, or choose another")
         case .file, .other: report(.directoryNotFound, at: place(position, "cwd"), "\(path) is no directory")
         case nil:
             report(
                 .directoryNotFound, at: place(position, "cwd"), "there is no directory \(path)", help: "create it")
+        }
+    }
+
+    /// It is made where it is missing: what matters is the nearest one above it that is there.
+    private func checkLogDirectory(_ path: String, of position: Int, known: inout [String: FileKind?]) {
+        var nearest = path
+        var kind = known[nearest] ?? files.kind(of: nearest)
+        while kind == nil, nearest != "/" {
+            nearest = parentDirectory(of: nearest)
+            kind = known[nearest] ?? files.kind(of: nearest)
+        }
+        known[nearest] = kind
+        switch kind {
+        case nil, .directory(isAccessible: true): break
+        case .directory(isAccessible: false):
+            report(
+                .directoryNotFound, at: place(position, "logs", "dir"),
+                "logs can't be kept in \(path): permission denied by \(nearest)",
+                help: "let this user in, or choose another by logs.dir")
+        case .file, .other:
+            report(
+                .directoryNotFound, at: place(position, "logs", "dir"),
+                "logs can't be kept in \(path): \(nearest) is no directory", help: "choose another by logs.dir")
         }
     }
 

@@ -61,11 +61,13 @@ struct LsCommand: ParsableCommand {
                 manifest: report.manifest, stateDirectory: location.stateDirectory)
         }
         let isLeftOver = LivingSidecars.exist(in: location)
+        let isBroken = LivingSidecars.haveBrokenSupervisor(in: location)
+        let phase: ProjectReport.Phase = isBroken ? .supervisorBroken : .unsupervised
         guard all || isLeftOver else { return nil }
         let row = (try? StateStore(reading: location.journalPath).project()) ?? nil
         return Entry(
             project: row?.name ?? location.identity, identity: location.identity,
-            phase: isLeftOver ? ProjectReport.Phase.unsupervised.rawValue : "stopped", healthy: 0, wanted: 0,
+            phase: isLeftOver ? phase.rawValue : "stopped", healthy: 0, wanted: 0,
             manifest: row?.manifest ?? "-", stateDirectory: location.stateDirectory)
     }
 }

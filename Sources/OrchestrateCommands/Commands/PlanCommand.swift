@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlAPI
 import DiagnosticRendering
 import Glibc
 import ManifestLoading
@@ -16,13 +17,7 @@ struct PlanCommand: ParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json, dot, mermaid }
 
-    @Argument(help: "The manifest, or - for standard input.", completion: .file(extensions: ["yaml", "yml"]))
-    var path: String?
-
-    @Option(
-        name: [.customShort("f"), .customLong("file")],
-        help: ArgumentHelp("The manifest; the same as the argument.", valueName: "path"))
-    var file: String?
+    @OptionGroup var manifest: ManifestOptions
 
     @Option(help: "text, json, dot or mermaid.")
     var format: Format = .text
@@ -30,14 +25,11 @@ struct PlanCommand: ParsableCommand {
     @Flag(help: "The same as --format json.")
     var json = false
 
-    @Flag(help: "Don't look at what depends on this machine: files, commands, users.")
-    var noHost = false
-
     func run() throws {
-        let loaded = try ManifestArgument(path ?? file).load(options: LoadOptions(checksHost: !noHost))
+        let loaded = try manifest.load()
         guard let plan = loaded.plan else {
             Applying.show(loaded.diagnostics)
-            throw CommandFailure(exitCode: CommandFailure.Code.invalidManifest.rawValue)
+            throw CommandFailure(.invalidManifest)
         }
         let text =
             switch json ? .json : format {

@@ -11,7 +11,8 @@ struct StatusCommand: ParsableCommand {
         commandName: "status",
         abstract: "Show how each sidecar does.",
         discussion: """
-            Without a supervisor it shows what was last known, and exits with 5.
+            Without a supervisor it shows what was last known, and exits with 5; with 1 while the supervisor is broken,
+            which is when it ended 5 times within a minute.
 
             Examples:
               orchestrate status
@@ -38,6 +39,10 @@ struct StatusCommand: ParsableCommand {
         let terminal = Terminal(environment: context.environment)
         if watch { return try watchOver(context, terminal) }
         let running = try context.running()
+        if running == nil, LivingSidecars.haveBrokenSupervisor(in: context.location) {
+            show(try Self.broken(context, names: names), terminal)
+            throw CommandFailure(.failed)
+        }
         let client = try running ?? (LivingSidecars.exist(in: context.location) ? context.connect() : nil)
         guard let client else {
             try context.refuseElsewhere()
@@ -47,11 +52,11 @@ struct StatusCommand: ParsableCommand {
                     .noSupervisor, "\(context.name) is not running; start it with 'orchestrate up\(context.selector)'")
             }
             show(report, terminal)
-            throw CommandFailure(exitCode: CommandFailure.Code.noSupervisor.rawValue)
+            throw CommandFailure(.noSupervisor)
         }
         let report = try client.call(Status.self, .init(names: names, withUsage: true))
         show(report, terminal)
-        if exitCode, !Self.isWell(report) { throw CommandFailure(exitCode: CommandFailure.Code.failed.rawValue) }
+        if exitCode, !Self.isWell(report) { throw CommandFailure(.failed) }
     }
 
     static func isWell(_ report: ProjectReport) -> Bool {
@@ -80,14 +85,23 @@ struct StatusCommand: ParsableCommand {
             let ready = Poll.wait(
                 for: [client.descriptor, signals.descriptor], timeout: isLive ? .seconds(1) : nil)
             if ready.contains(signals.descriptor), let signal = signals.next(), signal != SIGWINCH {
-                throw CommandFailure(exitCode: CommandFailure.Code.interrupted.rawValue)
+                throw CommandFailure(.interrupted)
             }
             // A burst is shown once.
             if ready.contains(client.descriptor) { poll(nil, 0, 50) }
             for case .event(let message) in try client.receive() {
-                if case .finished = message.event { return }
+                guard case .finished = message.event else { continue }
+                if !json { Console.print("the project is down") }
+                return
             }
         }
+    }
+
+    private static func broken(_ context: ProjectContext, names: [String]) throws -> ProjectReport {
+        var report = try lastKnown(context, names: names)
+        report.phase = .supervisorBroken
+        report.warnings = [context.brokenSupervisor]
+        return report
     }
 
     /// From the journal, when nobody supervises the project.

@@ -1,4 +1,4 @@
-import Glibc
+import ControlAPI
 import StateStore
 import SupervisorDaemon
 
@@ -16,7 +16,7 @@ enum SuperviseCommand {
             let descriptors = values["--keeper-descriptors"]
         else {
             Console.printError("orchestrate supervise is started by orchestrate-keeper, not by hand")
-            return CommandFailure.Code.usage.rawValue
+            return ExitCode.usage.rawValue
         }
         let location = ProjectLocation(identity: identity, stateDirectory: directory)
         return SupervisorDaemon.run(location: location, descriptors: descriptors)

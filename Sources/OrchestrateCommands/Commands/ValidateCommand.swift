@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlAPI
 import DiagnosticRendering
 import Glibc
 import ManifestLoading
@@ -18,19 +19,10 @@ struct ValidateCommand: ParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-    @Argument(help: "The manifest, or - for standard input.", completion: .file(extensions: ["yaml", "yml"]))
-    var path: String?
-
-    @Option(
-        name: [.customShort("f"), .customLong("file")],
-        help: ArgumentHelp("The manifest; the same as the argument.", valueName: "path"))
-    var file: String?
+    @OptionGroup var manifest: ManifestOptions
 
     @Option(help: "text or json.")
     var format: Format = .text
-
-    @Flag(help: "Don't look at what depends on this machine: files, commands, users.")
-    var noHost = false
 
     @Flag(help: "Don't replace ${VAR}.")
     var noInterpolate = false
@@ -39,8 +31,7 @@ struct ValidateCommand: ParsableCommand {
     var strict = false
 
     func run() throws {
-        let loaded = try ManifestArgument(path ?? file).load(
-            options: LoadOptions(checksHost: !noHost, interpolates: !noInterpolate))
+        let loaded = try manifest.load(interpolates: !noInterpolate)
         switch format {
         case .json: Console.write(diagnosticJSON(loaded.diagnostics).withFinalNewline)
         case .text:
@@ -53,38 +44,8 @@ struct ValidateCommand: ParsableCommand {
             }
         }
         if loaded.hasErrors || (strict && !loaded.diagnostics.isEmpty) {
-            throw CommandFailure(exitCode: CommandFailure.Code.invalidManifest.rawValue)
+            throw CommandFailure(.invalidManifest)
         }
-    }
-}
-
-/// The manifest a command is to read, without any project behind it.
-struct ManifestArgument {
-    private let path: String?
-
-    init(_ path: String?) { self.path = path }
-
-    func load(options: LoadOptions) throws -> LoadedManifest {
-        let environment = ProcessEnvironment.variables()
-        let directory = ProcessEnvironment.workingDirectory(environment)
-        if path == "-" {
-            do {
-                let text = try HostFiles.readAll(from: STDIN_FILENO, limit: 16 << 20)
-                return loadManifest(
-                    text: text, file: "<stdin>", directory: directory, environment: environment, options: options,
-                    files: HostFiles())
-            } catch {
-                throw CommandFailure(.failed, "cannot read standard input: \(error.reason)")
-            }
-        }
-        guard let found = path ?? findManifest(from: directory) else {
-            throw CommandFailure(
-                .invalidManifest,
-                "there is no sidecars.yaml in \(directory) or above it; write one with 'orchestrate init'")
-        }
-        // Shown as a person would write it.
-        let shown = found.hasPrefix(directory + "/") ? String(found.dropFirst(directory.count + 1)) : found
-        return loadManifest(path: shown, environment: environment, options: options, files: HostFiles())
     }
 }
 

@@ -10,14 +10,16 @@ final class DownSession {
     private var client: ControlClient
     private let signals: SignalWatch
     private let palette: Palette
+    private let releasesPorts: Bool
     private var presses = 0
     private var pendingText = ""
 
     /// - Parameter presses: how often Ctrl-C was pressed already.
     init(
         context: ProjectContext, client: ControlClient, terminal: Terminal, signals: SignalWatch? = nil,
-        presses: Int = 0
+        presses: Int = 0, releasesPorts: Bool = false
     ) {
+        self.releasesPorts = releasesPorts
         self.context = context
         self.client = client
         self.signals = signals ?? SignalWatch()
@@ -51,7 +53,7 @@ final class DownSession {
         let ends = StateName.allCases.filter { $0 != .waiting && $0 != .starting && $0 != .stopping }
         let subscription = Subscribe.Parameters(states: ends, withSidecars: false)
         let end = ProjectEnd(try client.call(Subscribe.self, subscription).project)
-        let request = try client.send(Down.self, .init())
+        let request = try client.send(Down.self, .init(releasesPorts: releasesPorts))
         while true {
             let ready = Poll.wait(for: [client.descriptor, signals.descriptor], timeout: .seconds(3))
             if ready.isEmpty { try sayWhoIsLate() }
@@ -115,7 +117,7 @@ final class DownSession {
     private func finish(_ answer: Down.Answer) -> Int32 {
         guard !answer.survivors.isEmpty else { return 0 }
         Console.printError(Self.sentence(on: answer.survivors))
-        return CommandFailure.Code.failed.rawValue
+        return ExitCode.failed.rawValue
     }
 
     static func sentence(on survivors: [SurvivorReport]) -> String {

@@ -96,14 +96,14 @@ final class GoalSession {
             failed: instances, all: report, lastLines: LogAccess.lastLines(of: instances, in: context),
             selector: context.selector)
         Console.printError(text.lines(terminal.palette).joined(separator: "\n"))
-        return CommandFailure(exitCode: CommandFailure.Code.failed.rawValue)
+        return CommandFailure(.failed)
     }
 
     /// Waits for a task's end, and answers its code, whatever became of it.
     func exitCode(ofTask names: [String], timeout: Duration?) throws -> Int32 {
         do {
             try wait(for: .completed, of: names, timeout: timeout, countsNewLivesOnly: true)
-        } catch let failure as CommandFailure where failure.exitCode == CommandFailure.Code.failed.rawValue {
+        } catch let failure as CommandFailure where failure.exitCode == ExitCode.failed.rawValue {
             let code = try lastExitCode(of: names)
             throw code == 0 ? failure : CommandFailure(exitCode: code)
         }

@@ -2,19 +2,31 @@ import CProcess
 import Glibc
 import StateStore
 
-/// Whether processes of a project live though nobody supervises them, by their spawn records.
+/// What the spawn records say of a project whose supervisor does not answer. Looks only: nothing is created, moved or
+/// signalled.
 enum LivingSidecars {
-    /// Looks only: nothing is created, moved or signalled. A record that can't be read counts as a sign of life, so
+    /// Whether processes live though nobody supervises them. Records that can't be opened count as a sign of life, so
     /// that a supervisor is started to look closer.
     static func exist(in location: ProjectLocation) -> Bool {
-        let descriptor = open(location.spawnRecordsPath, O_RDWR | O_CLOEXEC)
-        guard descriptor >= 0 else { return errno != ENOENT && errno != ENOTDIR }
-        defer { close(descriptor) }
-        var records = orch_records()
-        guard orch_records_map(descriptor, &records) == 0 else { return false }
-        defer { orch_records_unmap(&records) }
-        guard let header = records.header, header.pointee.boot_hash == orch_boot_hash() else { return false }
-        for index in 0..<min(header.pointee.used_slots, UInt32(ORCH_SLOT_COUNT)) {
+        switch look(at: location, someLive) {
+        case .success(let live): live
+        case .failure(.absent), .failure(.unusable): false
+        case .failure(.closed): true
+        }
+    }
+
+    /// Whether the supervisor ended too often within a minute, and its keeper waits before it tries again.
+    static func haveBrokenSupervisor(in location: ProjectLocation) -> Bool {
+        let found = look(at: location) { records, header in
+            var facts = orch_process_facts()
+            return Int(header.supervisor_state) == ORCH_SUPERVISOR_BROKEN
+                && orch_process_look(header.keeper_pid, &facts) == 0 && facts.start_time == header.keeper_start_time
+        }
+        return (try? found.get()) ?? false
+    }
+
+    private static func someLive(_ records: inout orch_records, _ header: orch_records_header) -> Bool {
+        for index in 0..<min(header.used_slots, UInt32(ORCH_SLOT_COUNT)) {
             guard let slot = orch_slot_at(&records, index) else { continue }
             // Any other state is a life that was not seen to its end: whether its leader or a child of it still runs,
             // a supervisor finds out.
@@ -22,5 +34,27 @@ enum LivingSidecars {
             if state != Int(ORCH_SLOT_FREE), state != Int(ORCH_SLOT_FAILED) { return true }
         }
         return false
+    }
+
+    private enum Obstacle: Error {
+        case absent
+        case closed
+        /// Of another format or another boot: nothing in it lives.
+        case unusable
+    }
+
+    private static func look(
+        at location: ProjectLocation, _ body: (inout orch_records, orch_records_header) -> Bool
+    ) -> Result<Bool, Obstacle> {
+        let descriptor = open(location.spawnRecordsPath, O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return .failure(errno == ENOENT || errno == ENOTDIR ? .absent : .closed) }
+        defer { close(descriptor) }
+        var records = orch_records()
+        guard orch_records_map(descriptor, &records) == 0 else { return .failure(.unusable) }
+        defer { orch_records_unmap(&records) }
+        guard let header = records.header, header.pointee.boot_hash == orch_boot_hash() else {
+            return .failure(.unusable)
+        }
+        return .success(body(&records, header.pointee))
     }
 }

@@ -128,10 +128,15 @@ struct ProjectContext {
             arguments: [
                 SuperviseCommand.name, "--state-directory", location.stateDirectory, "--identity", location.identity,
             ])
-        let connection = try starter.connect()
-        // One that was just started is this same program.
-        if !connection.isFresh { _ = try connection.client.call(Hello.self, .init()) }
-        return connection
+        do {
+            let connection = try starter.connect()
+            // One that was just started is this same program.
+            if !connection.isFresh { _ = try connection.client.call(Hello.self, .init()) }
+            return connection
+        } catch {
+            guard LivingSidecars.haveBrokenSupervisor(in: location) else { throw error }
+            throw CommandFailure(.failed, brokenSupervisor)
+        }
     }
 
     /// Throws when the project runs, but keeps its state in another place than this command looks at.
@@ -146,6 +151,13 @@ struct ProjectContext {
             \(name) runs already, with its state in \(elsewhere)
             Use it from there: ORCHESTRATE_STATE_DIR=/\(root)
             """)
+    }
+
+    /// What is to be said when its supervisor ends again and again.
+    var brokenSupervisor: String {
+        "the supervisor of \(name) ended 5 times within a minute; what ended it is in \(location.supervisorLogPath). "
+            + "Its sidecars go on, and it is tried again every 10 s: once it is back, "
+            + "'orchestrate down\(selector)' ends everything"
     }
 
     /// What people call it.

@@ -165,7 +165,7 @@ final class UpSession {
             return try takeDown(presses: 0, code: code)
         }
         try release()
-        return CommandFailure.Code.failed.rawValue
+        return ExitCode.failed.rawValue
     }
 
     private func giveUp() throws -> Int32 {
@@ -178,7 +178,7 @@ final class UpSession {
         }
         Console.printError((["not healthy in time:"] + lines).joined(separator: "\n"))
         try release()
-        return CommandFailure.Code.timeout.rawValue
+        return ExitCode.timeout.rawValue
     }
 
     /// What was started stays: the project no longer ends with this command.
@@ -218,7 +218,7 @@ final class UpSession {
     private func takeSignals() throws -> Int32? {
         while let signal = signals.next() {
             guard signal != SIGWINCH else { continue }
-            let interrupted = CommandFailure.Code.interrupted.rawValue
+            let interrupted = ExitCode.interrupted.rawValue
             screen.clear()
             if options.isDetached {
                 Console.printError("interrupted; the project goes on: orchestrate status\(context.selector)")
@@ -284,7 +284,7 @@ final class UpSession {
         ProjectEnd(view.project).wait()
         guard !survivors.isEmpty else { return code }
         Console.printError(DownSession.sentence(on: survivors))
-        return CommandFailure.Code.failed.rawValue
+        return ExitCode.failed.rawValue
     }
 
     private func loseLease(_ reason: String) {
@@ -316,6 +316,6 @@ final class UpSession {
         }
         screen.clear()
         Console.printError("the supervisor is gone, and nothing of the project is left")
-        return CommandFailure.Code.noSupervisor.rawValue
+        return ExitCode.noSupervisor.rawValue
     }
 }

@@ -16,6 +16,7 @@ enum StatusTable {
             case .running: "\(healthy) of \(wanted) healthy or completed"
             case .stopping: "stopping"
             case .unsupervised: "not running; last known states"
+            case .supervisorBroken: "supervisor-broken; last known states"
             }
         var facts = [phase]
         if let containment = project.containment { facts.append(Self.text(containment)) }

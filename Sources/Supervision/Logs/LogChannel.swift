@@ -46,9 +46,9 @@ final class LogChannel {
     private var unreportedDrops = 0
     private var lastRefusal: Instant?
 
-    init(instance: LogInstance, directory: String, spec: LogSpec) {
+    init(instance: LogInstance, directory: String, spec: LogSpec, compressor: LogCompressor) {
         self.instance = instance
-        file = LogFile(instance: instance, directory: directory, spec: spec)
+        file = LogFile(instance: instance, directory: directory, spec: spec, compressor: compressor)
         formatter = LogFormatter(format: spec.format, timestamps: spec.timestamps)
     }
 

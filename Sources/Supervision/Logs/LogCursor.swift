@@ -13,16 +13,13 @@ final class LogCursor {
     private var lastTime: WallTime?
 
     private struct OpenFile {
-        var descriptor: Int32
-        var inode: UInt64
+        var content: LogContent
         /// As it was called when it was opened; the current file gets another one when it is rotated.
         var name: String
         var offset: Int
     }
 
     init(_ source: LogSource) { self.source = source }
-
-    deinit { if let file { close(file.descriptor) } }
 
     /// The next line, with its pieces put together, and the time to place it by. Nil: no more for now.
     func next() -> (line: LogLine, time: WallTime)? {
@@ -61,9 +58,7 @@ final class LogCursor {
         guard var current = file else { return false }
         let pending = buffer.count - start
         let room = max(64 << 10, pending)
-        let more = [UInt8](unsafeUninitializedCapacity: room) { buffer, filled in
-            filled = max(0, pread(current.descriptor, buffer.baseAddress, room, off_t(current.offset)))
-        }
+        let more = current.content.read(room, at: current.offset)
         // The half line is read again with the rest: it may have been mended meanwhile.
         guard let last = more.lastIndex(of: 0x0a) else {
             return more.count == room && growHalfLine(more, &current)
@@ -88,72 +83,53 @@ final class LogCursor {
 
     /// Opens the next file. False: there is none.
     private func advance() -> Bool {
-        let files = source.files()
-        guard let current = file else {
-            guard let first = files.first else { return false }
-            return open(first)
-        }
-        let place = files.firstIndex { Self.inode(of: source.directory + "/" + $0) == current.inode }
-        let next: String?
-        if let place {
-            next = place + 1 < files.count ? files[place + 1] : nil
-        } else {
-            // Rotated and removed meanwhile: what followed it is the oldest that is newer than it.
-            next = files.first { $0 > current.name || $0 == source.instance.fileName }
-        }
-        guard let next else { return false }
+        guard let current = file else { return openFirst(of: source.files()) }
+        guard let name = nameOfFinished(current) else { return false }
         // What was appended between our last look and the rotation.
         if refill() { return true }
-        return open(next)
+        return openFirst(of: source.files().filter { $0 > name || $0 == source.instance.fileName })
     }
 
+    /// The name by which others follow it. Nil: it is still the one that is written.
+    private func nameOfFinished(_ file: OpenFile) -> String? {
+        guard file.name == source.instance.fileName else { return file.name }
+        var written = stat()
+        var ours = stat()
+        guard stat(source.directory + "/" + file.name, &written) == 0, fstat(file.content.descriptor, &ours) == 0,
+            written.st_dev == ours.st_dev, written.st_ino == ours.st_ino
+        else { return Self.presentName(of: file.content.descriptor) ?? file.name }
+        return nil
+    }
+
+    /// What an open file is called now, or was called last: it may be compressed or removed by now.
+    private static func presentName(of descriptor: Int32) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/fd/\(descriptor)", &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        let path = String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let mark = " (deleted)"
+        return (path.hasSuffix(mark) ? path.dropLast(mark.count) : path[...]).split(separator: "/").last.map(
+            String.init)
+    }
+
+    /// The first of them that is still there.
+    private func openFirst(of names: [String]) -> Bool { names.contains { open($0) } }
+
     private func open(_ name: String, at offset: Int = 0) -> Bool {
-        let fd = Glibc.open(source.directory + "/" + name, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { return false }
-        var facts = stat()
-        fstat(fd, &facts)
-        if let file { close(file.descriptor) }
-        file = OpenFile(descriptor: fd, inode: UInt64(facts.st_ino), name: name, offset: offset)
+        guard let content = LogContent(path: source.directory + "/" + name) else { return false }
+        file = OpenFile(content: content, name: name, offset: offset)
         buffer = []
         start = 0
         return true
     }
 
-    private static func inode(of path: String) -> UInt64? {
-        var facts = stat()
-        return stat(path, &facts) == 0 ? UInt64(facts.st_ino) : nil
-    }
-
     /// Goes to where at least so many lines follow, or to the start.
     func seek(backLines count: Int) {
         var left = count
-        for name in source.files().reversed() {
-            guard open(name), let current = file else { continue }
-            var facts = stat()
-            fstat(current.descriptor, &facts)
-            var end = Int(facts.st_size)
-            var isLast = true
-            while end > 0 {
-                let begin = max(0, end - (64 << 10))
-                let bytes = [UInt8](unsafeUninitializedCapacity: end - begin) { buffer, filled in
-                    filled = max(0, pread(current.descriptor, buffer.baseAddress, end - begin, off_t(begin)))
-                }
-                for (index, byte) in bytes.enumerated().reversed() where byte == 0x0a {
-                    // The newline at the very end closes a line, the others start one.
-                    if isLast {
-                        isLast = false
-                    } else {
-                        left -= 1
-                    }
-                    if left == 0 {
-                        file?.offset = begin + index + 1
-                        return
-                    }
-                }
-                end = begin
-            }
-            // The first line of the file has no newline before it.
-            if !isLast { left -= 1 }
+        for name in source.files().reversed() where open(name) {
+            guard let last = file?.content.lastLines(left) else { return }
+            file?.offset = last.start
+            left -= last.count
             if left <= 0 { return }
         }
     }

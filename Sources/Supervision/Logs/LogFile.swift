@@ -7,17 +7,21 @@ final class LogFile {
     private let instance: LogInstance
     let directory: String
     var spec: LogSpec
+    private let compressor: LogCompressor
     private var descriptor: Int32 = -1
     /// Always the end of a line.
     private(set) var size = 0
     private var firstWritten: WallTime?
     private var rotated: [String]?
+    /// Of the rotated ones, those that stand as they were written.
+    private var uncompressed: [String] = []
     private var lastRotation: WallTime?
 
-    init(instance: LogInstance, directory: String, spec: LogSpec) {
+    init(instance: LogInstance, directory: String, spec: LogSpec, compressor: LogCompressor) {
         self.instance = instance
         self.directory = directory
         self.spec = spec
+        self.compressor = compressor
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
@@ -149,7 +153,9 @@ final class LogFile {
         firstWritten = nil
         lastRotation = stamp
         old.append(name)
+        uncompressed.append(name)
         rotated = prune(old, at: time)
+        if spec.compress { compress() }
         try open()
     }
 
@@ -164,14 +170,23 @@ final class LogFile {
                 excess += 1
             }
         }
-        for name in names[..<excess] { unlink(directory + "/" + name) }
+        for name in names[..<excess] { LogCompressor.remove(directory + "/" + name) }
         return Array(names[excess...])
+    }
+
+    /// Those too that were left when an earlier supervisor was killed, or `compress` was off.
+    private func compress() {
+        for name in uncompressed { compressor.compress(directory + "/" + name) }
+        uncompressed = []
     }
 
     /// Oldest first.
     private func rotatedFiles() throws(SystemError) -> [String] {
         if let rotated { return rotated }
-        return try Directory.names(in: directory).filter(instance.ownsRotated).sorted()
+        let names = try Directory.names(in: directory)
+        let found = Set(names.compactMap(instance.rotatedName))
+        uncompressed = names.filter(found.contains).sorted()
+        return found.sorted()
     }
 
     private static func time(of name: String, _ instance: LogInstance) -> WallTime? {

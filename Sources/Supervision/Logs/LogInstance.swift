@@ -18,8 +18,14 @@ package struct LogInstance: Hashable, Sendable, CustomStringConvertible {
 
     func rotatedName(at time: WallTime) -> String { "\(stem).\(time.compact).log" }
 
+    /// The name a rotated file had when it was rotated, whether it is compressed by now or not. Nil: it is none of ours.
+    func rotatedName(ofFile name: String) -> String? {
+        let plain = name.hasSuffix(LogCompressor.suffix) ? String(name.dropLast(LogCompressor.suffix.count)) : name
+        return ownsRotated(plain) ? plain : nil
+    }
+
     /// True for the rotated files of this instance, false for the current one and those of others.
-    func ownsRotated(_ name: String) -> Bool {
+    private func ownsRotated(_ name: String) -> Bool {
         let length = stem.utf8.count + 1 + 23 + 4
         guard name.utf8.count == length, name.hasPrefix(stem + "."), name.hasSuffix("Z.log") else { return false }
         return name.utf8.dropFirst(stem.utf8.count + 9).first == UInt8(ascii: "T")

@@ -12,6 +12,7 @@ final class LogPumpWorker: LogPumping {
     let fifos: LogFifos
     let commands: Mailbox<LogPump.Command>
     private let loop: EventLoop
+    private let compressor = LogCompressor()
     private let events: @Sendable (LogEvent) -> Void
     private var channels: [LogInstance: LogChannel] = [:]
     /// Those with an unfinished line.
@@ -100,7 +101,8 @@ final class LogPumpWorker: LogPumping {
             channel = known
         } else {
             if let known = channels.removeValue(forKey: opening.instance) { unwatch(known) }
-            channel = LogChannel(instance: opening.instance, directory: opening.directory, spec: opening.spec)
+            channel = LogChannel(
+                instance: opening.instance, directory: opening.directory, spec: opening.spec, compressor: compressor)
             channels[opening.instance] = channel
             guard watch(channel, opening.outputs) else {
                 opening.moved?.post()

@@ -24,10 +24,10 @@ package struct LogSource: Hashable, Sendable {
         return instances.map { LogSource(instance: $0, directory: directory) }
     }
 
-    /// Oldest first, the current one last.
+    /// Oldest first, the current one last; compressed ones by the name they had before.
     func files() -> [String] {
         let names = (try? Directory.names(in: directory)) ?? []
-        let rotated = names.filter(instance.ownsRotated).sorted()
+        let rotated = Set(names.compactMap(instance.rotatedName)).sorted()
         return names.contains(instance.fileName) ? rotated + [instance.fileName] : rotated
     }
 }

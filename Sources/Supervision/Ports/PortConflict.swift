@@ -38,10 +38,14 @@ package enum PortConflict: Error, Hashable, Sendable {
 
     package func failure(for name: String) -> SpawnFailure {
         var number: Int32 = 0
+        var remedy = ""
         switch self {
-        case .taken, .closing, .leased, .full, .address: break
+        case .taken(_, let port, _), .leased(let port, _):
+            remedy = "; end it, or let the port move: \(port)-\(min(65_535, Int(port) + 50))"
+        case .full: remedy = "; widen the range, or write auto"
+        case .closing, .address: break
         case .refused(_, _, let error), .registry(let error): number = error.errno
         }
-        return SpawnFailure(step: .port, message: "port '\(name)': \(message)", errno: number)
+        return SpawnFailure(step: .port, message: "port '\(name)': \(message)\(remedy)", errno: number)
     }
 }

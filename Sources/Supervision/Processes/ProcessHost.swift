@@ -20,6 +20,9 @@ package final class ProcessHost {
     private var returned: [UInt32] = []
     var awaitingSweep: Set<ProcessID> = []
 
+    /// Those before us ended too often within the last minute.
+    package var supervisorIsBroken: Bool { records.supervisorIsBroken }
+
     /// The leader ended; its children may live. Never before the spawn's completion.
     package var onExit: (ProcessID, ExitStatus) -> Void = { _, _ in }
     /// Nothing of it lives. Answers `clear` and `kill`, once each time, never before `onExit`.

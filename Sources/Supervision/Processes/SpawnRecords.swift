@@ -36,6 +36,12 @@ package final class SpawnRecords: @unchecked Sendable {
     var keeperPID: Int32 { raw.header.pointee.keeper_pid }
     var keeperStartTime: UInt64 { raw.header.pointee.keeper_start_time }
 
+    /// It ended too often within a minute, and not long ago.
+    var supervisorIsBroken: Bool {
+        let broken = raw.header.pointee.broken_at_ns
+        return broken != 0 && Instant.now - Instant(nanoseconds: broken) < .seconds(60)
+    }
+
     /// There is no keeper: what is started from now on is no keeper's child.
     func disownKeeper() {
         raw.header.pointee.keeper_pid = 0

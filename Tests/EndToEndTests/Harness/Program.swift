@@ -16,17 +16,26 @@ final class Program {
     private var output: Pipe
     private var errors: Pipe
 
-    /// Starts `arguments` in `directory`, with these variables and no others.
-    init(_ arguments: [String], directory: String, environment: [String: String]) throws {
+    /// Starts `arguments` in `directory`, with these variables and no others. On a terminal all it prints is `output`.
+    init(
+        _ arguments: [String], directory: String, environment: [String: String], onTerminal: Bool = false
+    ) throws {
         self.arguments = arguments
-        output = try Pipe()
+        output = try onTerminal ? Pipe(terminalOf: 24) : Pipe()
         errors = try Pipe()
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, output.writing, 1)
-        posix_spawn_file_actions_adddup2(&actions, errors.writing, 2)
+        if let terminal = output.terminal {
+            // Opened by the leader of a session, it becomes that one's terminal: Ctrl-C is a signal.
+            posix_spawn_file_actions_addopen(&actions, 0, terminal, O_RDWR, 0)
+            posix_spawn_file_actions_adddup2(&actions, 0, 1)
+            posix_spawn_file_actions_adddup2(&actions, 0, 2)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+            posix_spawn_file_actions_adddup2(&actions, output.writing, 1)
+            posix_spawn_file_actions_adddup2(&actions, errors.writing, 2)
+        }
         // Signals reach it as if a person had started it, whatever the test runner ignores or its threads block.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -36,7 +45,9 @@ final class Program {
         posix_spawnattr_setsigdefault(&attributes, &signals)
         sigemptyset(&signals)
         posix_spawnattr_setsigmask(&attributes, &signals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+        // POSIX_SPAWN_SETSID is behind _GNU_SOURCE.
+        let session: Int32 = onTerminal ? 0x80 : 0
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | session))
 
         // env changes the directory of this one process; chdir would change that of every test.
         let words = ["/usr/bin/env", "-C", directory] + arguments
@@ -52,6 +63,9 @@ final class Program {
     }
 
     func signal(_ number: Int32) { kill(pid, number) }
+
+    /// As if typed at its terminal.
+    func type(_ text: String) { output.type(text) }
 
     /// Waits until it has ended and nobody holds its output. One that does not end in time is killed, and the test fails.
     func end(within seconds: Int = 60) throws -> Ended {
@@ -112,7 +126,27 @@ final class Pipe {
 
     var text: String { String(decoding: bytes, as: UTF8.self) }
 
+    /// A terminal's path. What is read is what it would show.
+    let terminal: String?
+
+    init(terminalOf rows: UInt16) throws {
+        reading = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        // TIOCSPTLCK and TIOCGPTN: posix_openpt and its kin are behind _GNU_SOURCE.
+        var locked: Int32 = 0
+        var number: UInt32 = 0
+        guard reading >= 0, ioctl(reading, 0x4004_5431, &locked) == 0, ioctl(reading, 0x8004_5430, &number) == 0 else {
+            throw HarnessError("no terminal: errno \(errno)")
+        }
+        terminal = "/dev/pts/\(number)"
+        var size = winsize(ws_row: rows, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0)
+        _ = ioctl(reading, UInt(TIOCSWINSZ), &size)
+        writing = -1
+    }
+
+    func type(_ text: String) { _ = text.withCString { write(reading, $0, strlen($0)) } }
+
     init() throws {
+        terminal = nil
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw HarnessError("no pipe: errno \(errno)") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }

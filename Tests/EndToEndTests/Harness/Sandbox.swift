@@ -56,19 +56,24 @@ final class Sandbox {
 
     func start(_ arguments: String...) throws -> Program { try start(arguments) }
 
-    func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Program {
-        try start(program: ["\(programs)/orchestrate"] + arguments, environment: environment)
+    func start(
+        _ arguments: [String], environment: [String: String] = [:], onTerminal: Bool = false
+    ) throws -> Program {
+        try start(
+            program: ["\(programs)/orchestrate"] + arguments, environment: environment, onTerminal: onTerminal)
     }
 
     /// Starts any program as the sandbox's user, with the sandbox's mark.
-    func start(program: [String], environment: [String: String] = [:]) throws -> Program {
+    func start(
+        program: [String], environment: [String: String] = [:], onTerminal: Bool = false
+    ) throws -> Program {
         var words = program
         if let user { words = ["setpriv", "--reuid=\(user)", "--regid=\(user)", "--clear-groups"] + words }
         let variables = [
             "PATH": Self.path, "HOME": directory, "LANG": "C.UTF-8", "NO_COLOR": "1",
             "XDG_STATE_HOME": "\(directory)/state", "TMPDIR": directory, Self.mark: directory,
         ].merging(environment) { _, own in own }
-        return try Program(words, directory: directory, environment: variables)
+        return try Program(words, directory: directory, environment: variables, onTerminal: onTerminal)
     }
 
     /// Runs a command to its end.

@@ -1,0 +1,43 @@
+import ArgumentParser
+import ControlAPI
+import Glibc
+import ManifestLoading
+
+/// The manifest a command is to read, without any project behind it.
+struct ManifestOptions: ParsableArguments {
+    @Argument(help: "The manifest, or - for standard input.", completion: .file(extensions: ["yaml", "yml"]))
+    var path: String?
+
+    @Option(
+        name: [.customShort("f"), .customLong("file")],
+        help: ArgumentHelp("The manifest; the same as the argument.", valueName: "path"))
+    var file: String?
+
+    @Flag(help: "Don't look at what depends on this machine: files, commands, users.")
+    var noHost = false
+
+    func load(interpolates: Bool = true) throws -> LoadedManifest {
+        let options = LoadOptions(checksHost: !noHost, interpolates: interpolates)
+        let path = path ?? file
+        let environment = ProcessEnvironment.variables()
+        let directory = ProcessEnvironment.workingDirectory(environment)
+        if path == "-" {
+            do {
+                let text = try HostFiles.readAll(from: STDIN_FILENO, limit: 16 << 20)
+                return loadManifest(
+                    text: text, file: "<stdin>", directory: directory, environment: environment, options: options,
+                    files: HostFiles())
+            } catch {
+                throw CommandFailure(.failed, "cannot read standard input: \(error.reason)")
+            }
+        }
+        guard let found = path ?? findManifest(from: directory) else {
+            throw CommandFailure(
+                .invalidManifest,
+                "there is no sidecars.yaml in \(directory) or above it; write one with 'orchestrate init'")
+        }
+        // Shown as a person would write it.
+        let shown = found.hasPrefix(directory + "/") ? String(found.dropFirst(directory.count + 1)) : found
+        return loadManifest(path: shown, environment: environment, options: options, files: HostFiles())
+    }
+}
