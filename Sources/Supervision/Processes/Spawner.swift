@@ -26,6 +26,7 @@ final class Spawner: Sendable {
     private enum Job: Sendable {
         case spawn(Order)
         case removeGroup(ControlGroups, ProcessID)
+        case perform(@Sendable () -> Void)
         case end
     }
 
@@ -70,6 +71,8 @@ final class Spawner: Sendable {
 
     func spawn(_ order: Order) { add(.spawn(order)) }
     func remove(_ id: ProcessID, in groups: ControlGroups) { add(.removeGroup(groups, id)) }
+    /// What may take long, between the spawns.
+    func perform(_ work: @escaping @Sendable () -> Void) { add(.perform(work)) }
     /// After what was asked before.
     func end() { add(.end) }
     /// Ends, and waits until what was asked before is done; not for ever, as a spawn may hang.
@@ -106,6 +109,7 @@ final class Spawner: Sendable {
                     switch job {
                     case .spawn(let order): answer(perform(order))
                     case .removeGroup(let groups, let id): groups.remove(id)
+                    case .perform(let work): work()
                     case .end: return
                     }
                 }
@@ -135,10 +139,15 @@ final class Spawner: Sendable {
                 }
                 opened.append(standard.input)
             }
+            let identity = try request.identity.resolved(descriptorLimit: descriptorLimit)
+            try identity?.own([standard.output, standard.error])
+            try request.credentials?.write(for: identity?.owner)
             let program = try findProgram(request)
             let group = try makeGroup(order)
             if group >= 0 { opened.append(group) }
-            clone(order, program: program, standard: standard, group: group, into: &outcome)
+            // What is not enforced was said when the manifest was applied.
+            if group >= 0, !request.resources.isEmpty { _ = order.groups?.limit(order.id, to: request.resources) }
+            clone(order, identity, program: program, standard: standard, group: group, into: &outcome)
         } catch {
             outcome.failure = error
         }
@@ -175,12 +184,14 @@ final class Spawner: Sendable {
     }
 
     private func clone(
-        _ order: Order, program: [CChar], standard: StandardDescriptors, group: Int32, into outcome: inout Outcome
+        _ order: Order, _ identity: ResolvedIdentity?, program: [CChar], standard: StandardDescriptors, group: Int32,
+        into outcome: inout Outcome
     ) {
         let request = order.request
         var result = orch_spawn_result()
         CStringArray(request.arguments).withPointers { arguments in
-            CStringArray(request.environment).withPointers { environment in
+            CStringArray(identity.map { request.environment + $0.variables } ?? request.environment).withPointers {
+                environment in
                 program.withUnsafeBufferPointer { program in
                     request.workingDirectory.withCString { directory in
                         var raw = orch_spawn_request(
@@ -188,15 +199,21 @@ final class Spawner: Sendable {
                             directory: directory, standard_input: standard.input, standard_output: standard.output,
                             standard_error: standard.error, reserved: reserved, cgroup_fd: group,
                             is_keepers_child: order.isKeepersChild ? 1 : 0, descriptor_limit: descriptorLimit,
-                            mark: order.mark, slot: records.slot(order.id.slot))
-                        orch_spawn(&raw, &result)
+                            mark: order.mark, slot: records.slot(order.id.slot), identity: nil)
+                        guard let identity else { return orch_spawn(&raw, &result) }
+                        identity.withRaw { identity in
+                            raw.identity = identity
+                            orch_spawn(&raw, &result)
+                        }
                     }
                 }
             }
         }
         outcome.pid = result.pid
         outcome.descriptor = result.pidfd
-        if result.step != ORCH_STEP_NONE { outcome.failure = failure(of: result, request) }
+        if result.step != ORCH_STEP_NONE {
+            outcome.failure = identity?.failure(result) ?? failure(of: result, request)
+        }
     }
 
     private func failure(of result: orch_spawn_result, _ request: ProcessRequest) -> SpawnFailure {
