@@ -5,6 +5,7 @@ import SidecarModel
 struct SidecarEnvironment {
     private var order: [String] = []
     private var values: [String: String] = [:]
+    private var secrets: Set<String> = []
 
     /// What `clear_env` keeps.
     private static let kept: Set<String> = ["PATH", "HOME", "USER", "LANG", "TZ"]
@@ -31,8 +32,13 @@ struct SidecarEnvironment {
         }
     }
 
-    var variables: [(name: String, value: String)] {
-        order.compactMap { name in values[name].map { (name, $0) } }
+    mutating func set(_ name: String, toSecret value: String) {
+        self[name] = value
+        secrets.insert(name)
+    }
+
+    var variables: [(name: String, value: String, isSecret: Bool)] {
+        order.compactMap { name in values[name].map { (name, $0, secrets.contains(name)) } }
     }
 
     var assignments: [String] { order.compactMap { name in values[name].map { "\(name)=\($0)" } } }

@@ -28,6 +28,10 @@ extension Supervisor {
         let ended = engine.reconciler.instances.filter { engine.reconciler.status(of: $0)?.state != .stopping }
         journal.forgetInstances(ended.compactMap { engine.name(of: $0) })
         leases.release()
+        if survivors.isEmpty {
+            secrets.discard()
+            credentials.removeAll()
+        }
         publish(.finished(code: code, survivors: survivors))
         for reply in pendingDowns { reply(.success(.down(Down.Answer(survivors: survivors)))) }
         pendingDowns = []

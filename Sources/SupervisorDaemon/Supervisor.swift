@@ -24,6 +24,14 @@ final class Supervisor {
     let leases: LeaseHolder
     let probes: ProbeRunner
     let notifySocket: NotifySocket
+    /// For sidecars that run as another user; there while one is declared.
+    var foreignNotifySocket: NotifySocket?
+    let secrets: SecretVault
+    let credentials: CredentialPlaces
+    let sweeper: StaleSweeper
+    /// By sidecar: the executable of which nothing stale is left.
+    var sweptFor: [String: String] = [:]
+    var waitingForSweep: [String: [(SpawnFailure?) -> Void]] = [:]
     private let rest: RestKeeper
     private var unattributed: [(pid: Int32, notifications: [SidecarNotification], at: Instant)] = []
     private static let mostUnattributed = 1024
@@ -35,9 +43,14 @@ final class Supervisor {
     var manifestPath = ""
     var workingDirectory = "/"
     var inherited: [String: String] = [:] {
-        didSet { sortedEnvironment = inherited.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) } }
+        didSet { sortEnvironment() }
     }
+    /// What sidecars inherit: not what holds a secret.
     private(set) var sortedEnvironment: [(name: String, value: String)] = []
+    /// Variables of the client that hold secrets.
+    var secretVariables: Set<String> = [] {
+        didSet { if secretVariables != oldValue { sortEnvironment() } }
+    }
     var clientUmask: UInt32 = 0o022
     var sources = PlanSources()
     var isDetached = false
@@ -64,6 +77,7 @@ final class Supervisor {
         var allocator: PortAllocator
         var bootID: String
         var seed: UInt64
+        var secrets: SecretVault
         var plan: Plan
         var firstIncarnation: UInt64
     }
@@ -78,6 +92,9 @@ final class Supervisor {
         allocator = parts.allocator
         bootID = parts.bootID
         seed = parts.seed
+        secrets = parts.secrets
+        credentials = CredentialPlaces(stateDirectory: parts.location.stateDirectory)
+        sweeper = StaleSweeper(loop: parts.loop, host: parts.host)
         helpers = HelperRunner(loop: parts.loop, host: parts.host)
         let wire = Wire()
         leases = LeaseHolder(loop: parts.loop, journal: parts.journal) { wire.supervisor?.leaseEnded($0) }
@@ -102,6 +119,27 @@ final class Supervisor {
         host.onExit = { [unowned self] in exited($0, $1) }
         host.onEmpty = { [unowned self] in emptied($0) }
         host.onKeeperLost = { [unowned self] in keeperLost() }
+    }
+
+    /// Sidecars of other users can't reach the state directory.
+    func prepareForeignNotifySocket(for plan: Plan) {
+        guard foreignNotifySocket == nil,
+            plan.sidecars.contains(where: { $0.mayBeForeign && $0.isNotifying })
+        else { return }
+        do throws(SystemError) {
+            try credentials.prepareForeign()
+            foreignNotifySocket = try NotifySocket(loop: loop, path: credentials.foreignNotifyPath, isOpenToAll: true) {
+                [unowned self] in notified(by: $0, $1)
+            }
+        } catch {
+            warn("sidecars of other users cannot say by sd_notify that they are ready: \(error)")
+        }
+    }
+
+    func sortEnvironment() {
+        let secret = secretVariables
+        sortedEnvironment = inherited.filter { !secret.contains($0.key) }.sorted { $0.key < $1.key }
+            .map { (name: $0.key, value: $0.value) }
     }
 
     /// Lets parts be made before what they call.
@@ -159,7 +197,7 @@ final class Supervisor {
         }
     }
 
-    private func warn(_ message: String) {
+    func warn(_ message: String) {
         if !conditions.contains(message), conditions.count < 100 { conditions.append(message) }
         publish(.warning(message))
     }

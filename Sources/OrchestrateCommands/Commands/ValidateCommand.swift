@@ -2,6 +2,7 @@ import ArgumentParser
 import DiagnosticRendering
 import Glibc
 import ManifestLoading
+import Supervision
 
 struct ValidateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -72,7 +73,7 @@ struct ManifestArgument {
                 let text = try HostFiles.readAll(from: STDIN_FILENO, limit: 16 << 20)
                 return loadManifest(
                     text: text, file: "<stdin>", directory: directory, environment: environment, options: options,
-                    files: HostFiles())
+                    files: Self.files)
             } catch {
                 throw CommandFailure(.failed, "cannot read standard input: \(error.reason)")
             }
@@ -84,7 +85,11 @@ struct ManifestArgument {
         }
         // Shown as a person would write it.
         let shown = found.hasPrefix(directory + "/") ? String(found.dropFirst(directory.count + 1)) : found
-        return loadManifest(path: shown, environment: environment, options: options, files: HostFiles())
+        return loadManifest(path: shown, environment: environment, options: options, files: Self.files)
+    }
+
+    private static var files: HostFiles {
+        HostFiles(resourceObstacle: { ResourceSupport.expectedObstacle(to: $0) })
     }
 }
 
