@@ -11,6 +11,7 @@ struct ExecCommand: ParsableCommand {
         abstract: "Run a command in a sidecar's environment and directory.",
         discussion: """
             The command takes this one's place: its input, output and exit code are its own.
+            It runs as the sidecar's user and gets the sidecar's secrets.
 
             Example:
               orchestrate exec db -- psql -c 'select 1'
