@@ -40,12 +40,14 @@ extension Supervisor {
     /// Takes every process there is up, and says to the core what became of each.
     func takeUp(_ memory: Memory) {
         isNew = false
+        secretVariables = memory.plan.secretVariables
         manifestPath = memory.project.manifest
         workingDirectory = memory.project.workingDirectory
         inherited = memory.project.environment
         clientUmask = memory.project.umask
         isDetached = memory.project.isDetached
         sources = memory.sources
+        prepareForeignNotifySocket(for: memory.plan)
         takeUpPorts(memory)
         let found = takeUpProcesses()
         var records: [(InstanceRecord, Survival)] = []

@@ -162,6 +162,9 @@ package final class ProcessHost {
             Spawner.Order(id: id, request: request, mark: mark, isKeepersChild: isKeepers, groups: groups))
     }
 
+    /// Does on the spawner's thread what may take long.
+    package func perform(_ work: @escaping @Sendable () -> Void) { spawner?.perform(work) }
+
     private func takeSlot() throws(SpawnFailure) -> UInt32 {
         for index in returned.indices.reversed() where records.state(returned[index]) == ORCH_SLOT_FREE {
             // The last ones are the likeliest to be free; what is passed over is looked at again.
