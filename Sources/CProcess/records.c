@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,7 @@ static int create_file(int directory_fd, struct orch_records *records) {
     }
     struct orch_records_header *header = records->header;
     header->version = ORCH_RECORDS_VERSION;
+    header->revision = ORCH_RECORDS_REVISION;
     header->slot_size = ORCH_SLOT_SIZE;
     header->slot_count = ORCH_SLOT_COUNT;
     header->boot_hash = orch_boot_hash();
@@ -108,16 +110,34 @@ static int create_file(int directory_fd, struct orch_records *records) {
     return 0;
 }
 
+static int is_of_this_boot(const struct orch_records_header *header) {
+    return header->boot_hash == orch_boot_hash() && header->pid_namespace == pid_namespace();
+}
+
+/// Whether the file was written in this boot by a version whose layout we don't know: what it names may live.
+static int is_foreign(int fd) {
+    struct orch_records_header header;
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header) return 0;
+    return memcmp(header.magic, file_magic, sizeof file_magic) == 0 && header.version > ORCH_RECORDS_VERSION
+        && is_of_this_boot(&header);
+}
+
 int orch_records_open(int directory_fd, struct orch_records *records) {
     *records = (struct orch_records){.fd = -1};
     int fd = openat(directory_fd, file_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) return errno == ENOENT ? create_file(directory_fd, records) : -errno;
     int error = orch_records_map(fd, records);
     if (!error) {
-        const struct orch_records_header *header = records->header;
-        if (header->boot_hash == orch_boot_hash() && header->pid_namespace == pid_namespace()) return 0;
+        if (is_of_this_boot(records->header)) {
+            // An earlier revision has zeros where we have more, and they say that nothing is known.
+            records->header->revision = ORCH_RECORDS_REVISION;
+            return 0;
+        }
         orch_records_unmap(records);
-    } else if (error != -EPROTO) {
+    } else if (error == -EPROTO && is_foreign(fd)) {
+        error = -EPROTONOSUPPORT;
+    }
+    if (error && error != -EPROTO) {
         close(fd);
         return error;
     }
@@ -172,6 +192,19 @@ uint32_t orch_slot_state(const struct orch_slot *slot) { return __atomic_load_n(
 
 void orch_slot_set_state(struct orch_slot *slot, uint32_t state) {
     __atomic_store_n(&slot->state, state, __ATOMIC_RELEASE);
+}
+
+struct orch_stop orch_slot_stop(const struct orch_slot *slot) {
+    struct orch_stop stop = slot->stop;
+    if (stop.target > ORCH_STOP_LEADER) stop.target = ORCH_STOP_MIXED;
+    if (stop.step_count > ORCH_STOP_STEPS) stop.step_count = ORCH_STOP_STEPS;
+    for (int at = 0; at < stop.step_count; at++)
+        if (stop.steps[at].signal == 0 || stop.steps[at].signal > 64) stop.steps[at].signal = SIGTERM;
+    if (stop.step_count == 0) {
+        stop.step_count = 1;
+        stop.steps[0] = (struct orch_stop_step){.signal = SIGTERM, .wait_ms = 10000};
+    }
+    return stop;
 }
 
 const char *orch_slot_name(const struct orch_slot *slot) { return slot->name; }

@@ -14,10 +14,12 @@ package struct SupervisorStarter: Sendable {
     package var logPath: String
     /// The supervisor's, without the program's name.
     package var arguments: [String]
+    /// A guard is there before anything is started.
+    package var isGuarded: Bool
 
     package init(
         stateDirectory: String, startLockPath: String, lockPath: String, socketPath: String, logPath: String,
-        arguments: [String]
+        arguments: [String], isGuarded: Bool
     ) {
         self.stateDirectory = stateDirectory
         self.startLockPath = startLockPath
@@ -25,6 +27,7 @@ package struct SupervisorStarter: Sendable {
         self.socketPath = socketPath
         self.logPath = logPath
         self.arguments = arguments
+        self.isGuarded = isGuarded
     }
 
     package struct Connection {
@@ -81,7 +84,7 @@ package struct SupervisorStarter: Sendable {
                 stateDirectory.withCString { directory in
                     var request = orch_launch_request(
                         keeper_path: keeper, state_directory: directory, program_fd: program, ready_fd: ends[1],
-                        log_fd: log, arguments: arguments, environment: environ)
+                        log_fd: log, is_guarded: isGuarded ? 1 : 0, arguments: arguments, environment: environ)
                     return orch_launch_keeper(&request)
                 }
             }

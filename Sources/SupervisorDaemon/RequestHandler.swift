@@ -112,6 +112,7 @@ final class RequestHandler: ControlHandler {
         switch parameters.action {
         case .take:
             try supervisor.leases.take(parameters.token, by: parameters.client)
+            supervisor.settleLoss()
             return Lease.Answer(isHolder: true)
         case .renew:
             return Lease.Answer(isHolder: supervisor.leases.isHolder(parameters.token))

@@ -52,6 +52,8 @@ final class Supervisor {
     /// The code of `Effect.finish`, once all is down.
     var ending: Int32?
     var pendingDowns: [ControlHandler.Reply] = []
+    /// By sidecar: those of the highest leave first when the guard ends them.
+    var stopRanks: [String: Int] = [:]
     /// What `status` warns of, beside the journal.
     var conditions: [String] = []
 
@@ -112,11 +114,6 @@ final class Supervisor {
         shutDown(by: .lease)
     }
 
-    /// Sidecars live on; without their parent, emptiness is proved by cgroup, or searched for by session and mark.
-    private func keeperLost() {
-        warn("the keeper was lost: sidecars go on, and a crash of the supervisor is not repaired until the next up")
-    }
-
     /// What a process of a sidecar says by sd_notify; what a stranger says is nobody's.
     private func notified(by pid: Int32, _ notifications: [SidecarNotification]) {
         if deliver(notifications, of: pid) { return }
@@ -159,7 +156,7 @@ final class Supervisor {
         }
     }
 
-    private func warn(_ message: String) {
+    func warn(_ message: String) {
         if !conditions.contains(message), conditions.count < 100 { conditions.append(message) }
         publish(.warning(message))
     }

@@ -80,7 +80,13 @@ package enum SupervisorDaemon {
                 plan: plan, firstIncarnation: try store.lastIncarnation() + 1))
         mailbox.supervisor = supervisor
         supervisor.remember(try store.ports())
-        if let memory { supervisor.takeUp(memory) } else { supervisor.takeUpLeftovers() }
+        switch memory {
+        case .some(let memory) where supervisor.host.mustEndLeftovers: supervisor.endLeftovers(memory)
+        case .some(let memory): supervisor.takeUp(memory)
+        case nil:
+            supervisor.takeUpLeftovers()
+            supervisor.host.tookUpLeftovers()
+        }
         return supervisor
     }
 

@@ -16,7 +16,7 @@ struct Applying {
     /// again: applying twice is applying once.
     func run() throws -> (client: ControlClient, answer: Apply.Answer) {
         for attempt in 0... {
-            let connection = try context.connectOrStart()
+            let connection = try context.connectOrStart(isGuarded: isLeased)
             do {
                 let answer = try connection.client.call(Apply.self, parameters(), timeout: nil)
                 Self.show(answer.diagnostics)
@@ -35,6 +35,13 @@ struct Applying {
             }
         }
         throw CommandFailure(.failed, "the supervisor ends again and again; see \(context.location.supervisorLogPath)")
+    }
+
+    private var isLeased: Bool {
+        switch attachment {
+        case .foreground: true
+        case .detached, .unchanged: false
+        }
     }
 
     private func dismiss(_ client: ControlClient) {

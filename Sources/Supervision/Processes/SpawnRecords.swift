@@ -42,6 +42,16 @@ package final class SpawnRecords: @unchecked Sendable {
         raw.header.pointee.keeper_start_time = 0
     }
 
+    /// What an earlier keeper left was to be ended with it, and that is still to be done.
+    var mustEnd: Bool {
+        get { raw.header.pointee.must_end != 0 }
+        set { raw.header.pointee.must_end = newValue ? 1 : 0 }
+    }
+
+    func setOnExit(_ value: Int) { raw.header.pointee.on_exit = UInt32(value) }
+
+    func setStop(_ stop: StopRecord, of index: UInt32) { slot(index).pointee.stop = stop.raw }
+
     /// There is one for every slot below `ORCH_SLOT_COUNT`.
     func slot(_ index: UInt32) -> UnsafeMutablePointer<orch_slot> {
         precondition(index < ORCH_SLOT_COUNT)

@@ -99,11 +99,16 @@ final class Sandbox {
         while case let more = all.filter({ found.contains($0.parent) && !found.contains($0.pid) }), !more.isEmpty {
             found.formUnion(more.map(\.pid))
         }
-        found.subtract([keeper.pid, supervisor?.pid ?? 0])
+        found.subtract([keeper.pid, supervisor?.pid ?? 0, guardian?.pid ?? 0])
         return Set(all.filter { found.contains($0.pid) }).union(sidecars())
     }
 
-    var keeper: SeenProcess? { processes.first { $0.executable == "orchestrate-keeper" } }
+    var keeper: SeenProcess? {
+        processes.first { $0.executable == "orchestrate-keeper" && $0.arguments.first != "orchestrate-guard" }
+    }
+
+    /// The keeper's program, in its other life.
+    var guardian: SeenProcess? { processes.first { $0.arguments.first == "orchestrate-guard" } }
 
     var supervisor: SeenProcess? {
         guard let keeper else { return nil }
