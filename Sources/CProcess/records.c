@@ -163,7 +163,7 @@ void orch_slot_claim(
     slot->generation = generation;
     slot->kind = kind;
     slot->incarnation = incarnation;
-    slot->keeper_start_time = records->header->keeper_start_time;
+    slot->keeper = orch_records_keeper(records);
     strncpy(slot->name, name, ORCH_NAME_SIZE - 1);
     if (index >= records->header->used_slots)
         __atomic_store_n(&records->header->used_slots, index + 1, __ATOMIC_RELEASE);
@@ -182,6 +182,12 @@ int orch_mark_slot(const struct orch_records *records, uint64_t mark, uint32_t *
     if (number >> (SLOT_BITS + GENERATION_BITS) != records->header->nonce) return 0;
     *slot = (uint32_t)(number >> GENERATION_BITS) & (ORCH_SLOT_COUNT - 1);
     return orch_slot_mark_value(records, *slot) == mark;
+}
+
+uint64_t orch_records_keeper(const struct orch_records *records) {
+    enum { pid_bits = 22 };
+    const struct orch_records_header *header = records->header;
+    return header->keeper_start_time == 0 ? 0 : header->keeper_start_time << pid_bits | (uint64_t)header->keeper_pid;
 }
 
 struct orch_slot *orch_slot_at(const struct orch_records *records, uint32_t slot) {

@@ -134,7 +134,7 @@ void take_up_recorded(void) {
     const struct orch_records_header *header = keeper.records.header;
     for (uint32_t slot = 0; slot < header->used_slots && slot < ORCH_SLOT_COUNT; slot++) {
         const struct orch_slot *record = &keeper.records.slots[slot];
-        if (record->pid <= 0 || record->keeper_start_time != header->keeper_start_time) continue;
+        if (record->pid <= 0 || record->keeper != orch_records_keeper(&keeper.records)) continue;
         uint32_t state = orch_slot_state(record);
         if (state == ORCH_SLOT_RUNNING) take_up(slot, record->pid);
         if (state == ORCH_SLOT_EXITED) take_up_ended(slot, record->pid);

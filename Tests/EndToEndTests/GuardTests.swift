@@ -37,7 +37,7 @@ extension EndToEnd {
             for round in 0..<rounds {
                 try Sandbox.run { sandbox in
                     try sandbox.declare(Self.stubborn, top: Self.stops)
-                    try bringUp(sandbox, expecting: 6)
+                    try bringUp(sandbox, expecting: 7)
                     let started = ContinuousClock.now
                     try killBoth(sandbox, keeperFirst: round % 2 == 0)
                     try sandbox.eventually("all ended, round \(round)") { sandbox.processes.isEmpty }
@@ -109,7 +109,7 @@ extension EndToEnd {
             for round in 0..<rounds {
                 try Sandbox.run { sandbox in
                     try sandbox.declare(Self.stubborn, top: Self.stops)
-                    try bringUp(sandbox, expecting: 6)
+                    try bringUp(sandbox, expecting: 7)
                     let before = sandbox.sidecars()
                     try sandbox.eventually("a guard is there") { sandbox.guardian != nil }
                     try #require(sandbox.guardian).kill()
@@ -121,9 +121,9 @@ extension EndToEnd {
                     #expect(sandbox.sidecars() == before)
                     if round % 2 == 0 {
                         try sandbox.succeed("up", "-d")
-                        try sandbox.eventually("6 others run, round \(round)") {
+                        try sandbox.eventually("7 others run, round \(round)") {
                             let now = sandbox.sidecars()
-                            return now.count == 6 && Set(now).isDisjoint(with: before)
+                            return now.count == 7 && Set(now).isDisjoint(with: before)
                         }
                     }
                     try sandbox.succeed("down")

@@ -97,8 +97,8 @@ struct orch_slot {
     uint64_t exited_at_ns;
     uint64_t cpu_time_us;
     uint64_t max_rss_kib;
-    /// Which keeper it is a child of: that one's start time. 0: none.
-    uint64_t keeper_start_time;
+    /// Which keeper it is a child of, as `orch_records_keeper` says. 0: none.
+    uint64_t keeper;
     struct orch_stop stop;
     char name[ORCH_NAME_SIZE];
 };
@@ -160,6 +160,8 @@ uint64_t orch_slot_mark_value(const struct orch_records *records, uint32_t slot)
 /// Whether the value is a mark of this project; then also of which slot.
 int orch_mark_slot(const struct orch_records *records, uint64_t mark, uint32_t *slot);
 
+/// A number for the keeper there is, by its start time and pid: two may have started within the clock's tick. 0: none.
+uint64_t orch_records_keeper(const struct orch_records *records);
 struct orch_slot *orch_slot_at(const struct orch_records *records, uint32_t slot);
 uint32_t orch_slot_state(const struct orch_slot *slot);
 void orch_slot_set_state(struct orch_slot *slot, uint32_t state);

@@ -34,7 +34,6 @@ package final class SpawnRecords: @unchecked Sendable {
     var usedSlots: UInt32 { raw.header.pointee.used_slots }
     var nonce: UInt32 { raw.header.pointee.nonce }
     var keeperPID: Int32 { raw.header.pointee.keeper_pid }
-    var keeperStartTime: UInt64 { raw.header.pointee.keeper_start_time }
 
     /// There is no keeper: what is started from now on is no keeper's child.
     func disownKeeper() {
