@@ -17,7 +17,9 @@ extension Supervisor {
     func recordStops() {
         let plan = engine.reconciler.plan
         stopRanks = [:]
-        for (rank, wave) in plan.waves.enumerated() { for sidecar in wave { stopRanks[plan.sidecars[sidecar].name] = rank } }
+        for (rank, wave) in plan.waves.enumerated() {
+            for sidecar in wave { stopRanks[plan.sidecars[sidecar].name] = rank }
+        }
         for index in engine.reconciler.instances {
             guard let status = engine.reconciler.status(of: index), let spec = engine.reconciler.spec(of: index),
                 let process = lives.process(of: index, status.incarnation)

@@ -27,19 +27,13 @@ extension EndToEnd {
             try sandbox.eventually("\(count) run") { sandbox.sidecars().count == count }
         }
 
-        private func killBoth(_ sandbox: Sandbox, keeperFirst: Bool) throws {
-            let keeper = try #require(sandbox.keeper)
-            let supervisor = try #require(sandbox.supervisor)
-            for process in keeperFirst ? [keeper, supervisor] : [supervisor, keeper] { process.kill() }
-        }
-
         @Test func `with on_exit stop the guard ends all within the grace and a second`() throws {
             for round in 0..<rounds {
                 try Sandbox.run { sandbox in
                     try sandbox.declare(Self.stubborn, top: Self.stops)
                     try bringUp(sandbox, expecting: 7)
                     let started = ContinuousClock.now
-                    try killBoth(sandbox, keeperFirst: round % 2 == 0)
+                    try sandbox.killSupervision()
                     try sandbox.eventually("all ended, round \(round)") { sandbox.processes.isEmpty }
                     #expect(ContinuousClock.now - started < .seconds(2), "round \(round)")
                     #expect(try sandbox.orchestrate("status").status == 5)
@@ -55,9 +49,9 @@ extension EndToEnd {
                     let client = try sandbox.start("up")
                     try sandbox.eventually("a supervisor runs") { sandbox.supervisor != nil }
                     poll(nil, 0, Int32(chance.next(below: 200)))
-                    // Either may have ended one and come back as the other.
-                    for _ in 0..<3 {
-                        for process in [sandbox.keeper, sandbox.supervisor] { process?.kill() }
+                    // One after the other: whoever is left starts the other again, until none is.
+                    while let process = [sandbox.keeper, sandbox.supervisor].compactMap({ $0 }).randomElement() {
+                        process.kill()
                     }
                     let ended = try client.end()
                     #expect(ended.status != 0, "round \(round)")
@@ -82,21 +76,20 @@ extension EndToEnd {
                         try sandbox.succeed("logs", name).contains("up")
                     }
                 }
-                try killBoth(sandbox, keeperFirst: true)
+                try sandbox.killSupervision()
                 try sandbox.eventually("all ended") { sandbox.processes.isEmpty }
                 #expect(File.text(note) == "front\nweb\ndb\n")
             }
         }
 
         @Test func `with on_exit keep there is no guard, and the next command adopts all`() throws {
-            for round in 0..<rounds {
+            for _ in 0..<rounds {
                 try Sandbox.run { sandbox in
                     try sandbox.declare(Self.plain)
                     try bringUp(sandbox, expecting: 2)
                     let before = sandbox.sidecars()
                     #expect(sandbox.guardian == nil)
-                    try killBoth(sandbox, keeperFirst: round % 2 == 0)
-                    try sandbox.eventually("both are gone") { sandbox.keeper == nil && sandbox.supervisor == nil }
+                    try sandbox.killSupervision()
                     #expect(sandbox.sidecars() == before)
                     try sandbox.succeed("up", "-d")
                     #expect(sandbox.sidecars() == before)
@@ -112,12 +105,7 @@ extension EndToEnd {
                     try bringUp(sandbox, expecting: 7)
                     let before = sandbox.sidecars()
                     try sandbox.eventually("a guard is there") { sandbox.guardian != nil }
-                    try #require(sandbox.guardian).kill()
-                    try killBoth(sandbox, keeperFirst: round % 2 == 0)
-                    sandbox.guardian?.kill()
-                    try sandbox.eventually("only sidecars are left") {
-                        sandbox.processes.count == sandbox.sidecars().count
-                    }
+                    try sandbox.killSupervision(withGuard: true)
                     #expect(sandbox.sidecars() == before)
                     if round % 2 == 0 {
                         try sandbox.succeed("up", "-d")
@@ -147,7 +135,7 @@ extension EndToEnd {
                 let before = sandbox.sidecars()
                 try sandbox.succeed("status")
                 #expect(sandbox.sidecars() == before)
-                try killBoth(sandbox, keeperFirst: true)
+                try sandbox.killSupervision()
                 try sandbox.eventually("all ended") { sandbox.processes.isEmpty }
             }
         }
@@ -175,13 +163,10 @@ extension EndToEnd {
                     try sandbox.succeed("status")
                     #expect(sandbox.sidecars() == before)
 
-                    try killBoth(sandbox, keeperFirst: round % 2 == 0)
+                    try sandbox.killSupervision()
                     if wish == "stop" {
                         try sandbox.eventually("the guard ends all") { sandbox.processes.isEmpty }
                     } else {
-                        try sandbox.eventually("both are gone") {
-                            sandbox.keeper == nil && sandbox.supervisor == nil
-                        }
                         #expect(sandbox.sidecars() == before)
                         try sandbox.succeed("down")
                     }

@@ -115,6 +115,16 @@ final class Sandbox {
         return processes.first { $0.executable == "orchestrate" && $0.parent == keeper.pid }
     }
 
+    /// Kills keeper and supervisor at the same instant, as far as they are concerned: the one that is left for a moment
+    /// can't start the other again. With the guard: that one too.
+    func killSupervision(withGuard: Bool = false) throws {
+        let parts = [keeper, supervisor] + (withGuard ? [guardian] : [])
+        let all = try parts.map { try #require($0) }
+        for process in all { process.signal(SIGSTOP) }
+        for process in all { process.kill() }
+        try eventually("they are gone") { all.allSatisfy { ProcessTable.process($0.pid) != $0 } }
+    }
+
     /// What runs on behalf of a sidecar, or of all of them: all but the programs of ours. One that is just being
     /// executed shows its environment, and so whose it is, a moment later than its supervisor knows of it.
     func sidecars(_ name: String? = nil) -> [SeenProcess] {
