@@ -29,7 +29,8 @@ struct UpgradeCommand: ParsableCommand {
         let before = try client.call(Hello.self, .init()).pid
         try hand(over: client)
         let report = try awaitSuccessor(of: before, context)
-        guard ProgramFile("/proc/self/exe") == ProgramFile("/proc/\(report.supervisorPID)/exe") else {
+        let successor = report.supervisorPID.flatMap { ProgramFile("/proc/\($0)/exe") }
+        guard let successor, successor == ProgramFile("/proc/self/exe") else {
             throw CommandFailure(
                 .failed,
                 """
@@ -37,7 +38,7 @@ struct UpgradeCommand: ParsableCommand {
                 See \(context.location.supervisorLogPath)
                 """)
         }
-        Console.print("\(report.name.terminalSafe) goes on with \(Version.text)")
+        Console.print("\(report.project.terminalSafe) goes on with \(Version.text)")
     }
 
     private func hand(over client: ControlClient) throws {
