@@ -49,9 +49,11 @@ extension EndToEnd {
                     let client = try sandbox.start("up")
                     try sandbox.eventually("a supervisor runs") { sandbox.supervisor != nil }
                     poll(nil, 0, Int32(chance.next(below: 200)))
-                    // One after the other: whoever is left starts the other again, until none is.
-                    while let process = [sandbox.keeper, sandbox.supervisor].compactMap({ $0 }).randomElement() {
-                        process.kill()
+                    // Whoever is left starts the other again, and a client that has not handed its manifest over yet
+                    // starts both: until there is no client any more.
+                    try sandbox.eventually("the client has ended, round \(round)") {
+                        for process in [sandbox.keeper, sandbox.supervisor] { process?.kill() }
+                        return ProcessTable.process(client.pid) == nil
                     }
                     let ended = try client.end()
                     #expect(ended.status != 0, "round \(round)")

@@ -287,6 +287,7 @@ final class UpSession {
 
     /// The supervisor was lost: its keeper starts it again, and the lease goes on where it was.
     private func reconnect() throws -> Int32? {
+        let wasHolder = isHolder
         for _ in 0..<50 {
             if Guard.awaitEnd(of: context.location), !LivingSidecars.exist(in: context.location) { break }
             guard LivingSidecars.exist(in: context.location) || access(context.location.socketPath, F_OK) == 0 else {
@@ -294,7 +295,6 @@ final class UpSession {
             }
             do {
                 client = try context.connectOrStart().client
-                let wasHolder = isHolder
                 isHolder = try stillHoldsLease()
                 observe(try client.call(Subscribe.self, Self.subscription(terminal)).project)
                 guard wasHolder, !isHolder, view.instances.allSatisfy({ !$0.isWanted }) else { return nil }
