@@ -22,16 +22,19 @@ extension EndToEnd {
               two: { command: [sleep, "1001"], depends_on: [one] }
             """
 
-        private func bringUp(_ sandbox: Sandbox, expecting count: Int) throws {
-            try sandbox.succeed("up", "-d")
+        /// - Parameter containment: `session` does without cgroups.
+        private func bringUp(_ sandbox: Sandbox, expecting count: Int, containment: String = "best") throws {
+            let up = try sandbox.start(["up", "-d"], environment: ["ORCHESTRATE_CONTAINMENT": containment]).end()
+            try #require(up.status == 0, "\(up.everything)")
             try sandbox.eventually("\(count) run") { sandbox.sidecars().count == count }
         }
 
-        @Test func `with on_exit stop the guard ends all within the grace and a second`() throws {
+        @Test(arguments: ["best", "session"])
+        func `with on_exit stop the guard ends all within the grace and a second`(_ containment: String) throws {
             for round in 0..<rounds {
                 try Sandbox.run { sandbox in
                     try sandbox.declare(Self.stubborn, top: Self.stops)
-                    try bringUp(sandbox, expecting: 7)
+                    try bringUp(sandbox, expecting: 7, containment: containment)
                     let started = ContinuousClock.now
                     try sandbox.killSupervision()
                     try sandbox.eventually("all ended, round \(round)") { sandbox.processes.isEmpty }
@@ -100,11 +103,14 @@ extension EndToEnd {
             }
         }
 
-        @Test func `when the guard is lost too, the next command ends what is left and starts anew`() throws {
+        @Test(arguments: ["best", "session"])
+        func `when the guard is lost too, the next command ends what is left and starts anew`(
+            _ containment: String
+        ) throws {
             for round in 0..<rounds {
                 try Sandbox.run { sandbox in
                     try sandbox.declare(Self.stubborn, top: Self.stops)
-                    try bringUp(sandbox, expecting: 7)
+                    try bringUp(sandbox, expecting: 7, containment: containment)
                     let before = sandbox.sidecars()
                     try sandbox.eventually("a guard is there") { sandbox.guardian != nil }
                     try sandbox.killSupervision(withGuard: true)
