@@ -56,6 +56,7 @@ extension Supervisor {
         do throws(SpawnFailure) {
             try claimPorts(of: spec, name, index)
             var request = try launcher.request(for: spec, name, incarnation)
+            request.stop = stopRecord(of: spec)
             request.prepare = preparation(of: spec, name, index, incarnation)
             host.spawn(request) { [unowned self] result in
                 spawned(index, incarnation, result)

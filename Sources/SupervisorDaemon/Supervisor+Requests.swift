@@ -144,6 +144,8 @@ extension Supervisor {
         assignPorts(in: plan)
         cancelPendingDowns(because: "an up overtook it")
         engine.observe(.apply(plan, selection: parameters.names.isEmpty ? nil : parameters.names))
+        recordStops()
+        settleLoss()
         takeOverChanges(difference)
         let summary = ApplySummary(difference, of: plan, names: parameters.names)
         publish(.applied(summary))
@@ -246,6 +248,7 @@ extension Supervisor {
 
     func releaseLease(because reason: String) {
         leases.release()
+        settleLoss()
         publish(.leaseEnded(reason: reason))
     }
 

@@ -77,6 +77,8 @@ final class Supervisor {
     var pendingDowns: [ControlHandler.Reply] = []
     /// Of those, one gives the ports back, for others to have.
     var releasesPorts = false
+    /// By sidecar: those of the highest leave first when the guard ends them.
+    var stopRanks: [String: Int] = [:]
     /// What `status` warns of, beside the journal.
     var conditions: [String] = []
 
@@ -166,11 +168,6 @@ final class Supervisor {
     private func leaseEnded(_ reason: String) {
         publish(.leaseEnded(reason: reason))
         shutDown(by: .lease)
-    }
-
-    /// Sidecars live on; without their parent, emptiness is proved by cgroup, or searched for by session and mark.
-    private func keeperLost() {
-        warn("the keeper was lost: sidecars go on, and a crash of the supervisor is not repaired until the next up")
     }
 
     /// What a process of a sidecar says by sd_notify; what a stranger says is nobody's.

@@ -90,7 +90,13 @@ package enum SupervisorDaemon {
                 "the secrets in \(location.secretsPath) cannot be read: what needs them starts after the next up")
         }
         supervisor.remember(try store.ports())
-        if let memory { supervisor.takeUp(memory) } else { supervisor.takeUpLeftovers() }
+        switch memory {
+        case .some(let memory) where supervisor.host.mustEndLeftovers: supervisor.endLeftovers(memory)
+        case .some(let memory): supervisor.takeUp(memory)
+        case nil:
+            supervisor.takeUpLeftovers()
+            supervisor.host.tookUpLeftovers()
+        }
         return supervisor
     }
 

@@ -20,7 +20,7 @@ struct Applying {
     func run() throws -> (client: ControlClient, answer: Apply.Answer) {
         let preparation = try ManifestPreparation(of: context, names: names)
         for attempt in 0... {
-            let connection = try context.connectOrStart()
+            let connection = try context.connectOrStart(isGuarded: isLeased)
             do {
                 if connection.isFresh { try beforehand(connection.client) }
                 let answer = try connection.client.call(
@@ -41,6 +41,13 @@ struct Applying {
             }
         }
         throw CommandFailure(.failed, "the supervisor ends again and again; see \(context.location.supervisorLogPath)")
+    }
+
+    private var isLeased: Bool {
+        switch attachment {
+        case .foreground: true
+        case .detached, .unchanged: false
+        }
     }
 
     private func dismiss(_ client: ControlClient) {

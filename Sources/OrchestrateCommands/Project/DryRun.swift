@@ -15,7 +15,7 @@ struct DryRun {
         let loaded = loadManifest(path: context.manifest ?? "", environment: context.environment, files: files)
         Applying.show(loaded.diagnostics)
         guard let plan = loaded.plan else {
-            throw CommandFailure(exitCode: CommandFailure.Code.invalidManifest.rawValue)
+            throw CommandFailure(exitCode: ExitCode.invalidManifest.rawValue)
         }
         let lines = plan.sidecars(wanted: names).flatMap { findings(on: $0, in: plan) }
         Console.print(lines.isEmpty ? "nothing stale is running" : lines.joined(separator: "\n"))

@@ -20,7 +20,7 @@ struct ManifestPreparation {
         let loaded = loadManifest(path: path, environment: context.environment, files: files)
         guard let plan = loaded.plan else {
             Applying.show(loaded.diagnostics)
-            throw CommandFailure(exitCode: CommandFailure.Code.invalidManifest.rawValue)
+            throw CommandFailure(exitCode: ExitCode.invalidManifest.rawValue)
         }
         diagnostics = loaded.diagnostics.filter { $0.rule == RuleID.accountNotFound.rawValue }
         secrets = try SecretReader(environment: context.environment, directory: plan.project.directory)

@@ -34,6 +34,8 @@ package struct ProcessRequest: Sendable {
     package var resources = ResourceSpec()
     /// Secrets it is handed as files.
     package var credentials: CredentialFiles?
+    /// How whoever has nothing but the records is to stop it.
+    package var stop: StopRecord?
     /// What it reads from its standard input, instead of `descriptors.input`.
     package var standardInput: [UInt8]?
     /// Stay open and the caller's.
