@@ -1,3 +1,4 @@
+import ControlAPI
 import ManifestLoading
 import Planning
 import SidecarModel

@@ -1,3 +1,4 @@
+import ControlAPI
 import FoundationEssentials
 import ManifestLoading
 import Planning

@@ -1,3 +1,4 @@
+import ControlAPI
 import CProcess
 import ControlClient
 import FoundationEssentials
