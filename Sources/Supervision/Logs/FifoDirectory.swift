@@ -6,7 +6,7 @@ import Glibc
 /// A FIFO holds nothing that outlives its processes, and on a disk's file system making one costs as much as starting a
 /// process. So `fifo` is a link into `$XDG_RUNTIME_DIR`, `/run` or `/dev/shm`, and a directory of its own where none of
 /// them will do. The link is all that later supervisors and commands go by.
-struct FifoDirectory {
+final class FifoDirectory: Sendable {
     let descriptor: Int32
     private let link: String
     /// What the link leads to; nil where `link` is the directory itself.
@@ -32,15 +32,17 @@ struct FifoDirectory {
         target = nil
     }
 
-    func close() { Glibc.close(descriptor) }
+    deinit { Glibc.close(descriptor) }
 
     /// Removes all of it; when nobody is left to write.
     func discard() {
         for name in (try? Directory.names(in: link)) ?? [] { unlinkat(descriptor, name, 0) }
-        close()
-        guard let target else { return }
-        rmdir(target)
-        unlink(link)
+        if let target {
+            rmdir(target)
+            unlink(link)
+        } else {
+            rmdir(link)
+        }
     }
 
     /// Nil unless it is a directory of ours that no one else may enter.
