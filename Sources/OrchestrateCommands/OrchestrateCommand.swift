@@ -35,7 +35,7 @@ package struct OrchestrateCommand: ParsableCommand {
                 name: "Manifest", subcommands: [InitCommand.self, ValidateCommand.self, PlanCommand.self]),
             CommandGroup(
                 name: "This program",
-                subcommands: [VersionCommand.self, CompletionCommand.self]),
+                subcommands: [VersionCommand.self, UpgradeCommand.self, CompletionCommand.self]),
         ])
 
     package init() {}

@@ -9,6 +9,10 @@ struct Launcher {
     let addresses: AddressBook
     let inherited: InheritedEnvironment
     let notifySocket: String?
+    /// For those who run as another user.
+    let foreignNotifySocket: String?
+    let secrets: SecretVault
+    let credentials: CredentialPlaces
 
     func render(_ template: Template, for name: InstanceName) throws(SpawnFailure) -> String {
         try template.rendered { reference throws(SpawnFailure) in
@@ -27,6 +31,10 @@ struct Launcher {
 
     func environment(of spec: SidecarSpec, _ name: InstanceName) throws(SpawnFailure) -> SidecarEnvironment {
         var environment = spec.clearsEnvironment ? inherited.kept : inherited.all
+        if spec.privileges.user != nil {
+            // Whoever brought the project up is somebody else.
+            for variable in ProcessIdentity.AccountVariable.allCases { environment[variable.rawValue] = nil }
+        }
         for entry in spec.environment {
             if let value = entry.value {
                 environment[entry.name] = try render(value, for: name)
@@ -34,6 +42,7 @@ struct Launcher {
                 environment[entry.name] = nil
             }
         }
+        try addSecrets(of: spec, name, to: &environment)
         let assigned = addresses.ports(of: name)
         for port in spec.ports {
             guard let number = assigned.first(where: { $0.name == port.name })?.number else { continue }
@@ -44,7 +53,8 @@ struct Launcher {
         environment["ORCHESTRATE_PROJECT"] = plan.project.name
         environment["ORCHESTRATE_SIDECAR"] = name.sidecar
         environment["ORCHESTRATE_REPLICA"] = String(name.replica)
-        if let notifySocket, spec.isNotifying { environment["NOTIFY_SOCKET"] = notifySocket }
+        let socket = spec.mayBeForeign ? foreignNotifySocket : notifySocket
+        if let socket, spec.isNotifying { environment["NOTIFY_SOCKET"] = socket }
         return environment
     }
 
@@ -62,10 +72,12 @@ struct Launcher {
         case .shell(let script): arguments = Self.shell(try render(script, for: name))
         case nil: throw SpawnFailure(step: .execute, message: "'\(name.sidecar)' has no command")
         }
-        return ProcessRequest(
+        var request = ProcessRequest(
             name: name.indexed, kind: .sidecar, incarnation: incarnation.number, arguments: arguments,
             environment: try environment(of: spec, name).assignments,
             workingDirectory: try workingDirectory(of: spec, name))
+        try takePrivileges(of: spec, name, for: &request)
+        return request
     }
 
     /// A hook or an exec probe: in the sidecar's environment and directory.
@@ -77,9 +89,11 @@ struct Launcher {
         // What the sidecar says about itself is not what its helper may say.
         environment["NOTIFY_SOCKET"] = nil
         for fact in facts { environment[fact.name] = fact.value }
-        return ProcessRequest(
+        var request = ProcessRequest(
             name: "\(name.indexed):\(label)", kind: kind, incarnation: incarnation.number, arguments: arguments,
             environment: environment.assignments, workingDirectory: try workingDirectory(of: spec, name))
+        try takePrivileges(of: spec, name, for: &request)
+        return request
     }
 
     static func shell(_ script: String) -> [String] { ["/bin/sh", "-c", script] }

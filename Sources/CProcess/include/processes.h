@@ -18,6 +18,8 @@ struct orch_process_facts {
 int orch_process_look(int32_t pid, struct orch_process_facts *facts);
 /// The value of RLIMIT_RTTIME that is a mark of this project (by nonce), or 0.
 uint64_t orch_process_mark(int32_t pid, uint32_t nonce);
+/// Whether it carries a mark of any project; then also the nonce in it.
+int orch_process_any_mark(int32_t pid, uint32_t *nonce);
 /// The kernel function the process waits in, or an empty string.
 void orch_process_wait_channel(int32_t pid, char *name, size_t capacity);
 

@@ -30,6 +30,9 @@ struct UpCommand: ParsableCommand {
     @Flag(name: [.customShort("d"), .customLong("detach")], help: "Leave it running when this command ends.")
     var detach = false
 
+    @Flag(help: "Check the manifest, list the stale processes a start would end, and start nothing.")
+    var dryRun = false
+
     @Flag(help: "With -d: don't wait until it is healthy.")
     var noWait = false
 
@@ -100,6 +103,10 @@ struct UpCommand: ParsableCommand {
         FirstProcess.holdSignals()
         let binding = try binding()
         let context = try ProjectContext(upWith: project)
+        if dryRun {
+            try DryRun(context: context, names: names).run()
+            return 0
+        }
         if let notice = context.root.notice { Console.printError(notice.terminalSafe) }
         let session = try UpSession(
             context,

@@ -116,8 +116,12 @@ struct ProjectContext {
         return client
     }
 
-    func connectOrStart() throws -> SupervisorStarter.Connection {
-        if try ControlClient(socketPath: location.socketPath) == nil { try refuseElsewhere() }
+    /// - Parameter isGuarded: a supervisor that is started has a guard from the start.
+    func connectOrStart(isGuarded: Bool = false) throws -> SupervisorStarter.Connection {
+        if try ControlClient(socketPath: location.socketPath) == nil {
+            try refuseElsewhere()
+            Guard.awaitEnd(of: location)
+        }
         do {
             try location.prepare()
         } catch {
@@ -128,7 +132,7 @@ struct ProjectContext {
             lockPath: location.lockPath, socketPath: location.socketPath, logPath: location.supervisorLogPath,
             arguments: [
                 SuperviseCommand.name, "--state-directory", location.stateDirectory, "--identity", location.identity,
-            ])
+            ], isGuarded: isGuarded)
         do {
             let connection = try starter.connect()
             // One that was just started is this same program.

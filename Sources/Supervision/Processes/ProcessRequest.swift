@@ -28,6 +28,14 @@ package struct ProcessRequest: Sendable {
     package var environment: [String]
     /// An absolute path.
     package var workingDirectory: String
+    /// Whom it runs as, and with what limits.
+    package var identity = ProcessIdentity()
+    /// What all that it starts may take together.
+    package var resources = ResourceSpec()
+    /// Secrets it is handed as files.
+    package var credentials: CredentialFiles?
+    /// How whoever has nothing but the records is to stop it.
+    package var stop: StopRecord?
     /// What it reads from its standard input, instead of `descriptors.input`.
     package var standardInput: [UInt8]?
     /// Stay open and the caller's.
