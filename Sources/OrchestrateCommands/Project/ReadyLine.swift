@@ -15,9 +15,11 @@ enum ReadyLine: Encodable {
         var isBound: Bool
         /// By the names `status` shows.
         var instances: [String: Instance]
+        /// Those the manifest has generated, by its names.
+        var secrets: [String: String]
 
         enum CodingKeys: String, CodingKey {
-            case project, instances
+            case project, instances, secrets
             case stateDirectory = "state_directory"
             case controlSocket = "control_socket"
             case isBound = "bound"
@@ -62,7 +64,10 @@ enum ReadyLine: Encodable {
 }
 
 extension ReadyLine.Facts {
-    init(_ report: ProjectReport, wanted: Set<String>, controlSocket: String, isBound: Bool) {
+    init(
+        _ report: ProjectReport, wanted: Set<String>, secrets: [String: String], controlSocket: String, isBound: Bool
+    ) {
+        self.secrets = secrets
         project = report.project
         stateDirectory = report.stateDirectory
         self.controlSocket = controlSocket

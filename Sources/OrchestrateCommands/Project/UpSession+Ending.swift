@@ -11,8 +11,14 @@ extension UpSession {
         case ofPrimary(otherwise: Int32)
     }
 
-    func fail(_ names: [String]) throws -> Int32 {
-        let report = try client.call(Status.self, .init())
+    /// Nil: the supervisor is gone already, as it is after a primary's end; what it said before says more.
+    func fail(_ names: [String]) throws -> Int32? {
+        let report: ProjectReport
+        do throws(ControlError) {
+            report = try client.call(Status.self, .init())
+        } catch  where error.code == .noSupervisor {
+            return nil
+        }
         let failed = report.sidecars.filter { names.contains($0.name) }
         screen.clear()
         let text = FailureReport(
@@ -25,7 +31,7 @@ extension UpSession {
             return try takeDown(presses: 0, code: code)
         }
         // Its end is the project's, which is on its way down already.
-        if let code = failed.first(where: \.isPrimary)?.lastExit?.shellCode {
+        if let code = failed.first(where: { $0.isPrimary && $0.state == .failed })?.lastExit?.shellCode {
             ready?.say(.failed(code: code, reason: list))
             return try takeDown(presses: 0, code: code)
         }
@@ -97,7 +103,8 @@ extension UpSession {
         case .ofPrimary(let otherwise):
             usual = otherwise
             guard FirstProcess.isUs else { break }
-            primaries = Set(try client.call(Status.self, .init()).sidecars.filter(\.isPrimary).map(\.name))
+            let known = (try? client.call(Status.self, .init()).sidecars) ?? view.instances
+            primaries = Set(known.filter(\.isPrimary).map(\.name))
         }
         ready?.say(.failed(code: usual, reason: "the project was taken down before all was healthy"))
         let down = DownSession(

@@ -92,10 +92,13 @@ final class UpSession {
         }
         do {
             return try stay()
-        } catch let error as ControlError where FirstProcess.isUs {
+        } catch  where FirstProcess.isUs {
             // Whatever went wrong here, the others must not be torn away with us.
-            Console.printError("orchestrate: \(error.message.terminalSafeLines)")
-            return try takeDown(presses: 0, code: error.exitCode.rawValue)
+            let failure = error as? CommandFailure ?? (error as? ControlError).map { CommandFailure($0) }
+            if let text = failure?.message, !text.isEmpty {
+                Console.printError("orchestrate: \(text.terminalSafeLines)")
+            }
+            return try takeDown(presses: 0, code: failure?.exitCode ?? ExitCode.bug.rawValue)
         }
     }
 
@@ -152,8 +155,8 @@ final class UpSession {
         case .settling:
             switch health.progress {
             case .reached:
+                guard try sayReady() else { return nil }
                 screen.settled(view, count: health.count)
-                try sayReady()
                 if options.isDetached { return 0 }
                 phase = .attached
                 return try verdict()
@@ -171,11 +174,21 @@ final class UpSession {
         }
     }
 
-    private func sayReady() throws {
-        guard let ready else { return }
-        let report = try client.call(Status.self, .init())
-        let socket = context.location.socketPath
-        ready.say(.ready(.init(report, wanted: wanted, controlSocket: socket, isBound: isHolder)))
+    /// False: the supervisor was lost at this moment, and is to be asked again.
+    private func sayReady() throws -> Bool {
+        guard let ready else { return true }
+        do throws(ControlError) {
+            let report = try client.call(Status.self, .init())
+            let secrets = try client.call(GeneratedSecrets.self, .init()).values
+            ready.say(
+                .ready(
+                    .init(
+                        report, wanted: wanted, secrets: secrets, controlSocket: context.location.socketPath,
+                        isBound: isHolder)))
+            return true
+        } catch  where error.code == .noSupervisor {
+            return false
+        }
     }
 
     // MARK: Signals and events
