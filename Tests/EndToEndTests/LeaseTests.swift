@@ -154,6 +154,23 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a command outlives neither its owner nor the whole supervision`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.pair)
+                let owner = try sandbox.start(program: ["sleep", "1000"])
+                let up = try sandbox.start("up", "--owner-pid", "\(owner.pid)")
+                try up.prints("ready after")
+                // The command stands still, and finds all of it gone at once.
+                up.signal(SIGSTOP)
+                for process in sandbox.processes where process.pid != up.pid { process.kill() }
+                try sandbox.eventually("only the command is left") { sandbox.processes.allSatisfy { $0.pid == up.pid } }
+                up.signal(SIGCONT)
+                #expect(try up.end().status == 5)
+                _ = try owner.end()
+                try sandbox.eventually("nothing runs") { sandbox.processes.isEmpty }
+            }
+        }
+
         @Test func `a detached project may belong to an owner, until up -d lets go of it`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.pair)

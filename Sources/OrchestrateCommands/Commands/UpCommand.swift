@@ -12,8 +12,8 @@ struct UpCommand: ParsableCommand {
             In the foreground the project ends with this command: Ctrl-C, or even kill -9, takes it down in order.
             With --lease stdin or --owner-pid it ends with the app that runs this command, however that one ends.
 
-            Exits with 1 at once when a sidecar fails for good, and with 6 at --timeout; neither stops anything, except
-            where nothing would be left to end it: with --lease stdin, and as the first process of a container.
+            Exits with 1 at once when a sidecar fails for good, and with 6 at --timeout. Neither stops anything, except
+            with --lease stdin and as the first process of a container: nothing would be left to end it there.
 
             Examples:
               orchestrate up

@@ -14,9 +14,10 @@ extension UpSession {
     /// Nil: the supervisor is gone already, as it is after a primary's end; what it said before says more.
     func fail(_ names: [String]) throws -> Int32? {
         let report: ProjectReport
-        do throws(ControlError) {
+        do {
             report = try client.call(Status.self, .init())
-        } catch  where error.code == .noSupervisor {
+        } catch {
+            guard error.code == .noSupervisor else { throw error }
             return nil
         }
         let failed = report.sidecars.filter { names.contains($0.name) }

@@ -177,7 +177,7 @@ final class UpSession {
     /// False: the supervisor was lost at this moment, and is to be asked again.
     private func sayReady() throws -> Bool {
         guard let ready else { return true }
-        do throws(ControlError) {
+        do {
             let report = try client.call(Status.self, .init())
             let secrets = try client.call(GeneratedSecrets.self, .init()).values
             ready.say(
@@ -186,7 +186,8 @@ final class UpSession {
                         report, wanted: wanted, secrets: secrets, controlSocket: context.location.socketPath,
                         isBound: isHolder)))
             return true
-        } catch  where error.code == .noSupervisor {
+        } catch {
+            guard error.code == .noSupervisor else { throw error }
             return false
         }
     }
@@ -298,11 +299,14 @@ final class UpSession {
                 break
             }
             do {
-                client = try context.connectOrStart().client
+                let connection = try context.connectOrStart()
+                client = connection.client
                 isHolder = try stillHoldsLease()
                 observe(try client.call(Subscribe.self, Self.subscription(terminal)).project)
-                guard wasHolder, !isHolder, view.instances.allSatisfy({ !$0.isWanted }) else { return nil }
-                // Keeper, supervisor and guard were lost: what they left is ended, and the project is over.
+                // Keeper, supervisor and guard were lost: what they left is ended, and the project is over. A supervisor
+                // that we had to start for that waits for nobody else.
+                let isOver = view.instances.allSatisfy { !$0.isWanted }
+                guard isOver, connection.isFresh || (wasHolder && !isHolder) else { return nil }
                 return try takeDown(presses: 0, code: ExitCode.noSupervisor.rawValue)
             } catch let error as ControlError where error.code == .noSupervisor {
                 poll(nil, 0, 50)
