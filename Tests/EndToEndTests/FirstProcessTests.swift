@@ -69,7 +69,8 @@ extension EndToEnd {
             try Self.withContainer(Self.pair) { sandbox, container in
                 try container.program.prints("ready after")
                 let known = container.children
-                let entered = try sandbox.start(program: try container.entering(["sh", "-c", "setsid sleep 500 >/dev/null 2>&1 &"]))
+                let entered = try sandbox.start(
+                    program: try container.entering(["sh", "-c", "setsid sleep 500 >/dev/null 2>&1 &"]))
                 _ = try entered.end()
                 try sandbox.eventually("it became a child of the first process") {
                     container.children.count > known.count

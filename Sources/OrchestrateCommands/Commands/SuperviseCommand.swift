@@ -12,9 +12,8 @@ enum SuperviseCommand {
         var values: [String: String] = [:]
         var rest = arguments
         while let option = rest.popFirst() {
-            // The keeper appends `--keeper-descriptors=…`; what we gave it comes in pairs.
             if let equals = option.firstIndex(of: "=") {
-                values[String(option[..<equals])] = String(option[option.index(after: equals)...])
+                values[String(option[..<equals])] = String(option[equals...].dropFirst())
             } else if let value = rest.popFirst() {
                 values[option] = value
             }
