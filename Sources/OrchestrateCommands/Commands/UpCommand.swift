@@ -10,10 +10,11 @@ struct UpCommand: ParsableCommand {
         discussion: """
             Starts what is missing, restarts what changed, stops what was removed, and touches nothing else.
             In the foreground the project ends with this command: Ctrl-C, or even kill -9, takes it down in order.
-            With --lease stdin or --owner-pid it ends with the app that runs this command, however that one ends.
+            With --lease stdin or --owner-pid it ends with an app, however that one ends.
 
-            Exits with 1 at once when a sidecar fails for good, and with 6 at --timeout. Neither stops anything, except
-            with --lease stdin and as the first process of a container: nothing would be left to end it there.
+            Exits with 1 at once when a sidecar fails for good, and with 6 at --timeout. Neither stops
+            anything, except with --lease stdin and as the first process of a container, where nothing would
+            be left to end it.
 
             Examples:
               orchestrate up

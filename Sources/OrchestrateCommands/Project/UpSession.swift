@@ -307,6 +307,8 @@ final class UpSession {
                 // that we had to start for that waits for nobody else.
                 let isOver = view.instances.allSatisfy { !$0.isWanted }
                 guard isOver, connection.isFresh || (wasHolder && !isHolder) else { return nil }
+                screen.clear()
+                Console.printError("the supervision of the project was lost, and what was left of it is ended")
                 return try takeDown(presses: 0, code: ExitCode.noSupervisor.rawValue)
             } catch let error as ControlError where error.code == .noSupervisor {
                 poll(nil, 0, 50)
