@@ -17,13 +17,14 @@ package struct StatePlaces: Sendable {
         self.canHold = canHold
     }
 
-    /// `$XDG_RUNTIME_DIR`, `/run`, and the two where everyone may write, there under this user's number.
+    /// `$XDG_RUNTIME_DIR`, `/run`, and the two where everyone may write, there under this user's number. Not where the FIFOs
+    /// of other projects are: those come and go.
     package func firstUsable(_ environment: [String: String]) -> String? {
         var places: [String] = []
         if let runtime = environment["XDG_RUNTIME_DIR"], runtime.hasPrefix("/") {
-            places.append(runtime + "/orchestrate")
+            places.append(runtime + "/orchestrate-state")
         }
-        places += ["/run/orchestrate", "/dev/shm/orchestrate-\(user)", "/tmp/orchestrate-\(user)"]
+        places += ["/run/orchestrate-state", "/dev/shm/orchestrate-state-\(user)", "/tmp/orchestrate-state-\(user)"]
         return places.first(where: canHold)
     }
 

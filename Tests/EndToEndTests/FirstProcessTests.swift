@@ -135,7 +135,7 @@ extension EndToEnd {
                 let words = ["sh", "-c", script, "\(sandbox.programs)/orchestrate", sandbox.manifest]
                 let ended = try sandbox.start(program: Namespace.prefix + words).end()
                 #expect(ended.status == 5, "\(ended.everything)")
-                #expect(ended.errors.contains("state is kept in /dev/shm/orchestrate-"), "\(ended.everything)")
+                #expect(ended.errors.contains("state is kept in /dev/shm/orchestrate-state-"), "\(ended.everything)")
                 #expect(sandbox.processes.isEmpty)
             }
         }

@@ -123,10 +123,13 @@ private final class Shelf {
     }
 
     @Test(arguments: [
-        (["XDG_RUNTIME_DIR": "/run/user/7", "HOME": "/h"], ["/run/user/7/orchestrate", "/tmp/orchestrate-7"], 0),
-        (["XDG_RUNTIME_DIR": "relative", "HOME": "/"], ["/run/orchestrate", "/tmp/orchestrate-7"], 0),
-        (["HOME": "/h"], ["/tmp/orchestrate-7", "/dev/shm/orchestrate-7"], 1),
-        (["HOME": "/h"], ["/tmp/orchestrate-7"], 0),
+        (
+            ["XDG_RUNTIME_DIR": "/run/user/7", "HOME": "/h"],
+            ["/run/user/7/orchestrate-state", "/tmp/orchestrate-state-7"], 0
+        ),
+        (["XDG_RUNTIME_DIR": "relative", "HOME": "/"], ["/run/orchestrate-state", "/tmp/orchestrate-state-7"], 0),
+        (["HOME": "/h"], ["/tmp/orchestrate-state-7", "/dev/shm/orchestrate-state-7"], 1),
+        (["HOME": "/h"], ["/tmp/orchestrate-state-7"], 0),
     ])
     func `where no home can be written to, state goes to the first place that can`(
         environment: [String: String], usable: [String], expected: Int
