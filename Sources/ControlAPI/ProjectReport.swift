@@ -33,7 +33,7 @@ package struct ProjectReport: Hashable, Codable, Sendable {
     package var keeperPID: Int32?
     package var supervisorStartedAt: Timestamp?
     package var containment: ContainmentReport?
-    /// The client whose end is the project's end.
+    /// The process whose end is the project's end.
     package var lease: LeaseReport?
     /// Things a person should know that are no sidecar's: a keeper that was lost, a supervisor that keeps dying.
     package var warnings: [String]

@@ -8,6 +8,7 @@ import StateStore
 struct ProjectContext {
     let environment: [String: String]
     let workingDirectory: String
+    let root: StateRoot
     let location: ProjectLocation
     /// Absolute; nil when the project was named and no manifest is at hand.
     let manifest: String?
@@ -18,7 +19,7 @@ struct ProjectContext {
     init(_ options: ProjectOptions) throws {
         environment = ProcessEnvironment.variables()
         workingDirectory = ProcessEnvironment.workingDirectory(environment)
-        let root = try Self.root(environment, workingDirectory)
+        root = try Self.root(environment, workingDirectory)
         let directory = workingDirectory
         let found =
             options.file.map { absolutePath($0, from: directory) }
@@ -52,7 +53,7 @@ struct ProjectContext {
     init(upWith options: ProjectOptions) throws {
         environment = ProcessEnvironment.variables()
         workingDirectory = ProcessEnvironment.workingDirectory(environment)
-        let root = try Self.root(environment, workingDirectory)
+        root = try Self.root(environment, workingDirectory)
         let directory = workingDirectory
         var found = options.file.map { absolutePath($0, from: directory) } ?? findManifest(from: workingDirectory)
         if options.file == nil, let project = options.project {

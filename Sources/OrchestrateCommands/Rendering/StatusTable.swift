@@ -20,7 +20,7 @@ enum StatusTable {
             }
         var facts = [phase]
         if let containment = project.containment { facts.append(Self.text(containment)) }
-        if let lease = project.lease { facts.append("in the foreground of pid \(lease.client.pid)") }
+        if let lease = project.lease { facts.append("ends with pid \(lease.client.pid)") }
         return [
             palette.paint(project.project.terminalSafe, .bold) + "  " + facts.joined(separator: "  ·  ").terminalSafe,
             palette.paint(project.manifest.terminalSafe, .dim),
