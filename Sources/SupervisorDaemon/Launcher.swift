@@ -9,6 +9,8 @@ struct Launcher {
     let addresses: AddressBook
     let inherited: InheritedEnvironment
     let notifySocket: String?
+    /// Of the client that started the project.
+    let umask: UInt32
 
     func render(_ template: Template, for name: InstanceName) throws(SpawnFailure) -> String {
         try template.rendered { reference throws(SpawnFailure) in
@@ -62,10 +64,12 @@ struct Launcher {
         case .shell(let script): arguments = Self.shell(try render(script, for: name))
         case nil: throw SpawnFailure(step: .execute, message: "'\(name.sidecar)' has no command")
         }
-        return ProcessRequest(
+        var request = ProcessRequest(
             name: name.indexed, kind: .sidecar, incarnation: incarnation.number, arguments: arguments,
             environment: try environment(of: spec, name).assignments,
             workingDirectory: try workingDirectory(of: spec, name))
+        request.umask = umask
+        return request
     }
 
     /// A hook or an exec probe: in the sidecar's environment and directory.
@@ -77,9 +81,11 @@ struct Launcher {
         // What the sidecar says about itself is not what its helper may say.
         environment["NOTIFY_SOCKET"] = nil
         for fact in facts { environment[fact.name] = fact.value }
-        return ProcessRequest(
+        var request = ProcessRequest(
             name: "\(name.indexed):\(label)", kind: kind, incarnation: incarnation.number, arguments: arguments,
             environment: environment.assignments, workingDirectory: try workingDirectory(of: spec, name))
+        request.umask = umask
+        return request
     }
 
     static func shell(_ script: String) -> [String] { ["/bin/sh", "-c", script] }

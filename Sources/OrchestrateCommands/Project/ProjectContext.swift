@@ -117,6 +117,9 @@ struct ProjectContext {
 
     func connectOrStart() throws -> SupervisorStarter.Connection {
         if try ControlClient(socketPath: location.socketPath) == nil { try refuseElsewhere() }
+        // Of the state, and inherited by keeper and supervisor: whatever the user's is, it is for this user alone.
+        let umask = Glibc.umask(0o077)
+        defer { _ = Glibc.umask(umask) }
         do {
             try location.prepare()
         } catch {

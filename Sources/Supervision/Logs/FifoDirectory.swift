@@ -69,7 +69,7 @@ struct FifoDirectory {
         return "\(root)/\(String(facts.st_dev, radix: 16)).\(String(facts.st_ino, radix: 16))"
     }
 
-    private static func rootInMemory() -> String? {
+    static func rootInMemory() -> String? {
         if let own = getenv("XDG_RUNTIME_DIR").map({ String(cString: $0) }), own.hasPrefix("/"),
             loop_is_in_memory(own) != 0
         {

@@ -28,6 +28,8 @@ package struct ProcessRequest: Sendable {
     package var environment: [String]
     /// An absolute path.
     package var workingDirectory: String
+    /// Nil: that of the supervisor.
+    package var umask: UInt32?
     /// What it reads from its standard input, instead of `descriptors.input`.
     package var standardInput: [UInt8]?
     /// Stay open and the caller's.
