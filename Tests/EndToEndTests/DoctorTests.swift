@@ -89,7 +89,7 @@ extension EndToEnd {
                 Directory.remove("\(sandbox.directory)/state")
                 #expect(try leaked(in: sandbox).isSuperset(of: before.map(\.pid)))
                 let text = try sandbox.orchestrate("doctor", "--leaks").output
-                #expect(text.contains("the state of its project is gone"))
+                #expect(text.contains("the state of what has no project is gone"))
                 for process in before { process.kill() }
                 try sandbox.eventually("they are gone") { before.allSatisfy { ProcessTable.process($0.pid) != $0 } }
             }

@@ -36,11 +36,19 @@ enum LeakSearch {
         }
     }
 
-    /// What to do about those of one project.
-    static func remedy(for leak: Leak) -> String {
-        guard let project = leak.project else {
-            return "the state of its project is gone, so nothing can take it up: look at it, then kill \(leak.pid)"
+    /// What to do, once for each project.
+    static func remedies(for leaks: [Leak]) -> [String] {
+        var projects: [String] = []
+        for project in leaks.compactMap(\.project) where !projects.contains(project) { projects.append(project) }
+        var remedies = projects.map { project in
+            "orchestrate up -d --project '\(project)' takes them up, orchestrate down --project '\(project)' ends them"
         }
-        return "take it up or end it: orchestrate status --project '\(project)', orchestrate down --project '\(project)'"
+        let strays = leaks.filter { $0.project == nil }.map { String($0.pid) }
+        if !strays.isEmpty {
+            remedies.append(
+                "the state of what has no project is gone, so nothing can take it up: look at it, then kill "
+                    + strays.joined(separator: " "))
+        }
+        return remedies
     }
 }

@@ -88,22 +88,13 @@ enum LimitExamination {
         }
     }
 
-    /// The tightest there is, up to the root.
+    /// Of the cgroup with the least room, up to the root.
     private static func processesOfGroup() -> (now: Int, most: Int)? {
-        guard let text = ProcFile.text("/proc/self/cgroup"),
-            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("0::") })
-        else { return nil }
-        var parts = line.dropFirst(3).split(separator: "/")
-        var found: (now: Int, most: Int)?
-        while true {
-            let directory = "/sys/fs/cgroup/" + parts.joined(separator: "/")
-            if let most = number(in: directory + "/pids.max"), let now = number(in: directory + "/pids.current"),
-                most - now < found.map({ $0.most - $0.now }) ?? .max
-            {
-                found = (now, most)
-            }
-            guard parts.popLast() != nil else { return found }
-        }
+        OwnControlGroup.directories.compactMap { directory in
+            guard let most = number(in: directory + "/pids.max"), let now = number(in: directory + "/pids.current")
+            else { return nil }
+            return (now, most)
+        }.min { $0.most - $0.now < $1.most - $1.now }
     }
 
     private static func number(in path: String) -> Int? {

@@ -41,8 +41,7 @@ enum FindingText {
                 .init(leak.evidence),
             ])
         }
-        var remedies: [String] = []
-        for remedy in leaks.map(LeakSearch.remedy) where !remedies.contains(remedy) { remedies.append(remedy) }
-        return table.lines(palette) + [""] + remedies.map { "\(palette.paint("→", .dim)) \($0.terminalSafe)" }
+        let remedies = LeakSearch.remedies(for: leaks).map { "\(palette.paint("→", .dim)) \($0.terminalSafe)" }
+        return table.lines(palette) + [""] + remedies
     }
 }

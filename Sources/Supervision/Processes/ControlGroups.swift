@@ -152,7 +152,7 @@ struct ControlGroups: Sendable {
         return nil
     }
 
-    private static func mountPoint() -> String? {
+    static func mountPoint() -> String? {
         guard let text = SmallFile.read("/proc/self/mountinfo") else { return nil }
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: " ")
