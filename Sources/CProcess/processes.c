@@ -82,6 +82,13 @@ int orch_process_marks(int32_t pid, uint64_t marks[2]) {
 
 uint32_t orch_mark_nonce(uint64_t mark) { return (uint32_t)((mark - ((uint64_t)1 << 62)) >> 30); }
 
+int orch_process_any_mark(int32_t pid, uint32_t *nonce) {
+    struct rlimit limit;
+    if (prlimit(pid, RLIMIT_RTTIME, NULL, &limit) < 0 || limit.rlim_cur >> 62 != 1) return 0;
+    *nonce = (uint32_t)((limit.rlim_cur - ((uint64_t)1 << 62)) >> 30);
+    return 1;
+}
+
 void orch_process_wait_channel(int32_t pid, char *name, size_t capacity) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/wchan", pid);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,7 +20,10 @@ static int is_well_formed(int direction, const struct orch_message *message) {
     case ORCH_MESSAGE_BYE:
     case ORCH_MESSAGE_HOLD:
     case ORCH_MESSAGE_DROP:
+    case ORCH_MESSAGE_UPGRADE:
         return 1;
+    case ORCH_MESSAGE_GUARD:
+        return message->value == 0 || message->value == 1;
     case ORCH_MESSAGE_SPAWNED:
     case ORCH_MESSAGE_RELEASE:
     case ORCH_MESSAGE_EMPTY:
@@ -56,6 +60,51 @@ size_t orch_decode(
 struct orch_message orch_message_make(uint16_t type, uint32_t slot, int32_t pid, int32_t value, uint64_t key) {
     return (struct orch_message){
         .version = ORCH_PROTOCOL_VERSION, .type = type, .slot = slot, .pid = pid, .value = value, .key = key};
+}
+
+static const char handover_magic[8] = {'O', 'R', 'C', 'H', 'H', 'A', 'N', 'D'};
+
+static int write_all(int fd, const void *bytes, size_t size) {
+    for (size_t done = 0; done < size;) {
+        ssize_t written = write(fd, (const char *)bytes + done, size - done);
+        if (written < 0 && errno != EINTR) return -errno;
+        if (written > 0) done += (size_t)written;
+    }
+    return 0;
+}
+
+static int read_all(int fd, void *bytes, size_t size, off_t offset) {
+    for (size_t done = 0; done < size;) {
+        ssize_t count = pread(fd, (char *)bytes + done, size - done, offset + (off_t)done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return -errno;
+        if (count == 0) return -EPROTO;
+        done += (size_t)count;
+    }
+    return 0;
+}
+
+int orch_handover_write(const struct orch_handover *handover, const struct orch_held *held) {
+    if (handover->count > ORCH_HELD_LIMIT) return -EINVAL;
+    int fd = memfd_create("handover", MFD_CLOEXEC);
+    if (fd < 0) return -errno;
+    struct orch_handover copy = *handover;
+    memcpy(copy.magic, handover_magic, sizeof copy.magic);
+    copy.version = ORCH_HANDOVER_VERSION;
+    int error = write_all(fd, &copy, sizeof copy);
+    if (!error) error = write_all(fd, held, copy.count * sizeof *held);
+    if (!error) return fd;
+    close(fd);
+    return error;
+}
+
+int orch_handover_read(int fd, struct orch_handover *handover, struct orch_held *held, size_t capacity) {
+    int error = read_all(fd, handover, sizeof *handover, 0);
+    if (error) return error;
+    if (memcmp(handover->magic, handover_magic, sizeof handover_magic) != 0) return -EPROTO;
+    if (handover->version != ORCH_HANDOVER_VERSION) return -EPROTONOSUPPORT;
+    if (handover->count > capacity) return -EPROTO;
+    return read_all(fd, held, handover->count * sizeof *held, (off_t)sizeof *handover);
 }
 
 union descriptor_control {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,7 @@ static int create_file(int directory_fd, struct orch_records *records) {
     }
     struct orch_records_header *header = records->header;
     header->version = ORCH_RECORDS_VERSION;
+    header->revision = ORCH_RECORDS_REVISION;
     header->slot_size = ORCH_SLOT_SIZE;
     header->slot_count = ORCH_SLOT_COUNT;
     header->boot_hash = orch_boot_hash();
@@ -112,16 +114,34 @@ static int create_file(int directory_fd, struct orch_records *records) {
     return 0;
 }
 
+static int is_of_this_boot(const struct orch_records_header *header) {
+    return header->boot_hash == orch_boot_hash() && header->pid_namespace == pid_namespace();
+}
+
+/// Whether the file was written in this boot by a version whose layout we don't know: what it names may live.
+static int is_foreign(int fd) {
+    struct orch_records_header header;
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header) return 0;
+    return memcmp(header.magic, file_magic, sizeof file_magic) == 0 && header.version > ORCH_RECORDS_VERSION
+        && is_of_this_boot(&header);
+}
+
 int orch_records_open(int directory_fd, struct orch_records *records) {
     *records = (struct orch_records){.fd = -1};
     int fd = openat(directory_fd, file_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) return errno == ENOENT ? create_file(directory_fd, records) : -errno;
     int error = orch_records_map(fd, records);
     if (!error) {
-        const struct orch_records_header *header = records->header;
-        if (header->boot_hash == orch_boot_hash() && header->pid_namespace == pid_namespace()) return 0;
+        if (is_of_this_boot(records->header)) {
+            // An earlier revision has zeros where we have more, and they say that nothing is known.
+            records->header->revision = ORCH_RECORDS_REVISION;
+            return 0;
+        }
         orch_records_unmap(records);
-    } else if (error != -EPROTO) {
+    } else if (error == -EPROTO && is_foreign(fd)) {
+        error = -EPROTONOSUPPORT;
+    }
+    if (error && error != -EPROTO) {
         close(fd);
         return error;
     }
@@ -160,7 +180,7 @@ void orch_slot_claim(
     slot->generation = generation;
     slot->kind = kind;
     slot->incarnation = incarnation;
-    slot->keeper_start_time = records->header->keeper_start_time;
+    slot->keeper = orch_records_keeper(records);
     strncpy(slot->name, name, ORCH_NAME_SIZE - 1);
     if (index >= records->header->used_slots)
         __atomic_store_n(&records->header->used_slots, index + 1, __ATOMIC_RELEASE);
@@ -181,6 +201,12 @@ int orch_mark_slot(const struct orch_records *records, uint64_t mark, uint32_t *
     return orch_slot_mark_value(records, *slot) == mark;
 }
 
+uint64_t orch_records_keeper(const struct orch_records *records) {
+    enum { pid_bits = 22 };
+    const struct orch_records_header *header = records->header;
+    return header->keeper_start_time == 0 ? 0 : header->keeper_start_time << pid_bits | (uint64_t)header->keeper_pid;
+}
+
 struct orch_slot *orch_slot_at(const struct orch_records *records, uint32_t slot) {
     return slot < ORCH_SLOT_COUNT ? &records->slots[slot] : NULL;
 }
@@ -189,6 +215,19 @@ uint32_t orch_slot_state(const struct orch_slot *slot) { return __atomic_load_n(
 
 void orch_slot_set_state(struct orch_slot *slot, uint32_t state) {
     __atomic_store_n(&slot->state, state, __ATOMIC_RELEASE);
+}
+
+struct orch_stop orch_slot_stop(const struct orch_slot *slot) {
+    struct orch_stop stop = slot->stop;
+    if (stop.target > ORCH_STOP_LEADER) stop.target = ORCH_STOP_MIXED;
+    if (stop.step_count > ORCH_STOP_STEPS) stop.step_count = ORCH_STOP_STEPS;
+    for (int at = 0; at < stop.step_count; at++)
+        if (stop.steps[at].signal == 0 || stop.steps[at].signal > 64) stop.steps[at].signal = SIGTERM;
+    if (stop.step_count == 0) {
+        stop.step_count = 1;
+        stop.steps[0] = (struct orch_stop_step){.signal = SIGTERM, .wait_ms = 10000};
+    }
+    return stop;
 }
 
 const char *orch_slot_name(const struct orch_slot *slot) { return slot->name; }

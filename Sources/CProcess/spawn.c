@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -168,6 +169,38 @@ static IN_CHILD void reset_signals(uint64_t ignored) {
     RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
 }
 
+struct part_failure {
+    int step, part;
+    long error;
+};
+
+static IN_CHILD struct part_failure set_limits(const struct orch_identity *identity) {
+    for (size_t at = 0; at < identity->limit_count; at++) {
+        const struct orch_limit *limit = &identity->limits[at];
+        uint64_t pair[2] = {limit->soft, limit->hard};
+        long error = RAW4(SYS_prlimit64, 0, limit->number, pair, 0);
+        if (error < 0) return (struct part_failure){ORCH_STEP_LIMITS, ORCH_PART_LIMIT + limit->number, error};
+    }
+    long error = identity->has_nice ? RAW3(SYS_setpriority, PRIO_PROCESS, 0, identity->nice) : 0;
+    return (struct part_failure){ORCH_STEP_LIMITS, ORCH_PART_NICE, error};
+}
+
+// Limits first, while they may still be raised; the user last, as then nothing more may be.
+static IN_CHILD struct part_failure take_identity(const struct orch_identity *identity) {
+    struct part_failure limits = set_limits(identity);
+    if (limits.error < 0) return limits;
+    if (identity->has_umask) RAW1(SYS_umask, identity->umask);
+    long error = identity->has_groups ? RAW2(SYS_setgroups, identity->group_count, identity->groups) : 0;
+    if (error < 0) return (struct part_failure){ORCH_STEP_IDENTITY, ORCH_PART_GROUPS, error};
+    uint32_t group = identity->group, user = identity->user;
+    error = identity->has_group ? RAW3(SYS_setresgid, group, group, group) : 0;
+    if (error < 0) return (struct part_failure){ORCH_STEP_IDENTITY, ORCH_PART_GROUP, error};
+    error = identity->has_user ? RAW3(SYS_setresuid, user, user, user) : 0;
+    if (error < 0) return (struct part_failure){ORCH_STEP_IDENTITY, ORCH_PART_USER, error};
+    error = identity->gains_no_privileges ? raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0) : 0;
+    return (struct part_failure){ORCH_STEP_IDENTITY, ORCH_PART_NO_NEW_PRIVILEGES, error};
+}
+
 static IN_CHILD __attribute__((noreturn)) void child_main(const struct child_context *context) {
     const struct orch_spawn_request *request = context->request;
     long error;
@@ -191,6 +224,12 @@ static IN_CHILD __attribute__((noreturn)) void child_main(const struct child_con
     }
     error = place_descriptors(request);
     if (error < 0) child_fail(context, ORCH_STEP_DESCRIPTORS, error);
+    if (request->identity) {
+        struct part_failure failure = take_identity(request->identity);
+        context->result->part = failure.part;
+        if (failure.error < 0) child_fail(context, failure.step, failure.error);
+    }
+    // As the user it runs as: a directory it can't enter is none it can work in.
     if (request->directory && (error = RAW1(SYS_chdir, request->directory)) < 0)
         child_fail(context, ORCH_STEP_DIRECTORY, error);
     if (request->has_umask) RAW1(SYS_umask, request->umask);
@@ -263,7 +302,7 @@ void orch_spawn(const struct orch_spawn_request *wanted, struct orch_spawn_resul
         copy = *wanted;
         copy.reserved[0] = 0;
     }
-    *result = (struct orch_spawn_result){.pid = 0, .pidfd = -1, .step = ORCH_STEP_NONE, .error = 0};
+    *result = (struct orch_spawn_result){.pid = 0, .pidfd = -1, .step = ORCH_STEP_NONE};
     int pidfd = -1;
     struct clone_arguments arguments = {
         .flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -283,11 +322,15 @@ void orch_spawn(const struct orch_spawn_request *wanted, struct orch_spawn_resul
     struct child_context context = {.request = request, .result = result, .ignored = ignored_signals()};
     // A handler of ours must not run in the child on our stack; libc's own signals included, hence the raw call.
     uint64_t all = ~(uint64_t)0, before = 0;
+    int changes_user = request->identity && (request->identity->has_user || request->identity->has_group);
+    int was_dumpable = changes_user && prctl(PR_GET_DUMPABLE) == 1;
     RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
     struct timespec now;
     if (clock_gettime(CLOCK_BOOTTIME, &now) == 0) context.clone_tick = tick(&now);
     long pid = clone_child(&arguments, &context);
     RAW4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof before);
+    // The kernel hides the memory of who changes its identity from that user, and until exec the memory was ours.
+    if (was_dumpable) prctl(PR_SET_DUMPABLE, 1);
     // The child has executed or ended: it was waited for, as after vfork.
     release_descriptors(wanted->reserved);
     if (pid < 0) {
@@ -300,6 +343,14 @@ void orch_spawn(const struct orch_spawn_request *wanted, struct orch_spawn_resul
     }
     result->pid = (int32_t)pid;
     result->pidfd = pidfd;
+}
+
+int orch_limit_look(struct orch_limit *limit) {
+    struct rlimit pair;
+    if (getrlimit((__rlimit_resource_t)limit->number, &pair) < 0) return -errno;
+    limit->soft = pair.rlim_cur;
+    limit->hard = pair.rlim_max;
+    return 0;
 }
 
 int orch_try_cgroup(int cgroup_fd) {

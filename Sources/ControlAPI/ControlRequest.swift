@@ -13,6 +13,7 @@ package enum ControlRequest: Sendable {
     case ports(Ports.Parameters)
     case subscribe(Subscribe.Parameters)
     case lease(Lease.Parameters)
+    case upgrade(Upgrade.Parameters)
 
     init?(method: String, from container: KeyedDecodingContainer<RequestMessage.Key>) throws {
         func parameters<Operation: ControlOperation>(_: Operation.Type) throws -> Operation.Parameters {
@@ -32,6 +33,7 @@ package enum ControlRequest: Sendable {
         case Ports.method: self = .ports(try parameters(Ports.self))
         case Subscribe.method: self = .subscribe(try parameters(Subscribe.self))
         case Lease.method: self = .lease(try parameters(Lease.self))
+        case Upgrade.method: self = .upgrade(try parameters(Upgrade.self))
         default: return nil
         }
     }
@@ -52,6 +54,7 @@ package enum ControlResponse: Sendable {
     case ports(Ports.Answer)
     case subscribe(Subscribe.Answer)
     case lease(Lease.Answer)
+    case upgrade(Upgrade.Answer)
 
     var body: any Encodable & Sendable {
         switch self {
@@ -68,6 +71,7 @@ package enum ControlResponse: Sendable {
         case .ports(let answer): answer
         case .subscribe(let answer): answer
         case .lease(let answer): answer
+        case .upgrade(let answer): answer
         }
     }
 }

@@ -14,10 +14,12 @@ package struct SupervisorStarter: Sendable {
     package var logPath: String
     /// The supervisor's, without the program's name.
     package var arguments: [String]
+    /// A guard is there before anything is started.
+    package var isGuarded: Bool
 
     package init(
         stateDirectory: String, startLockPath: String, lockPath: String, socketPath: String, logPath: String,
-        arguments: [String]
+        arguments: [String], isGuarded: Bool
     ) {
         self.stateDirectory = stateDirectory
         self.startLockPath = startLockPath
@@ -25,6 +27,7 @@ package struct SupervisorStarter: Sendable {
         self.socketPath = socketPath
         self.logPath = logPath
         self.arguments = arguments
+        self.isGuarded = isGuarded
     }
 
     package struct Connection {
@@ -65,7 +68,7 @@ package struct SupervisorStarter: Sendable {
     }
 
     private func start() throws(ControlError) {
-        let keeper = try keeperPath()
+        let keeper = try Self.keeperPath(beside: Self.programPath())
         let program = open(programDescriptorPath, O_RDONLY | O_CLOEXEC)
         guard program >= 0 else { throw failure("open the running program") }
         defer { close(program) }
@@ -81,7 +84,7 @@ package struct SupervisorStarter: Sendable {
                 stateDirectory.withCString { directory in
                     var request = orch_launch_request(
                         keeper_path: keeper, state_directory: directory, program_fd: program, ready_fd: ends[1],
-                        log_fd: log, arguments: arguments, environment: environ)
+                        log_fd: log, is_guarded: isGuarded ? 1 : 0, arguments: arguments, environment: environ)
                     return orch_launch_keeper(&request)
                 }
             }
@@ -119,12 +122,16 @@ package struct SupervisorStarter: Sendable {
         }
     }
 
-    /// Beside the running program, or in `../libexec/orchestrate` of it.
-    private func keeperPath() throws(ControlError) -> String {
+    /// Of the running program.
+    package static func programPath() throws(ControlError) -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        guard count > 0 else { throw failure("find the running program") }
-        let program = String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+        guard count > 0 else { throw ControlError(.failed, "cannot find the running program in /proc") }
+        return String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    /// Beside the program, or in `../libexec/orchestrate` of it.
+    package static func keeperPath(beside program: String) throws(ControlError) -> String {
         let directory = program[..<(program.lastIndex(of: "/") ?? program.startIndex)]
         let places = ["\(directory)/orchestrate-keeper", "\(directory)/../libexec/orchestrate/orchestrate-keeper"]
         for place in places where access(place, X_OK) == 0 { return place }

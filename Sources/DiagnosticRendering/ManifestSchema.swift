@@ -50,11 +50,11 @@ private func schema<Owner>(of codec: Codec<Owner>) -> JSONValue {
     case .flag: orVariable(.object(["type": "boolean"]))
     case .integer(let range, _), .optionalInteger(let range, _):
         orVariable(.object(["type": "integer", "minimum": .int(range.lowerBound), "maximum": .int(range.upperBound)]))
-    case .number(let range, _):
+    case .number(let range, _), .optionalNumber(let range, _):
         orVariable(
             .object(["type": "number", "minimum": .double(range.lowerBound), "maximum": .double(range.upperBound)]))
     case .duration, .optionalDuration: durationSchema
-    case .size: orVariable(.object(["type": "string", "pattern": "^[0-9.]+ *([kKMGT]i?)?B?$"]))
+    case .size, .optionalSize: orVariable(.object(["type": "string", "pattern": "^[0-9.]+ *([kKMGT]i?)?B?$"]))
     case .optionalText, .optionalTemplate: text
     case .signal:
         anyOf([
@@ -76,6 +76,27 @@ private func schema(of form: Form) -> JSONValue {
     case .projectName: .object(["type": "string", "pattern": "^[a-z0-9-]{1,63}$|\\$\\{"])
     case .projectID: .object(["type": "string", "pattern": "^[A-Za-z0-9._-]{1,255}$|\\$\\{"])
     case .defaults: reference("defaults")
+    case .secretSources:
+        .object([
+            "type": "object", "propertyNames": .object(["pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"]),
+            "additionalProperties": .object(
+                schema(of: secretSourceKeys) + [.init("minProperties", 1), .init("maxProperties", 1)]),
+        ])
+    case .secretUses:
+        .object([
+            "type": "object", "propertyNames": .object(["pattern": "^[A-Za-z_][A-Za-z0-9_]*$"]),
+            "additionalProperties": anyOf([text, .object(schema(of: secretUseKeys) + [.init("required", ["from"])])]),
+        ])
+    case .umask: orVariable(.object(["type": "string", "pattern": "^[0-7]{1,4}$"]))
+    case .limits:
+        .object([
+            "type": "object",
+            "properties": .object(
+                LimitName.allCases.map { .init($0.rawValue, anyOf([limitValue, .object(schema(of: limitKeys))])) }),
+            "additionalProperties": false,
+        ])
+    case .softLimit, .hardLimit: limitValue
+    case .executable: .object(["type": "string", "pattern": "^/|\\$\\{"])
     case .sidecars:
         .object([
             "type": "object", "minProperties": 1, "propertyNames": .object(["pattern": "^[a-z0-9][a-z0-9_-]{0,62}$"]),
@@ -143,6 +164,7 @@ private let variable = reference("variable")
 private let text = JSONValue.object(["type": ["string", "number", "boolean"]])
 private let portText = JSONValue.object(["type": ["integer", "string"]])
 private let exitCode = JSONValue.object(["type": "integer", "minimum": 0, "maximum": 255])
+private let limitValue = JSONValue.object(["type": ["integer", "string"]])
 private let durationSchema = anyOf([
     .object(["type": "string", "pattern": "^(0|([0-9]+(\\.[0-9]+)?(us|ms|s|m|h|d))+)$"]),
     .object(["const": 0]), variable,

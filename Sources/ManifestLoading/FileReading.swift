@@ -1,3 +1,5 @@
+package import SidecarModel
+
 /// Why a file could not be read.
 package enum FileReadFailure: Error, Hashable, Sendable {
     case notFound
@@ -26,4 +28,21 @@ package protocol FileReading {
 
     /// Nil when nothing is there, or it can't be looked at.
     func kind(of path: String) -> FileKind?
+
+    func user(_ name: String) -> AccountAnswer
+    func group(_ name: String) -> AccountAnswer
+
+    /// Nil: not asked.
+    var abilities: HostAbilities? { get }
+
+    /// Why the limits can't be enforced, as the end of a sentence. Nil when they can, or nobody was asked.
+    func obstacle(to resources: ResourceSpec) -> String?
+}
+
+/// Files alone, and no word of the rest of the host.
+extension FileReading {
+    package func user(_ name: String) -> AccountAnswer { .notAsked }
+    package func group(_ name: String) -> AccountAnswer { .notAsked }
+    package var abilities: HostAbilities? { nil }
+    package func obstacle(to resources: ResourceSpec) -> String? { nil }
 }

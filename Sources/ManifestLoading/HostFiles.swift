@@ -1,8 +1,16 @@
 import Glibc
+package import SidecarModel
 
 /// The files of this machine.
 package struct HostFiles: FileReading {
-    package init() {}
+    private let resourceObstacle: @Sendable (ResourceSpec) -> String?
+
+    /// - Parameter resourceObstacle: why limits can't be enforced here.
+    package init(resourceObstacle: @escaping @Sendable (ResourceSpec) -> String? = { _ in nil }) {
+        self.resourceObstacle = resourceObstacle
+    }
+
+    package func obstacle(to resources: ResourceSpec) -> String? { resourceObstacle(resources) }
 
     package var currentDirectory: String {
         guard let path = getcwd(nil, 0) else { return "/" }

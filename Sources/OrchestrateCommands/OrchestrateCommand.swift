@@ -35,7 +35,9 @@ package struct OrchestrateCommand: ParsableCommand {
                 name: "Manifest", subcommands: [InitCommand.self, ValidateCommand.self, PlanCommand.self]),
             CommandGroup(
                 name: "This program",
-                subcommands: [DoctorCommand.self, VersionCommand.self, CompletionCommand.self]),
+                subcommands: [
+                    DoctorCommand.self, VersionCommand.self, UpgradeCommand.self, CompletionCommand.self,
+                ]),
         ])
 
     package init() {}

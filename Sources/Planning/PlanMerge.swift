@@ -1,4 +1,4 @@
-import SidecarModel
+package import SidecarModel
 
 extension Plan {
     /// The plan after `up a b`: those named and what they require are as the new manifest says, everything else stays as
@@ -16,6 +16,17 @@ extension Plan {
         }
         merged += sidecars.filter { before[$0.name] != nil }
         return try Plan(project: new.project, sidecars: merged)
+    }
+
+    /// The secrets that those named, and what they require, are handed; of all when none is named. As declared.
+    package func secrets(neededBy names: [String]) -> [SecretSpec] {
+        guard !project.secrets.isEmpty else { return [] }
+        let isWanted = names.isEmpty ? sidecars.map { _ in true } : closure(of: names)
+        var needed: Set<String> = []
+        for position in sidecars.indices where isWanted[position] {
+            for use in sidecars[position].secrets { needed.insert(use.secret) }
+        }
+        return project.secrets.filter { needed.contains($0.name) }
     }
 
     /// By position: whether the sidecar is named or required, transitively, by one that is. Unknown names mean none;

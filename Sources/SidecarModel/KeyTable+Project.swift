@@ -25,6 +25,11 @@ package let projectKeys = KeyGroup<ProjectSpec>(
             "Any sidecar key but `command`, `shell` and `depends_on`, merged beneath each sidecar: mappings by key, "
                 + "lists as a whole.", example: "{ stop: { grace: 5s } }"),
         ManifestKey(
+            "secrets", .form(.secretSources), onChange: .restart,
+            "Secrets by name, each with one source: `file`, `env`, `command` or `generate`. Read when the project is "
+                + "brought up; a sidecar gets those it names in its own `secrets`.",
+            example: "{ pg: { generate: 32 } }"),
+        ManifestKey(
             "start", .group(projectStartKeys, short: nil), "How the project starts.", example: "{ max_parallel: 8 }"),
         ManifestKey(
             "supervisor", .group(projectSupervisorKeys, short: nil), "The supervisor of this project.",

@@ -54,6 +54,54 @@ package let sidecarKeys = KeyGroup<SidecarSpec>(
             "Start from PATH, HOME, USER, LANG and TZ alone instead of the whole inherited environment.",
             example: "true", fingerprint: { $1.combine($0.clearsEnvironment) }),
         ManifestKey(
+            "secrets", .form(.secretUses), onChange: .restart,
+            "Variables that hand over a secret: the secret's name, or `{ from, as }`. Never shown, and never part of an "
+                + "argument.", example: "{ PGPASSWORD: pg, TLS_KEY: { from: key, as: file } }",
+            fingerprint: { spec, hasher in
+                hasher.combine(each: spec.secrets.sorted { $0.variable < $1.variable }) { $0.combine($1) }
+            }),
+        ManifestKey(
+            "user", .optionalText(\.privileges.user), default: "the supervisor's", onChange: .restart,
+            "Whom it runs as, by name or number, with that user's groups, HOME, USER, LOGNAME and SHELL. Its hooks and "
+                + "exec probes too.", example: "postgres",
+            fingerprint: { $1.combine($0.privileges.user) { $0.combine($1) } }),
+        ManifestKey(
+            "group", .optionalText(\.privileges.group), default: "the user's", onChange: .restart,
+            "Its group, by name or number.", example: "www-data",
+            fingerprint: { $1.combine($0.privileges.group) { $0.combine($1) } }),
+        ManifestKey(
+            "umask", .form(.umask), default: "that of the `up` that started the project", onChange: .restart,
+            "Permissions that files it makes do not get: octal, in quotes.", example: "\"0027\"",
+            fingerprint: { $1.combine($0.privileges.umask) { $0.combine(UInt64($1)) } }),
+        ManifestKey(
+            "nice", .optionalInteger(-20...19, \.privileges.nice), default: "the supervisor's", onChange: .restart,
+            "Its niceness: 19 is the most yielding.", example: "10",
+            fingerprint: { $1.combine($0.privileges.nice) { $0.combine($1) } }),
+        ManifestKey(
+            "no_new_privileges", .flag(\.privileges.gainsNoPrivileges), onChange: .restart,
+            "Nothing it executes can gain privileges: setuid programs run as itself.", example: "true",
+            fingerprint: { $1.combine($0.privileges.gainsNoPrivileges) }),
+        ManifestKey(
+            "ulimits", .form(.limits), default: "the supervisor's", onChange: .restart,
+            "Limits of each process by name: a number, `unlimited`, or `{ soft, hard }`; where bytes are counted, also a "
+                + "size.", example: "{ nofile: 65536, core: 0, memlock: { soft: 64MiB, hard: unlimited } }",
+            fingerprint: { spec, hasher in
+                hasher.combine(each: spec.privileges.limits.sorted { $0.name.rawValue < $1.name.rawValue }) {
+                    $0.combine($1)
+                }
+            }),
+        ManifestKey(
+            "resources", .group(resourceKeys, short: nil), default: "no limit",
+            "What all its processes may take together. Enforced by cgroups, version 2, where this project's are given "
+                + "the controllers; a warning says where they are not.",
+            example: "{ memory: 512MiB, cpu: 1.5, pids: 200 }",
+            fingerprint: { $1.combine($0.privileges.resources) }),
+        ManifestKey(
+            "stale", .group(staleKeys, short: nil), default: "none",
+            "What an earlier life of the project may have left running, to be ended before the first start. "
+                + "`up --dry-run` lists it.", example: "{ exe: /usr/bin/redis-server }",
+            fingerprint: { $1.combine($0.privileges.staleExecutable) { $0.combine($1) } }),
+        ManifestKey(
             "ports", .form(.ports), onChange: .restart,
             "Ports by name: a number, a range, or `auto`. Each is in the environment as `NAME_PORT`, the only one also "
                 + "as `PORT`. A number is `strict`; ranges and `auto` move when a port is taken.",

@@ -57,7 +57,9 @@ package indirect enum Codec<Owner: Sendable>: Sendable {
     case number(ClosedRange<Double>, Field<Double>)
     case duration(DurationBounds, Field<Duration>)
     case optionalDuration(DurationBounds, Field<Duration?>)
+    case optionalNumber(ClosedRange<Double>, Field<Double?>)
     case size(Field<ByteCount>)
+    case optionalSize(Field<ByteCount?>)
     case optionalText(Field<String?>)
     case optionalTemplate(Field<Template?>)
     case signal(Field<Signal>)
@@ -94,10 +96,12 @@ package enum DurationBounds: Sendable { case any, positive }
 /// reference.
 package enum Form: String, Sendable, CaseIterable {
     // Top level.
-    case version, projectName, projectID, defaults, sidecars
+    case version, projectName, projectID, defaults, secretSources, sidecars
     // Sidecars.
     case command, script, directory, environment, environmentFiles, ports, dependencies, health, restartPolicy, hooks
-    case logDirectory, steps
+    case logDirectory, steps, secretUses, umask, limits, executable
+    // Limits.
+    case softLimit, hardLimit
     // Ports.
     case portRange, bindAddress
     // Dependencies.

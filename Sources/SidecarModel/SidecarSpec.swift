@@ -9,6 +9,8 @@ package struct ProjectSpec: Hashable, Codable, Sendable {
     package var directory: String
     /// How many sidecars may be starting at the same time. Nil: no cap.
     package var maxParallelStarts: Int?
+    /// In the order they are declared.
+    package var secrets: [SecretSpec] = []
     /// Nil: `keep` for a detached project, `stop` for one in the foreground.
     package var onSupervisorExit: OnSupervisorExit?
 
@@ -48,6 +50,9 @@ package struct SidecarSpec: Hashable, Codable, Sendable {
     package var environment: [EnvironmentEntry]
     /// The inherited environment is dropped but for PATH, HOME, USER, LANG and TZ.
     package var clearsEnvironment: Bool
+    /// Laid over the environment; in order of first mention.
+    package var secrets: [SecretUse] = []
+    package var privileges = PrivilegeSpec()
     package var ports: [PortSpec]
     package var dependencies: [DependencySpec]
     package var health: HealthSpec

@@ -25,6 +25,8 @@ package struct ProjectLocation: Hashable, Sendable {
     package var startLockPath: String { stateDirectory + "/start.lock" }
     package var spawnRecordsPath: String { stateDirectory + "/spawns" }
     package var logsDirectory: String { stateDirectory + "/logs" }
+    /// Values of secrets, for the supervisor alone.
+    package var secretsPath: String { stateDirectory + "/secrets" }
     package var fifoDirectory: String { stateDirectory + "/fifo" }
     package var dataDirectory: String { stateDirectory + "/data" }
     /// What was written when an instance failed.

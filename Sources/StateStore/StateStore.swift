@@ -7,6 +7,9 @@ import SidecarModel
 /// Writes belong inside `commit`, once per turn of the engine: what a turn decided is there as a whole or not at all.
 /// A commit survives the end of the process, not always that of the machine. Used by one thread at a time.
 package final class StateStore {
+    /// Of the tables that this program reads and writes.
+    package static var schemaVersion: Int { Schema.version }
+
     /// Transitions kept, give or take `pruneInterval`.
     package static let journalLimit: Int64 = 100_000
     private static let pruneInterval: Int64 = 1_000

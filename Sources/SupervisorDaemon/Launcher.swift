@@ -11,6 +11,10 @@ struct Launcher {
     let notifySocket: String?
     /// Of the client that started the project.
     let umask: UInt32
+    /// For those who run as another user.
+    let foreignNotifySocket: String?
+    let secrets: SecretVault
+    let credentials: CredentialPlaces
 
     func render(_ template: Template, for name: InstanceName) throws(SpawnFailure) -> String {
         try template.rendered { reference throws(SpawnFailure) in
@@ -29,6 +33,10 @@ struct Launcher {
 
     func environment(of spec: SidecarSpec, _ name: InstanceName) throws(SpawnFailure) -> SidecarEnvironment {
         var environment = spec.clearsEnvironment ? inherited.kept : inherited.all
+        if spec.privileges.user != nil {
+            // Whoever brought the project up is somebody else.
+            for variable in ProcessIdentity.AccountVariable.allCases { environment[variable.rawValue] = nil }
+        }
         for entry in spec.environment {
             if let value = entry.value {
                 environment[entry.name] = try render(value, for: name)
@@ -36,6 +44,7 @@ struct Launcher {
                 environment[entry.name] = nil
             }
         }
+        try addSecrets(of: spec, name, to: &environment)
         let assigned = addresses.ports(of: name)
         for port in spec.ports {
             guard let number = assigned.first(where: { $0.name == port.name })?.number else { continue }
@@ -46,7 +55,8 @@ struct Launcher {
         environment["ORCHESTRATE_PROJECT"] = plan.project.name
         environment["ORCHESTRATE_SIDECAR"] = name.sidecar
         environment["ORCHESTRATE_REPLICA"] = String(name.replica)
-        if let notifySocket, spec.isNotifying { environment["NOTIFY_SOCKET"] = notifySocket }
+        let socket = spec.mayBeForeign ? foreignNotifySocket : notifySocket
+        if let socket, spec.isNotifying { environment["NOTIFY_SOCKET"] = socket }
         return environment
     }
 
@@ -68,7 +78,8 @@ struct Launcher {
             name: name.indexed, kind: .sidecar, incarnation: incarnation.number, arguments: arguments,
             environment: try environment(of: spec, name).assignments,
             workingDirectory: try workingDirectory(of: spec, name))
-        request.umask = umask
+        request.umask = spec.privileges.umask ?? umask
+        try takePrivileges(of: spec, name, for: &request)
         return request
     }
 
@@ -84,7 +95,8 @@ struct Launcher {
         var request = ProcessRequest(
             name: "\(name.indexed):\(label)", kind: kind, incarnation: incarnation.number, arguments: arguments,
             environment: environment.assignments, workingDirectory: try workingDirectory(of: spec, name))
-        request.umask = umask
+        request.umask = spec.privileges.umask ?? umask
+        try takePrivileges(of: spec, name, for: &request)
         return request
     }
 

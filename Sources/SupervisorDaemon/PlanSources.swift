@@ -61,13 +61,21 @@ struct PlanSources: Codable {
 }
 
 /// Reads the host's files and keeps what it read.
-final class RecordingFiles: FileReading, Sendable {
+final class RecordingFiles: FileReading {
     private let host = HostFiles()
     private let recorded = Mutex<[String: String]>([:])
     private let canonical = Mutex<[String: String]>([:])
     let currentDirectory: String
 
-    init(directory: String) { currentDirectory = directory }
+    private let resourceObstacle: (ResourceSpec) -> String?
+
+    init(directory: String, resourceObstacle: @escaping (ResourceSpec) -> String?) {
+        currentDirectory = directory
+        self.resourceObstacle = resourceObstacle
+    }
+
+    var abilities: HostAbilities? { host.abilities }
+    func obstacle(to resources: ResourceSpec) -> String? { resourceObstacle(resources) }
 
     var contents: [String: String] { recorded.withLock { $0 } }
     var canonicalPaths: [String: String] { canonical.withLock { $0 } }

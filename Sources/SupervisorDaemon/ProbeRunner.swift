@@ -188,7 +188,7 @@ final class ProbeRunner {
             check = .unix(path: try absolute(path, spec, name))
         case .file(let path, let maxAge):
             check = .file(
-                path: try absolute(path, spec, name), startedAt: startTime(question.index), maxAge: maxAge)
+                path: try absolute(path, spec, name), startedAt: startTime(question), maxAge: maxAge)
         case .exec, .log, .notify:
             return nil
         }
@@ -228,8 +228,12 @@ final class ProbeRunner {
         }
     }
 
-    private func startTime(_ index: InstanceIndex) -> WallTime {
-        let instant = supervisor.engine.reconciler.status(of: index)?.startedAt ?? .now
+    /// By the kernel: the sidecar may have written its file before the loop heard that it was started.
+    private func startTime(_ question: Question) -> WallTime {
+        let process = supervisor.lives.process(of: question.index, question.incarnation)
+        let instant =
+            process.flatMap { host.startInstant(of: $0) }
+            ?? supervisor.engine.reconciler.status(of: question.index)?.startedAt ?? .now
         return WallTime(microseconds: WallClock().timestamp(instant).microseconds)
     }
 

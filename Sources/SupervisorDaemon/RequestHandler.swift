@@ -43,6 +43,7 @@ final class RequestHandler: ControlHandler {
         case .ports(let parameters): .ports(try supervisor.ports(parameters))
         case .subscribe(let parameters): .subscribe(supervisor.snapshot(withSidecars: parameters.withSidecars))
         case .lease(let parameters): .lease(try lease(parameters))
+        case .upgrade(let parameters): .upgrade(try supervisor.upgrade(parameters))
         }
     }
 
@@ -113,6 +114,7 @@ final class RequestHandler: ControlHandler {
         switch parameters.action {
         case .take:
             try supervisor.leases.take(parameters.token, by: parameters.client)
+            supervisor.settleLoss()
             return Lease.Answer(isHolder: true)
         case .renew:
             return Lease.Answer(isHolder: supervisor.leases.isHolder(parameters.token))

@@ -6,6 +6,7 @@ struct SidecarEnvironment {
     private var order: [String] = []
     /// `K=V` by `K`: most are handed on as they came.
     private var whole: [String: String] = [:]
+    private var secrets: Set<String> = []
 
     /// What `clear_env` keeps.
     private static let kept: Set<String> = ["PATH", "HOME", "USER", "LANG", "TZ"]
@@ -32,8 +33,13 @@ struct SidecarEnvironment {
         }
     }
 
-    var variables: [(name: String, value: String)] {
-        order.compactMap { name in self[name].map { (name, $0) } }
+    mutating func set(_ name: String, toSecret value: String) {
+        self[name] = value
+        secrets.insert(name)
+    }
+
+    var variables: [(name: String, value: String, isSecret: Bool)] {
+        order.compactMap { name in self[name].map { (name, $0, secrets.contains(name)) } }
     }
 
     var assignments: [String] { order.compactMap { whole[$0] } }

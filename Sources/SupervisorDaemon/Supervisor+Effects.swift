@@ -34,16 +34,29 @@ extension Supervisor {
     var launcher: Launcher {
         Launcher(
             plan: engine.reconciler.plan, addresses: addresses, inherited: inheritedEnvironment,
-            notifySocket: notifySocket.environmentValue, umask: clientUmask)
+            notifySocket: notifySocket.environmentValue, umask: clientUmask,
+            foreignNotifySocket: foreignNotifySocket?.environmentValue, secrets: secrets, credentials: credentials)
     }
 
     // MARK: Processes
 
     private func spawn(_ index: InstanceIndex, _ incarnation: Incarnation) {
+        guard let spec = engine.reconciler.spec(of: index) else { return }
+        whenNothingIsStale(of: spec) { [unowned self] failure in
+            if let failure {
+                engine.observe(.spawnFailed(index, incarnation, failure))
+            } else {
+                spawnNow(index, incarnation)
+            }
+        }
+    }
+
+    private func spawnNow(_ index: InstanceIndex, _ incarnation: Incarnation) {
         guard let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index) else { return }
         do throws(SpawnFailure) {
             try claimPorts(of: spec, name, index)
             var request = try launcher.request(for: spec, name, incarnation)
+            request.stop = stopRecord(of: spec)
             request.prepare = preparation(of: spec, name, index, incarnation)
             host.spawn(request) { [unowned self] result in
                 spawned(index, incarnation, result)
@@ -107,13 +120,30 @@ extension Supervisor {
         logs.retire(name.logInstance)
         host.drop(key: name.holdKey)
         probes.forget(index)
+        credentials.remove(name)
         allocator.release(instance: name.indexed)
         addresses.forget(name)
     }
 
     // MARK: Hooks
 
+    /// Nothing prepares for a start beside what an earlier life left running.
     private func runHook(_ index: InstanceIndex, _ incarnation: Incarnation, _ event: HookEvent, _ facts: HookFacts) {
+        guard event == .preStart, let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index) else {
+            return runHookNow(index, incarnation, event, facts)
+        }
+        whenNothingIsStale(of: spec) { [unowned self] failure in
+            if let failure {
+                hookFinished(index, incarnation, event, name, failure.message)
+            } else {
+                runHookNow(index, incarnation, event, facts)
+            }
+        }
+    }
+
+    private func runHookNow(
+        _ index: InstanceIndex, _ incarnation: Incarnation, _ event: HookEvent, _ facts: HookFacts
+    ) {
         guard let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index),
             let hook = spec.hooks.first(where: { $0.event == event })
         else { return }

@@ -31,6 +31,10 @@ extension Supervisor {
         journal.forgetInstances(ended.compactMap { engine.name(of: $0) })
         if releasesPorts { releasePorts() }
         leases.release()
+        if survivors.isEmpty {
+            secrets.discard()
+            credentials.removeAll()
+        }
         publish(.finished(code: code, survivors: survivors))
         for reply in pendingDowns { reply(.success(.down(Down.Answer(survivors: survivors)))) }
         pendingDowns = []

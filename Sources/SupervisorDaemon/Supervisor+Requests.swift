@@ -48,7 +48,16 @@ extension Supervisor {
             return Environment.Answer(
                 instance: reports.shownName(of: index),
                 workingDirectory: try launcher.workingDirectory(of: spec, name),
-                variables: environment.variables.map { .init(name: $0.name, value: $0.value) })
+                variables: environment.variables.map { variable in
+                    let isShown = !variable.isSecret || parameters.withSecrets ?? false
+                    return .init(
+                        name: variable.name, value: isShown ? variable.value : "", isSecret: variable.isSecret)
+                },
+                identity: spec.privileges.user == nil && spec.privileges.group == nil
+                    ? nil
+                    : .init(
+                        user: spec.privileges.user, group: spec.privileges.group,
+                        accountVariables: spec.privileges.user == nil ? [] : spec.accountVariables.map(\.rawValue)))
         } catch {
             throw ControlError(.failed, error.message)
         }
@@ -104,31 +113,39 @@ extension Supervisor {
 
 extension Supervisor {
     func apply(_ parameters: Apply.Parameters) throws(ControlError) -> Apply.Answer {
-        let files = RecordingFiles(directory: parameters.workingDirectory)
+        let files = RecordingFiles(directory: parameters.workingDirectory) { [host] in host.obstacle(to: $0) }
         let loaded = loadManifest(path: parameters.manifest, environment: parameters.environment, files: files)
-        guard let new = loaded.plan else {
+        guard let loadedPlan = loaded.plan else {
             throw ControlError(
                 .invalidManifest, "\(parameters.manifest) has errors; nothing was changed",
                 diagnostics: loaded.diagnostics)
         }
+        let values = try secretValues(for: loadedPlan, parameters)
+        let new = loadedPlan.stamped(with: values)
         try checkNames(parameters.names, in: new)
         let isFirst = isNew
         let old = isFirst ? nil : engine.reconciler.plan
         let plan = try merged(old, new, names: parameters.names)
         let difference = PlanDifference(from: old, to: plan)
+        try keep(values)
+        secretVariables = new.secretVariables
         if isNew || parameters.refreshesEnvironment { adoptEnvironment(of: parameters) }
         manifestPath = parameters.manifest
         sources.add(
             PlanSources.Layer(
                 manifest: parameters.manifest, workingDirectory: parameters.workingDirectory,
-                environment: parameters.environment, names: parameters.names, files: files.contents,
+                environment: parameters.environment.filter { !secretVariables.contains($0.key) },
+                names: parameters.names, files: files.contents,
                 canonicalPaths: files.canonicalPaths))
         let isHolder = try attach(parameters.attachment)
         isNew = false
         saveProject(plan)
+        prepareForeignNotifySocket(for: plan)
         assignPorts(in: plan)
         cancelPendingDowns(because: "an up overtook it")
         engine.observe(.apply(plan, selection: parameters.names.isEmpty ? nil : parameters.names))
+        recordStops()
+        settleLoss()
         takeOverChanges(difference)
         let summary = ApplySummary(difference, of: plan, names: parameters.names)
         publish(.applied(summary))
@@ -144,6 +161,35 @@ extension Supervisor {
             }
             return Apply.Created(
                 name: ReportBuilder.shownName(of: status, spec), sidecar: status.sidecar, kind: spec.kind)
+        }
+    }
+
+    private func limit(_ index: InstanceIndex, to resources: ResourceSpec) {
+        guard let status = engine.reconciler.status(of: index),
+            let process = lives.process(of: index, status.incarnation)
+        else { return }
+        host.limit(process, to: resources)
+    }
+
+    /// What the vault is to hold; nothing is kept before all else is known to be right.
+    private func secretValues(
+        for plan: Plan, _ parameters: Apply.Parameters
+    ) throws(ControlError) -> [String: SecretVault.Entry] {
+        do throws(SecretVault.Missing) {
+            return try secrets.updated(
+                for: plan.secrets(neededBy: parameters.names), given: parameters.secrets ?? [:],
+                keepsOthers: !parameters.names.isEmpty)
+        } catch {
+            throw ControlError(
+                .invalidParameters,
+                "the manifest has changed while it was read: no value was given for \(error.names.joined(separator: ", ")); "
+                    + "run the command again")
+        }
+    }
+
+    private func keep(_ values: [String: SecretVault.Entry]) throws(ControlError) {
+        do throws(SystemError) { try secrets.replace(by: values) } catch {
+            throw ControlError(.failed, "the secrets cannot be kept, so nothing was changed: \(error)")
         }
     }
 
@@ -201,6 +247,7 @@ extension Supervisor {
 
     func releaseLease(because reason: String) {
         leases.release()
+        settleLoss()
         publish(.leaseEnded(reason: reason))
     }
 
@@ -213,10 +260,17 @@ extension Supervisor {
     /// What the core takes over by itself is all but this.
     private func takeOverChanges(_ difference: PlanDifference) {
         for entry in difference.entries {
-            guard case .updateInPlace(let keys) = entry.action, keys.contains("logs") else { continue }
+            let keys: [String]
+            switch entry.action {
+            case .updateInPlace(let changed): keys = changed
+            // May have changed as well; those that stay take it over like any other.
+            case .scale: keys = ["logs", "resources"]
+            case .create, .restart, .remove, .unchanged: continue
+            }
             for index in engine.reconciler.instances(named: entry.sidecar) {
                 guard let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index) else { continue }
-                logs.configure(name.logInstance, spec: spec.logs)
+                if keys.contains("logs") { logs.configure(name.logInstance, spec: spec.logs) }
+                if keys.contains("resources") { limit(index, to: spec.privileges.resources) }
             }
         }
     }
@@ -239,7 +293,8 @@ extension Supervisor {
             ProjectRow(
                 identity: location.identity, name: plan.project.name, manifest: manifestPath,
                 directory: plan.project.directory, workingDirectory: workingDirectory, plan: sources.encoded,
-                environment: inherited, umask: clientUmask, seed: seed, isDetached: isDetached, isWanted: isWanted,
+                environment: inherited.filter { !secretVariables.contains($0.key) }, umask: clientUmask, seed: seed,
+                isDetached: isDetached, isWanted: isWanted,
                 bootID: bootID))
     }
 }

@@ -40,12 +40,14 @@ extension Supervisor {
     /// Takes every process there is up, and says to the core what became of each.
     func takeUp(_ memory: Memory) {
         isNew = false
+        secretVariables = memory.plan.secretVariables
         manifestPath = memory.project.manifest
         workingDirectory = memory.project.workingDirectory
         inherited = memory.project.environment
         clientUmask = memory.project.umask
         isDetached = memory.project.isDetached
         sources = memory.sources
+        prepareForeignNotifySocket(for: memory.plan)
         takeUpPorts(memory)
         let found = takeUpProcesses()
         var records: [(InstanceRecord, Survival)] = []
@@ -57,8 +59,40 @@ extension Supervisor {
         engine.restore(records)
         for process in found { connect(process) }
         resumeLogs()
+        recordStops()
         if !memory.project.isWanted { engine.observe(.shutdown(by: .supervisor)) }
         if let lease = memory.lease { leases.restore(lease) }
+        if memory.project.isWanted, !engine.reconciler.isShuttingDown { settleLoss() }
+    }
+
+    /// The project was to end with its supervision, and nobody was left to see to that: what lives of it is ended, in
+    /// order and as its manifest says, and nothing else of it is taken up.
+    func endLeftovers(_ memory: Memory) {
+        manifestPath = memory.project.manifest
+        workingDirectory = memory.project.workingDirectory
+        inherited = memory.project.environment
+        clientUmask = memory.project.umask
+        sources = memory.sources
+        takeUpPorts(memory)
+        let found = takeUpProcesses()
+        engine.restore(
+            memory.instances.map { row in
+                let name = InstanceName(sidecar: row.sidecar, replica: row.replica)
+                let process = found.first { $0.name == name.indexed && $0.incarnation == row.incarnation }
+                var record = row.record
+                record.isWanted = false
+                record.end = nil
+                record.state = process == nil ? .stopped : .stopping
+                record.reason = "its supervision was lost"
+                return (record, process.map { Survival($0.condition) } ?? .neverSpawned)
+            })
+        for process in found { connect(process) }
+        resumeLogs()
+        // A supervisor after us goes on with it.
+        saveProject(memory.plan, isWanted: false)
+        journal.save(nil as LeaseRow?)
+        sources = PlanSources()
+        host.tookUpLeftovers()
     }
 
     private func takeUpPorts(_ memory: Memory) {

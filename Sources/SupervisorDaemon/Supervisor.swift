@@ -28,6 +28,14 @@ final class Supervisor {
     let reporter: CrashReporter
     /// Whose output is being written to its end, before it is reported on.
     var failuresToReport: [UInt64: CrashReportSource] = [:]
+    /// For sidecars that run as another user; there while one is declared.
+    var foreignNotifySocket: NotifySocket?
+    let secrets: SecretVault
+    let credentials: CredentialPlaces
+    let sweeper: StaleSweeper
+    /// By sidecar: the executable of which nothing stale is left.
+    var sweptFor: [String: String] = [:]
+    var waitingForSweep: [String: [(SpawnFailure?) -> Void]] = [:]
     private let rest: RestKeeper
     private var unattributed: [(pid: Int32, notifications: [SidecarNotification], at: Instant)] = []
     private static let mostUnattributed = 1024
@@ -41,9 +49,14 @@ final class Supervisor {
     var manifestPath = ""
     var workingDirectory = "/"
     var inherited: [String: String] = [:] {
-        didSet { inheritedEnvironment = InheritedEnvironment(inherited) }
+        didSet { layOutEnvironment() }
     }
+    /// What sidecars inherit: not what holds a secret.
     private(set) var inheritedEnvironment = InheritedEnvironment([:])
+    /// Variables of the client that hold secrets.
+    var secretVariables: Set<String> = [] {
+        didSet { if secretVariables != oldValue { layOutEnvironment() } }
+    }
     var clientUmask: UInt32 = 0o022
     var sources = PlanSources()
     var isDetached = false
@@ -67,6 +80,8 @@ final class Supervisor {
     var pendingDowns: [ControlHandler.Reply] = []
     /// Of those, one gives the ports back, for others to have.
     var releasesPorts = false
+    /// By sidecar: those of the highest leave first when the guard ends them.
+    var stopRanks: [String: Int] = [:]
     /// What `status` warns of, beside the journal.
     var conditions: [String] = []
 
@@ -79,6 +94,7 @@ final class Supervisor {
         var allocator: PortAllocator
         var bootID: String
         var seed: UInt64
+        var secrets: SecretVault
         var plan: Plan
         var firstIncarnation: UInt64
     }
@@ -93,6 +109,9 @@ final class Supervisor {
         allocator = parts.allocator
         bootID = parts.bootID
         seed = parts.seed
+        secrets = parts.secrets
+        credentials = CredentialPlaces(stateDirectory: parts.location.stateDirectory)
+        sweeper = StaleSweeper(loop: parts.loop, host: parts.host)
         helpers = HelperRunner(loop: parts.loop, host: parts.host)
         let wire = Wire()
         leases = LeaseHolder(loop: parts.loop, journal: parts.journal) { wire.supervisor?.leaseEnded($0) }
@@ -128,17 +147,32 @@ final class Supervisor {
         host.onKeeperLost = { [unowned self] in keeperLost() }
     }
 
+    /// Sidecars of other users can't reach the state directory.
+    func prepareForeignNotifySocket(for plan: Plan) {
+        guard foreignNotifySocket == nil,
+            plan.sidecars.contains(where: { $0.mayBeForeign && $0.isNotifying })
+        else { return }
+        do throws(SystemError) {
+            try credentials.prepareForeign()
+            foreignNotifySocket = try NotifySocket(loop: loop, path: credentials.foreignNotifyPath, isOpenToAll: true) {
+                [unowned self] in notified(by: $0, $1)
+            }
+        } catch {
+            warn("sidecars of other users cannot say by sd_notify that they are ready: \(error)")
+        }
+    }
+
+    private func layOutEnvironment() {
+        let secret = secretVariables
+        inheritedEnvironment = InheritedEnvironment(inherited.filter { !secret.contains($0.key) })
+    }
+
     /// Lets parts be made before what they call.
     private final class Wire { weak var supervisor: Supervisor? }
 
     private func leaseEnded(_ reason: String) {
         publish(.leaseEnded(reason: reason))
         shutDown(by: .lease)
-    }
-
-    /// Sidecars live on; without their parent, emptiness is proved by cgroup, or searched for by session and mark.
-    private func keeperLost() {
-        warn("the keeper was lost: sidecars go on, and a crash of the supervisor is not repaired until the next up")
     }
 
     /// What a process of a sidecar says by sd_notify; what a stranger says is nobody's.
@@ -183,7 +217,7 @@ final class Supervisor {
         }
     }
 
-    private func warn(_ message: String) {
+    func warn(_ message: String) {
         if !conditions.contains(message), conditions.count < 100 { conditions.append(message) }
         publish(.warning(message))
     }

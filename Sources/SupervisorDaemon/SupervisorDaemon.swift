@@ -61,9 +61,15 @@ package enum SupervisorDaemon {
         let bootID = currentBootID()
         let memory = try remembered(in: store, bootID: bootID)
         let plan: Plan
+        let secrets = SecretVault(path: location.secretsPath)
+        var areSecretsKnown = true
         if let memory {
-            plan = memory.plan
+            areSecretsKnown = secrets.load()
+            plan = memory.plan.stamped(with: secrets.entries)
         } else {
+            // A life that is over leaves none to the next.
+            secrets.discard()
+            CredentialPlaces(stateDirectory: location.stateDirectory).removeAll()
             plan = try Plan(project: ProjectSpec(name: location.identity, directory: "/"), sidecars: [])
         }
         let mailbox = LogMail()
@@ -79,10 +85,20 @@ package enum SupervisorDaemon {
                 logs: logs,
                 allocator: try PortAllocator(registry: "/\(root)/ports", stateDirectory: location.stateDirectory),
                 bootID: bootID, seed: memory?.project.seed ?? seed(),
-                plan: plan, firstIncarnation: try store.lastIncarnation() + 1))
+                secrets: secrets, plan: plan, firstIncarnation: try store.lastIncarnation() + 1))
         mailbox.supervisor = supervisor
+        if !areSecretsKnown {
+            supervisor.conditions.append(
+                "the secrets in \(location.secretsPath) cannot be read: what needs them starts after the next up")
+        }
         supervisor.remember(try store.ports())
-        if let memory { supervisor.takeUp(memory) } else { supervisor.takeUpLeftovers() }
+        switch memory {
+        case .some(let memory) where supervisor.host.mustEndLeftovers: supervisor.endLeftovers(memory)
+        case .some(let memory): supervisor.takeUp(memory)
+        case nil:
+            supervisor.takeUpLeftovers()
+            supervisor.host.tookUpLeftovers()
+        }
         return supervisor
     }
 

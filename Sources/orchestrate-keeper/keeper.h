@@ -46,9 +46,29 @@ struct supervisor {
     uint32_t back_off_ms;
 };
 
+/// Of our child that outlives us only to end what we and the supervisor leave.
+struct guard {
+    pid_t pid;
+    int pidfd;
+    bool is_wanted;
+    int64_t started_at_ns;
+    int64_t start_at_ns;
+    uint32_t back_off_ms;
+};
+
 struct keeper {
     struct orch_records records;
     struct supervisor supervisor;
+    struct guard guard;
+    /// A pipe whose writing end only the supervisor and we hold: its end is ours, and the guard waits for it.
+    int alarm_reading;
+    int alarm_writing;
+    /// Our own program, to start a guard, or a keeper after us.
+    int image;
+    /// What to go on as, once the supervisor has ended. -1: as what we are.
+    int next_program;
+    int next_image;
+    const char *state_directory;
     int epoll;
     int signals;
     int lock;
@@ -68,10 +88,13 @@ struct keeper {
 extern struct keeper keeper;
 extern struct leader leaders[ORCH_SLOT_COUNT];
 
-enum { TAG_SIGNALS = 1, TAG_SUPERVISOR, TAG_SOCKET, TAG_LEADER };
+enum { TAG_SIGNALS = 1, TAG_SUPERVISOR, TAG_SOCKET, TAG_LEADER, TAG_GUARD };
 uint64_t watch_token(uint32_t tag, uint32_t value);
 int watch(int fd, uint32_t events, uint64_t token);
 int64_t now_ns(void);
+/// Takes the project's lock. A child between clone and exec of an earlier life may still hold it: hence some patience.
+/// -EINTR: somebody else keeps it.
+int lock_patiently(int lock);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // supervisor.c
@@ -83,6 +106,26 @@ void supervisor_socket_closed(void);
 int supervisor_delay_ms(void);
 void restart_supervisor_when_due(void);
 
+// guarding.c
+/// Makes the pipe, and starts a guard where one is wanted.
+int prepare_guarding(void);
+void want_guard(bool is_wanted);
+void guard_ended(void);
+int guard_delay_ms(void);
+void restart_guard_when_due(void);
+/// All is down: the guard has nothing to end.
+void dismiss_guard(void);
+
+// guard.c
+/// The guard's whole life, from its descriptors: the alarm's reading end, the records, the project's lock.
+int run_guard(const char *descriptors);
+
+// handover.c
+/// Takes over what an earlier keeper left in the file.
+int take_over(int file);
+/// Goes on as the next program. Returns when that can't be.
+void become_next(void);
+
 // leaders.c
 /// Slot of the leader with this pid, or -1.
 int32_t slot_of(int32_t pid);
@@ -90,6 +133,8 @@ int32_t slot_of(int32_t pid);
 bool take_up(uint32_t slot, int32_t pid);
 void leader_ended(uint32_t slot);
 void release_leader(uint32_t slot, int32_t pid);
+/// After a handover: those that are our children by the records, whoever we were when they were cloned.
+void take_up_recorded(void);
 /// Without a supervisor: takes up what it never announced, and reaps what has ended.
 void settle_without_supervisor(void);
 void check_unwatched(void);
@@ -108,3 +153,7 @@ void queue_exit(uint32_t slot);
 void queue_empty(uint32_t slot);
 void flush_mail(void);
 void forget_mail(void);
+/// Keeps the descriptor open under the key, or closes it when there is no room.
+void hold(uint64_t key, int fd);
+/// All that is held. Returns how many.
+uint32_t list_held(const struct orch_held **list);

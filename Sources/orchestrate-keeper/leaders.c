@@ -122,6 +122,25 @@ void release_leader(uint32_t slot, int32_t pid) {
     keeper.must_reap = true;
 }
 
+static void take_up_ended(uint32_t slot, int32_t pid) {
+    struct leader *leader = &leaders[slot];
+    // Reaped as soon as no supervisor was there to release it, so its number says nothing any more.
+    *leader = (struct leader){.pid = pid, .pidfd = -1, .remaining = -1, .has_exited = true, .was_reaped = true};
+    leader->is_in_cgroup = (keeper.records.slots[slot].flags & ORCH_SLOT_IN_CGROUP) != 0;
+    if (!leader->is_in_cgroup) open_leader(slot);
+}
+
+void take_up_recorded(void) {
+    const struct orch_records_header *header = keeper.records.header;
+    for (uint32_t slot = 0; slot < header->used_slots && slot < ORCH_SLOT_COUNT; slot++) {
+        const struct orch_slot *record = &keeper.records.slots[slot];
+        if (record->pid <= 0 || record->keeper != orch_records_keeper(&keeper.records)) continue;
+        uint32_t state = orch_slot_state(record);
+        if (state == ORCH_SLOT_RUNNING) take_up(slot, record->pid);
+        if (state == ORCH_SLOT_EXITED) take_up_ended(slot, record->pid);
+    }
+}
+
 void settle_without_supervisor(void) {
     uint32_t used = __atomic_load_n(&keeper.records.header->used_slots, __ATOMIC_ACQUIRE);
     for (uint32_t slot = 0; slot < used && slot < ORCH_SLOT_COUNT; slot++) {

@@ -12,12 +12,7 @@ static uint16_t queue[ORCH_SLOT_COUNT];
 static uint32_t queue_start, queue_count;
 static bool waits_for_room;
 
-enum { HELD_LIMIT = 4 * ORCH_SLOT_COUNT };
-struct held {
-    uint64_t key;
-    int fd;
-};
-static struct held held[HELD_LIMIT];
+static struct orch_held held[ORCH_HELD_LIMIT];
 static uint32_t held_count;
 
 static void enqueue(uint32_t slot) {
@@ -87,14 +82,17 @@ void forget_mail(void) {
     waits_for_room = false;
 }
 
-static void hold(uint64_t key, const int *fds, size_t count) {
-    for (size_t at = 0; at < count; at++) {
-        if (held_count < HELD_LIMIT) {
-            held[held_count++] = (struct held){key, fds[at]};
-        } else {
-            close(fds[at]);
-        }
+void hold(uint64_t key, int fd) {
+    if (held_count < ORCH_HELD_LIMIT) {
+        held[held_count++] = (struct orch_held){.key = key, .fd = fd};
+    } else {
+        close(fd);
     }
+}
+
+uint32_t list_held(const struct orch_held **list) {
+    *list = held;
+    return held_count;
 }
 
 static void drop(uint64_t key) {
@@ -124,6 +122,17 @@ static void clear_leader(uint32_t slot, int signal, bool is_killing) {
     open_leader(slot);
 }
 
+/// Nothing changes before the supervisor has ended.
+static void prepare_upgrade(const int *fds, size_t count) {
+    if (count != 2 || keeper.next_image >= 0) {
+        for (size_t at = 0; at < count; at++) close(fds[at]);
+        keeper.records.header->malformed_messages++;
+        return;
+    }
+    keeper.next_program = fds[0];
+    keeper.next_image = fds[1];
+}
+
 static void obey(const struct orch_message *message, const int *fds, size_t fd_count) {
     switch (message->type) {
     case ORCH_MESSAGE_READY:
@@ -135,9 +144,13 @@ static void obey(const struct orch_message *message, const int *fds, size_t fd_c
     case ORCH_MESSAGE_RELEASE: release_leader(message->slot, message->pid); break;
     case ORCH_MESSAGE_CLEAR: clear_leader(message->slot, message->value, false); break;
     case ORCH_MESSAGE_KILL: clear_leader(message->slot, 0, true); break;
-    case ORCH_MESSAGE_HOLD: hold(message->key, fds, fd_count); break;
+    case ORCH_MESSAGE_HOLD:
+        for (size_t at = 0; at < fd_count; at++) hold(message->key, fds[at]);
+        break;
     case ORCH_MESSAGE_DROP: drop(message->key); break;
     case ORCH_MESSAGE_BYE: keeper.supervisor.said_bye = true; break;
+    case ORCH_MESSAGE_GUARD: want_guard(message->value == 1); break;
+    case ORCH_MESSAGE_UPGRADE: prepare_upgrade(fds, fd_count); break;
     }
 }
 
@@ -156,13 +169,14 @@ void receive_mail(void) {
         size_t count = orch_decode(
             ORCH_TO_KEEPER, bytes, (size_t)size, packet, ORCH_PACKET_MESSAGES,
             &keeper.records.header->malformed_messages);
-        bool are_held = false;
+        bool are_taken = false;
         for (size_t at = 0; at < count; at++) {
-            // A packet's descriptors belong to its first message that holds.
-            bool takes = packet[at].type == ORCH_MESSAGE_HOLD && !are_held;
+            // A packet's descriptors belong to its first message that takes any.
+            bool can_take = packet[at].type == ORCH_MESSAGE_HOLD || packet[at].type == ORCH_MESSAGE_UPGRADE;
+            bool takes = can_take && !are_taken;
             obey(&packet[at], fds, takes ? fd_count : 0);
-            are_held = are_held || takes;
+            are_taken = are_taken || takes;
         }
-        for (size_t at = 0; at < fd_count && !are_held; at++) close(fds[at]);
+        for (size_t at = 0; at < fd_count && !are_taken; at++) close(fds[at]);
     }
 }

@@ -17,7 +17,17 @@
 #include <time.h>
 #include <unistd.h>
 
-struct keeper keeper = {.program = -1, .ready = -1, .lock = -1};
+struct keeper keeper = {
+    .program = -1,
+    .ready = -1,
+    .lock = -1,
+    .alarm_reading = -1,
+    .alarm_writing = -1,
+    .image = -1,
+    .next_program = -1,
+    .next_image = -1,
+    .guard = {.pidfd = -1},
+};
 
 enum { EXIT_CONFLICT = 7, EXIT_USAGE = 64, LOCK_PATIENCE_MS = 1000 };
 
@@ -49,23 +59,26 @@ int watch(int fd, uint32_t events, uint64_t token) {
 
 static void ignore_signal(int number) { (void)number; }
 
-/// The project's lock. A child between clone and exec of an earlier life may still hold it: hence some patience.
-static int take_lock(int directory) {
-    keeper.lock = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (keeper.lock < 0) return -errno;
+int lock_patiently(int lock) {
     struct sigaction action = {.sa_handler = ignore_signal};
     sigaction(SIGALRM, &action, NULL);
     // Repeats, as the first one may come before flock waits.
     struct itimerval patience = {
         .it_value = {LOCK_PATIENCE_MS / 1000, 0}, .it_interval = {0, 50000}};
     setitimer(ITIMER_REAL, &patience, NULL);
-    int error = flock(keeper.lock, LOCK_EX) < 0 ? -errno : 0;
+    int error = flock(lock, LOCK_EX) < 0 ? -errno : 0;
     setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
     return error;
 }
 
+static int take_lock(int directory) {
+    keeper.lock = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return keeper.lock < 0 ? -errno : lock_patiently(keeper.lock);
+}
+
 static int usage(void) {
-    say("usage: orchestrate-keeper [--detach] --state-directory DIR --program-fd N [--ready-fd N] -- ARGUMENTS");
+    say("usage: orchestrate-keeper [--detach] [--guarded] --state-directory DIR --program-fd N [--ready-fd N] -- "
+        "ARGUMENTS");
     return EXIT_USAGE;
 }
 
@@ -85,8 +98,16 @@ static int fail_at_start(const char *what, int error) {
     return 1;
 }
 
-static int prepare(const char *state_directory) {
-    int directory = open(state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/// What an earlier keeper left when it was killed is to be ended before anything else, where that was so settled.
+static void judge_last_life(void) {
+    struct orch_records_header *header = keeper.records.header;
+    if (header->on_exit == ORCH_ON_EXIT_STOP || header->on_exit == ORCH_ON_EXIT_ENDED) header->must_end = 1;
+    header->guard_pid = 0;
+    header->on_exit = keeper.guard.is_wanted ? ORCH_ON_EXIT_STOP : ORCH_ON_EXIT_NONE;
+}
+
+static int begin(void) {
+    int directory = open(keeper.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) return fail_at_start("cannot open the state directory", -errno);
     int error = take_lock(directory);
     if (error == -EINTR) {
@@ -97,15 +118,21 @@ static int prepare(const char *state_directory) {
     if (error) return fail_at_start("cannot lock the state directory", error);
     error = orch_records_open(directory, &keeper.records);
     close(directory);
+    if (error == -EPROTONOSUPPORT)
+        return fail_at_start("a newer orchestrate wrote the spawn records: use that one to take the project down", error);
     if (error) return fail_at_start("cannot open the spawn records", error);
-    struct orch_process_facts facts;
-    keeper.records.header->keeper_pid = getpid();
-    keeper.records.header->keeper_start_time = orch_process_look(getpid(), &facts) == 0 ? facts.start_time : 0;
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) return fail_at_start("cannot become subreaper", -errno);
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
-    keeper.children = open(path, O_RDONLY | O_CLOEXEC);
-    keeper.epoll = epoll_create1(EPOLL_CLOEXEC);
+    judge_last_life();
+    return 0;
+}
+
+static int go_on(int handover) {
+    int error = take_over(handover);
+    if (error) return fail_at_start("cannot take over from the earlier keeper", error);
+    keeper.guard.is_wanted = keeper.records.header->on_exit == ORCH_ON_EXIT_STOP;
+    return 0;
+}
+
+static int watch_signals(void) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
@@ -115,9 +142,27 @@ static int prepare(const char *state_directory) {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     keeper.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (keeper.children < 0 || keeper.epoll < 0 || keeper.signals < 0)
+    return keeper.signals < 0 ? -errno : watch(keeper.signals, EPOLLIN, watch_token(TAG_SIGNALS, 0));
+}
+
+static int prepare(void) {
+    struct orch_process_facts facts;
+    keeper.records.header->keeper_pid = getpid();
+    keeper.records.header->keeper_start_time = orch_process_look(getpid(), &facts) == 0 ? facts.start_time : 0;
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) return fail_at_start("cannot become subreaper", -errno);
+    orch_set_process_name("orchestrate-keeper");
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+    keeper.children = open(path, O_RDONLY | O_CLOEXEC);
+    keeper.image = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+    keeper.epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (keeper.children < 0 || keeper.image < 0 || keeper.epoll < 0)
         return fail_at_start("cannot set up the keeper", -errno);
-    error = watch(keeper.signals, EPOLLIN, watch_token(TAG_SIGNALS, 0));
+    int error = watch_signals();
+    int earlier_alarm = keeper.alarm_writing;
+    if (!error) error = prepare_guarding();
+    // The earlier guard is told only now that its keeper is gone: this one lives.
+    if (earlier_alarm >= 0) close(earlier_alarm);
     return error ? fail_at_start("cannot set up the keeper", error) : 0;
 }
 
@@ -133,9 +178,12 @@ static void read_signals(void) {
     }
 }
 
+/// Of two delays, of which -1 is none.
+static int sooner(int one, int other) { return one < 0 || (other >= 0 && other < one) ? other : one; }
+
 static void turn(void) {
     struct epoll_event events[128];
-    int count = epoll_wait(keeper.epoll, events, 128, supervisor_delay_ms());
+    int count = epoll_wait(keeper.epoll, events, 128, sooner(supervisor_delay_ms(), guard_delay_ms()));
     for (int at = 0; at < count; at++) {
         uint32_t value = (uint32_t)events[at].data.u64;
         switch (events[at].data.u64 >> 32) {
@@ -143,24 +191,48 @@ static void turn(void) {
         case TAG_SUPERVISOR: supervisor_ended(); break;
         case TAG_SOCKET: receive_mail(); break;
         case TAG_LEADER: leader_ended(value); break;
+        case TAG_GUARD: guard_ended(); break;
         }
     }
     if (keeper.must_reap) reap();
     if (keeper.must_sweep) sweep();
     flush_mail();
+    restart_guard_when_due();
     restart_supervisor_when_due();
 }
 
+/// Only what was handed to us stays open.
+static void close_others(int handover) {
+    fcntl(keeper.program, F_SETFD, FD_CLOEXEC);
+    if (keeper.ready >= 0) fcntl(keeper.ready, F_SETFD, FD_CLOEXEC);
+    for (int fd = 3; fd < 64 && handover < 0; fd++)
+        if (fd != keeper.program && fd != keeper.ready) close(fd);
+    syscall(SYS_close_range, handover < 0 ? 64u : 3u, ~0u, 1u << 2);
+}
+
+static int print_versions(void) {
+    dprintf(
+        1, "records %u.%u protocol %u handover %u\n", ORCH_RECORDS_VERSION, ORCH_RECORDS_REVISION,
+        ORCH_PROTOCOL_VERSION, ORCH_HANDOVER_VERSION);
+    return 0;
+}
+
 int main(int count, char **arguments) {
-    const char *state_directory = NULL;
+    if (count == 2 && strncmp(arguments[1], "--guard=", 8) == 0) return run_guard(arguments[1] + 8);
+    if (count == 2 && strcmp(arguments[1], "--versions") == 0) return print_versions();
     bool detach = false;
+    int handover = -1;
     int at = 1;
     for (; at < count && strcmp(arguments[at], "--") != 0; at++) {
         const char *value = at + 1 < count ? arguments[at + 1] : NULL;
         if (strcmp(arguments[at], "--detach") == 0) {
             detach = true;
+        } else if (strcmp(arguments[at], "--guarded") == 0) {
+            keeper.guard.is_wanted = true;
         } else if (strcmp(arguments[at], "--state-directory") == 0 && value) {
-            state_directory = arguments[++at];
+            keeper.state_directory = arguments[++at];
+        } else if (strcmp(arguments[at], "--handover-fd") == 0 && parse_descriptor(value, &handover)) {
+            at++;
         } else if (strcmp(arguments[at], "--program-fd") == 0 && parse_descriptor(value, &keeper.program)) {
             at++;
         } else if (strcmp(arguments[at], "--ready-fd") == 0 && parse_descriptor(value, &keeper.ready)) {
@@ -169,7 +241,7 @@ int main(int count, char **arguments) {
             return usage();
         }
     }
-    if (!state_directory || keeper.program < 0) return usage();
+    if (!keeper.state_directory || keeper.program < 0) return usage();
     keeper.supervisor_arguments = arguments + (at < count ? at + 1 : at);
     if (detach) {
         pid_t child = fork();
@@ -178,16 +250,17 @@ int main(int count, char **arguments) {
         if (child > 0) _exit(0);
     }
     setsid();
-    fcntl(keeper.program, F_SETFD, FD_CLOEXEC);
-    if (keeper.ready >= 0) fcntl(keeper.ready, F_SETFD, FD_CLOEXEC);
-    for (int fd = 3; fd < 64; fd++)
-        if (fd != keeper.program && fd != keeper.ready) close(fd);
-    syscall(SYS_close_range, 64u, ~0u, 1u << 2);
-    int failure = prepare(state_directory);
+    close_others(handover);
+    int failure = handover < 0 ? begin() : go_on(handover);
+    if (!failure) failure = prepare();
     if (failure) return failure;
     // The file system we were started on may be unmounted while we live.
     if (chdir("/") < 0) return fail_at_start("cannot change to the root directory", -errno);
     keeper.descriptor_limit = orch_raise_descriptor_limit();
+    if (handover >= 0) {
+        take_up_recorded();
+        settle_without_supervisor();
+    }
     start_supervisor();
     for (;;) turn();
 }

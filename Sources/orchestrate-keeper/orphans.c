@@ -66,7 +66,7 @@ void reap(void) {
         }
         pid_t pid = information.si_pid;
         if (pid == 0) break;
-        if (pid == keeper.supervisor.pid || slot_of(pid) >= 0) break;
+        if (pid == keeper.supervisor.pid || pid == keeper.guard.pid || slot_of(pid) >= 0) break;
         int32_t slot = unannounced_slot(pid);
         if (slot >= 0) {
             if (!take_up((uint32_t)slot, pid)) break;
@@ -114,7 +114,8 @@ static void meet_orphan(int32_t pid) {
 }
 
 static void meet_child(int32_t pid) {
-    if (pid > 0 && pid != keeper.supervisor.pid && slot_of(pid) < 0) meet_orphan(pid);
+    bool is_known = pid == keeper.supervisor.pid || pid == keeper.guard.pid || slot_of(pid) >= 0;
+    if (pid > 0 && !is_known) meet_orphan(pid);
 }
 
 // Whatever lives of a leader that ended has an ancestor among our children: orphans come to the end of the list at the

@@ -19,7 +19,7 @@ extern char **environ;
 enum { FIRST_BACK_OFF_MS = 100, LONGEST_BACK_OFF_MS = 10000 };
 static const int64_t minute_ns = 60LL * 1000000000;
 
-enum { AT_SOCKET = 3, AT_LOCK = 4, AT_RECORDS = 5, AT_READY = 6, AT_PROGRAM = 7, ABOVE_ALL = 16 };
+enum { AT_SOCKET = 3, AT_LOCK = 4, AT_RECORDS = 5, AT_READY = 6, AT_PROGRAM = 7, AT_ALARM = 8, AT_IMAGE = 9, ABOVE_ALL = 16 };
 
 static void set_state(uint32_t state) { orch_records_set_supervisor_state(&keeper.records, state); }
 
@@ -32,12 +32,14 @@ static __attribute__((noreturn)) void become_supervisor(int socket, char **argum
     int records = fcntl(keeper.records.fd, F_DUPFD_CLOEXEC, ABOVE_ALL);
     int ready = keeper.ready < 0 ? -1 : fcntl(keeper.ready, F_DUPFD_CLOEXEC, ABOVE_ALL);
     int program = fcntl(keeper.program, F_DUPFD_CLOEXEC, ABOVE_ALL);
-    bool are_placed = ends >= 0 && lock >= 0 && records >= 0 && program >= 0
+    int alarm = fcntl(keeper.alarm_writing, F_DUPFD_CLOEXEC, ABOVE_ALL);
+    int image = fcntl(keeper.image, F_DUPFD_CLOEXEC, ABOVE_ALL);
+    bool are_placed = ends >= 0 && lock >= 0 && records >= 0 && program >= 0 && alarm >= 0 && image >= 0
         && (keeper.ready < 0 || ready >= 0) && place(ends, AT_SOCKET) >= 0 && place(lock, AT_LOCK) >= 0
         && place(records, AT_RECORDS) >= 0 && place(ready, AT_READY) >= 0
-        && dup3(program, AT_PROGRAM, O_CLOEXEC) >= 0;
+        && dup3(program, AT_PROGRAM, O_CLOEXEC) >= 0 && place(alarm, AT_ALARM) >= 0 && place(image, AT_IMAGE) >= 0;
     if (!are_placed) _exit(126);
-    syscall(SYS_close_range, (unsigned)AT_PROGRAM + 1, ~0u, 1u << 2);
+    syscall(SYS_close_range, (unsigned)AT_IMAGE + 1, ~0u, 1u << 2);
     struct rlimit limit;
     if (keeper.descriptor_limit && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = keeper.descriptor_limit;
@@ -60,8 +62,8 @@ static char **make_arguments(void) {
     static char **list;
     static char name[] = "orchestrate", descriptors[64];
     snprintf(
-        descriptors, sizeof descriptors, "--keeper-descriptors=%d,%d,%d,%d", AT_SOCKET, AT_LOCK, AT_RECORDS,
-        keeper.ready < 0 ? -1 : AT_READY);
+        descriptors, sizeof descriptors, "--keeper-descriptors=%d,%d,%d,%d,%d,%d", AT_SOCKET, AT_LOCK,
+        AT_RECORDS, keeper.ready < 0 ? -1 : AT_READY, AT_ALARM, AT_IMAGE);
     if (list) return list;
     size_t count = 0;
     while (keeper.supervisor_arguments[count]) count++;
@@ -150,6 +152,12 @@ static void supervisor_is_gone(void) {
     if (keeper.supervisor.pid > 0 || keeper.supervisor.socket >= 0) return;
     settle_without_supervisor();
     if (keeper.supervisor.said_bye) return;
+    if (keeper.next_image >= 0) {
+        become_next();
+        // It could not: on as before, and at once, as this was no death.
+        keeper.supervisor.start_at_ns = now_ns();
+        return;
+    }
     schedule_restart();
 }
 
@@ -163,11 +171,14 @@ void supervisor_ended(void) {
     supervisor->pid = 0;
     keeper.records.header->supervisor_pid = 0;
     set_state(ORCH_SUPERVISOR_ABSENT);
-    if (!supervisor->said_bye)
+    if (!supervisor->said_bye && keeper.next_image < 0)
         say("the supervisor ended by %s %d", code == CLD_EXITED ? "exit" : "signal", status);
     // It gave up before it ever served: what it had to say it said to whoever started us.
     bool gave_up = code == CLD_EXITED && keeper.ready >= 0 && !supervisor->is_ready && keeper.living == 0;
-    if (gave_up) exit(status ? status : 1);
+    if (gave_up) {
+        dismiss_guard();
+        exit(status ? status : 1);
+    }
     supervisor_is_gone();
 }
 
@@ -190,6 +201,9 @@ int supervisor_delay_ms(void) {
 void restart_supervisor_when_due(void) {
     struct supervisor *supervisor = &keeper.supervisor;
     bool is_gone = supervisor->pid <= 0 && supervisor->socket < 0;
-    if (is_gone && supervisor->said_bye && keeper.living == 0) exit(0);
+    if (is_gone && supervisor->said_bye && keeper.living == 0) {
+        dismiss_guard();
+        exit(0);
+    }
     if (is_gone && supervisor->start_at_ns && supervisor_delay_ms() == 0) start_supervisor();
 }

@@ -36,10 +36,36 @@ struct ProtocolTests {
             orch_message_make(UInt16(ORCH_MESSAGE_CLEAR), 0, 0, 65, 0),
             orch_message_make(UInt16(ORCH_MESSAGE_EXITED), 0, 1, 0, 0),
             orch_message_make(40, 0, 1, 0, 0),
+            orch_message_make(UInt16(ORCH_MESSAGE_GUARD), 0, 0, 2, 0),
             orch_message_make(UInt16(ORCH_MESSAGE_KILL), 3, 0, 0, 0))
         let (messages, malformed) = decode(ORCH_TO_KEEPER, packet + [1, 2, 3])
         #expect(messages.map(\.type) == [UInt16(ORCH_MESSAGE_KILL)])
-        #expect(malformed == 7)
+        #expect(malformed == 8)
+    }
+
+    @Test func `what a keeper hands over is read back, and nothing else is`() throws {
+        var handover = orch_handover()
+        handover.count = 2
+        handover.lock = 4
+        handover.records = 5
+        handover.alarm = -1
+        let held = [orch_held(key: 7, fd: 20, unused: 0), orch_held(key: 8, fd: 21, unused: 0)]
+        let file = orch_handover_write(&handover, held)
+        try #require(file >= 0)
+        defer { close(file) }
+        var read = orch_handover()
+        var list = [orch_held](repeating: orch_held(), count: 4)
+        #expect(orch_handover_read(file, &read, &list, list.count) == 0)
+        #expect([read.count, UInt32(read.lock), UInt32(read.records)] == [2, 4, 5])
+        #expect(read.alarm == -1)
+        #expect(list.prefix(2).map(\.key) == [7, 8])
+        #expect(list.prefix(2).map(\.fd) == [20, 21])
+        #expect(orch_handover_read(file, &read, &list, 1) == -EPROTO)
+        var version = ORCH_HANDOVER_VERSION + 1
+        pwrite(file, &version, 4, 8)
+        #expect(orch_handover_read(file, &read, &list, list.count) == -EPROTONOSUPPORT)
+        ftruncate(file, 20)
+        #expect(orch_handover_read(file, &read, &list, list.count) == -EPROTO)
     }
 
     @Test func `more messages than there is room for are counted, not written`() {

@@ -51,6 +51,54 @@ struct RecordsTests {
         #expect(orch_slot_at(&records, ORCH_SLOT_COUNT) == nil)
     }
 
+    @Test func `records of an earlier revision are taken up, those of a later layout are left where they are`() throws {
+        let directory = try RecordsDirectory()
+        var records = try directory.records()
+        orch_slot_claim(&records, 0, 0, 1, "db/0")
+        records.header.pointee.revision = 0
+        shut(&records)
+        records = try directory.records()
+        #expect(records.header.pointee.revision == ORCH_RECORDS_REVISION)
+        #expect(records.header.pointee.used_slots == 1)
+        records.header.pointee.version = ORCH_RECORDS_VERSION + 1
+        shut(&records)
+        var later = orch_records()
+        #expect(orch_records_open(directory.descriptor, &later) == -EPROTONOSUPPORT)
+        #expect(access("\(directory.path)/spawns.old", F_OK) != 0)
+    }
+
+    @Test func `how a process is stopped can always be followed, whatever is on record`() throws {
+        let directory = try RecordsDirectory()
+        var records = try directory.records()
+        defer { shut(&records) }
+        orch_slot_claim(&records, 0, 0, 1, "db/0")
+        let slot = try #require(orch_slot_at(&records, 0))
+        var stop = orch_slot_stop(slot)
+        #expect(stop.step_count == 1)
+        #expect(stop.steps.0.signal == UInt32(SIGTERM))
+        #expect(stop.steps.0.wait_ms == 10_000)
+        slot.pointee.stop.step_count = 200
+        slot.pointee.stop.target = 9
+        slot.pointee.stop.steps.3 = orch_stop_step(signal: 4711, wait_ms: 5)
+        stop = orch_slot_stop(slot)
+        #expect(stop.step_count == UInt8(ORCH_STOP_STEPS))
+        #expect(stop.target == UInt8(ORCH_STOP_MIXED))
+        #expect(stop.steps.3.signal == UInt32(SIGTERM))
+        #expect(stop.steps.3.wait_ms == 5)
+    }
+
+    @Test func `keepers that started within one tick are told apart`() throws {
+        let directory = try RecordsDirectory()
+        var records = try directory.records()
+        defer { shut(&records) }
+        #expect(orch_records_keeper(&records) == 0)
+        records.header.pointee.keeper_start_time = 4711
+        records.header.pointee.keeper_pid = 100
+        let one = orch_records_keeper(&records)
+        records.header.pointee.keeper_pid = 101
+        #expect(orch_records_keeper(&records) != one)
+    }
+
     @Test func `a mark names its slot in its generation, and no other's`() throws {
         let directory = try RecordsDirectory()
         var records = try directory.records()
@@ -85,7 +133,7 @@ struct RecordsTests {
         records = try directory.records()
         #expect(records.header.pointee.used_slots == 0)
         #expect(access(directory.path + "/spawns.old", F_OK) == 0)
-        records.header.pointee.version = 77
+        records.header.pointee.version = 0
         shut(&records)
         records = try directory.records()
         #expect(records.header.pointee.version == ORCH_RECORDS_VERSION)

@@ -43,11 +43,7 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 try sandbox.eventually("4 run") { sandbox.sidecars().count == 4 }
                 let before = sandbox.sidecars()
-                let keeper = try #require(sandbox.keeper)
-                let supervisor = try #require(sandbox.supervisor)
-                keeper.kill()
-                supervisor.kill()
-                try sandbox.eventually("both are gone") { sandbox.keeper == nil && sandbox.supervisor == nil }
+                try sandbox.killSupervision()
                 #expect(sandbox.sidecars() == before)
                 try sandbox.succeed("up", "-d")
                 #expect(sandbox.sidecars() == before)
@@ -60,11 +56,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.counting)
                 try sandbox.succeed("up", "-d")
-                let keeper = try #require(sandbox.keeper)
-                let supervisor = try #require(sandbox.supervisor)
-                keeper.kill()
-                supervisor.kill()
-                try sandbox.eventually("both are gone") { sandbox.keeper == nil && sandbox.supervisor == nil }
+                try sandbox.killSupervision()
                 try sandbox.succeed("down")
                 #expect(sandbox.sidecars().isEmpty)
             }
@@ -109,21 +101,6 @@ extension EndToEnd {
                 }
             }
         }
-
-        /// Within one life the numbers go up by one; a line may come twice where the supervisor was killed.
-        private func expectNoneLost(_ log: String) {
-            var last: Int?
-            var lines = 0
-            for line in log.split(separator: "\n") {
-                guard let position = line.firstRange(of: "line "), let number = Int(line[position.upperBound...]) else {
-                    continue
-                }
-                lines += 1
-                if let last, number > last + 1 { Issue.record("lines \(last + 1)…\(number - 1) are lost") }
-                last = number
-            }
-            #expect(lines > 10)
-        }
     }
 }
 
@@ -146,4 +123,19 @@ struct Chance {
         state ^= state << 17
         return Int(state % UInt64(limit))
     }
+}
+
+/// Within one life the numbers go up by one; a line may come twice where the supervisor was killed.
+func expectNoneLost(_ log: String) {
+    var last: Int?
+    var lines = 0
+    for line in log.split(separator: "\n") {
+        guard let position = line.firstRange(of: "line "), let number = Int(line[position.upperBound...]) else {
+            continue
+        }
+        lines += 1
+        if let last, number > last + 1 { Issue.record("lines \(last + 1)…\(number - 1) are lost") }
+        last = number
+    }
+    #expect(lines > 10)
 }

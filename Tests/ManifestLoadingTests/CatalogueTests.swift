@@ -4,13 +4,21 @@ import Testing
 import YAMLReading
 
 /// The files the examples of the catalogue speak of.
-let exampleFiles = MemoryFiles(texts: [
-    "/bin/server": "", "/app/notes.txt": "", "/app/broken.env": "A=1\nthis is no line\n", "/app/good.env": "A=1\n",
-])
+let exampleFiles = MemoryFiles(
+    texts: [
+        "/bin/server": "", "/app/notes.txt": "", "/app/broken.env": "A=1\nthis is no line\n", "/app/good.env": "A=1\n",
+    ],
+    accounts: ["web": 1000, "db": 1001],
+    // An ordinary user.
+    abilities: HostAbilities(
+        user: 1000, group: 1000, mayChangeIdentity: false, mayRaiseLimits: false, lowestNice: 0,
+        hardLimits: [.openFiles: 4096]),
+    resourceObstacle: "the cgroup has no memory controller")
 
 /// Rules that look at the host; the others are shown without it, so that their examples stay short.
 private let hostRules: Set<RuleID> = [
     .commandNotFound, .commandNotExecutable, .directoryNotFound, .environmentFileNotFound, .environmentFileSyntax,
+    .secretNotFound, .accountNotFound, .notPermitted, .resourcesNotEnforced,
 ]
 
 func loadExample(_ text: String, of rule: RuleID) -> LoadedManifest {

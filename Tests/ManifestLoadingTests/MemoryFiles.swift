@@ -5,6 +5,10 @@ import SidecarModel
 struct MemoryFiles: FileReading {
     var texts: [String: String] = [:]
     var directories: Set<String> = ["/", "/app"]
+    /// Users, and groups of the same name. Nil: nobody is asked.
+    var accounts: [String: UInt32]?
+    var abilities: HostAbilities?
+    var resourceObstacle: String?
 
     var currentDirectory: String { "/app" }
 
@@ -16,6 +20,15 @@ struct MemoryFiles: FileReading {
         guard text.utf8.count <= limit else { throw .tooLarge(limit: limit) }
         return Array(text.utf8)
     }
+
+    func user(_ name: String) -> AccountAnswer {
+        guard let accounts else { return .notAsked }
+        return accounts[name].map { .known(id: $0) } ?? .absent
+    }
+
+    func group(_ name: String) -> AccountAnswer { user(name) }
+
+    func obstacle(to resources: ResourceSpec) -> String? { resourceObstacle }
 
     func canonicalPath(_ path: String) -> String? { directories.contains(path) ? path : nil }
 

@@ -21,6 +21,7 @@ import Testing
         for key in sidecarKeys.keys where !["command", "shell", "kind"].contains(key.name) {
             let kind = taskOnly.contains(key.name) ? "task" : "service"
             let text = """
+                \(key.name == "secrets" ? "secrets: { pg: { generate: 32 }, key: { file: key.pem } }" : "env: {}")
                 sidecars:
                   migrate: { command: [./m], kind: task }
                   db: { command: [./db], health: { notify: true } }

@@ -34,6 +34,12 @@ static void exercise(const struct orch_records *records, uint32_t slot) {
     };
     // Every other one copies the whole table of descriptors.
     if (slot % 2) orch_reserve_descriptors(request.reserved);
+    struct orch_limit limits[] = {{.number = 4, .soft = 0, .hard = 0}, {.number = 99, .soft = 1, .hard = 1}};
+    struct orch_identity identity = {
+        .has_umask = 1, .umask = 077, .has_nice = 1, .nice = 19, .gains_no_privileges = 1, .limits = limits,
+        .limit_count = 1};
+    // Every third one is another than its parent.
+    if (slot % 3 == 0) request.identity = &identity;
     struct orch_spawn_result result;
     for (int round = 0; round < 3; round++) {
         orch_slot_claim(records, slot, ORCH_KIND_SIDECAR, 1, "a/0");
@@ -47,6 +53,11 @@ static void exercise(const struct orch_records *records, uint32_t slot) {
         expect(request.slot->pid == result.pid && request.slot->start_time > 0, "the child wrote its identity");
         reap(&result, round == 0 ? 5 : 127);
     }
+    identity.limit_count = 2;
+    request.identity = &identity;
+    orch_spawn(&request, &result);
+    expect(result.step == ORCH_STEP_LIMITS && result.part == ORCH_PART_LIMIT + 99, "the limit that is none is named");
+    reap(&result, 127);
     for (int at = 0; at < 3; at++)
         if (request.reserved[at] > 0) close(request.reserved[at]);
 }

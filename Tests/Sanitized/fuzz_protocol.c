@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         for (size_t at = 0; at < count; at++) {
             uint16_t type = messages[at].type;
             int names_slot = type >= ORCH_MESSAGE_SPAWNED && type <= ORCH_MESSAGE_KILL;
+            if (type == ORCH_MESSAGE_GUARD && messages[at].value != 0 && messages[at].value != 1) __builtin_trap();
             if ((names_slot || type >= ORCH_MESSAGE_EXITED) && messages[at].slot >= ORCH_SLOT_COUNT) __builtin_trap();
         }
     }

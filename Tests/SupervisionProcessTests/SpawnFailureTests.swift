@@ -6,58 +6,8 @@ import Testing
 
 /// A start that fails says at which step, and leaves neither process nor record. Without a keeper, in this process.
 @Suite(.serialized) struct SpawnFailureTests {
-    /// A host of our own, with a directory.
-    private final class Bench {
-        let loop: EventLoop
-        let host: ProcessHost
-        let directory: String
-
-        init() throws {
-            directory = try SupervisedProject.makeDirectory()
-            loop = try EventLoop()
-            host = try ProcessHost(loop: loop, stateDirectory: directory, descriptors: nil, containment: .session)
-        }
-
-        deinit {
-            for name in ["spawns", "file", "script", "plain"] { unlink("\(directory)/\(name)") }
-            rmdir(directory)
-        }
-
-        func write(_ name: String, _ text: String, mode: mode_t) {
-            let descriptor = open("\(directory)/\(name)", O_WRONLY | O_CREAT | O_CLOEXEC, mode)
-            let bytes = Array(text.utf8)
-            _ = Glibc.write(descriptor, bytes, bytes.count)
-            close(descriptor)
-        }
-
-        func spawn(
-            _ arguments: [String], in directory: String? = nil, change: (inout ProcessRequest) -> Void = { _ in }
-        )
-            throws -> Result<SpawnedProcess, SpawnFailure>
-        {
-            var request = ProcessRequest(
-                name: "a", kind: .sidecar, incarnation: 1, arguments: arguments,
-                environment: ["PATH=relative:/usr/bin:/bin"], workingDirectory: directory ?? self.directory)
-            change(&request)
-            var answer: Result<SpawnedProcess, SpawnFailure>?
-            host.spawn(request) {
-                answer = $0
-                self.loop.stop()
-            }
-            try loop.run()
-            return try #require(answer)
-        }
-
-        func failure(_ arguments: [String], in directory: String? = nil) throws -> SpawnFailure {
-            guard case .failure(let failure) = try spawn(arguments, in: directory) else {
-                throw Channel.Silence()
-            }
-            return failure
-        }
-    }
-
     @Test func `a program that is not in PATH`() throws {
-        let failure = try Bench().failure(["no-such-program"])
+        let failure = try SpawnBench().failure(["no-such-program"])
         #expect(failure.step == .execute)
         #expect(failure.errno == ENOENT)
         #expect(
@@ -66,7 +16,7 @@ import Testing
     }
 
     @Test func `a path that is not there, and one that may not be executed`() throws {
-        let bench = try Bench()
+        let bench = try SpawnBench()
         bench.write("file", "", mode: 0o644)
         #expect(try bench.failure(["./nothing"]).message == "cannot execute './nothing': no such file or directory")
         let failure = try bench.failure(["./file"])
@@ -76,13 +26,13 @@ import Testing
     }
 
     @Test func `a directory that is not there`() throws {
-        let failure = try Bench().failure(["sleep", "1"], in: "/no/such/place")
+        let failure = try SpawnBench().failure(["sleep", "1"], in: "/no/such/place")
         #expect(failure.step == .directory)
         #expect(failure.message == "cannot change directory to /no/such/place: no such file or directory")
     }
 
     @Test func `a script whose interpreter is not there, and a file that is no program`() throws {
-        let bench = try Bench()
+        let bench = try SpawnBench()
         bench.write("script", "#!/no/such/interpreter\n", mode: 0o755)
         bench.write("plain", "plain text\n", mode: 0o755)
         #expect(
@@ -96,14 +46,14 @@ import Testing
 
     @Test func `what preparing refuses is the failure`() throws {
         let refusal = SpawnFailure(step: .log, message: "cannot open the FIFO", errno: ENOSPC)
-        let answer = try Bench().spawn(["sleep", "1"]) { request in
+        let answer = try SpawnBench().spawn(["sleep", "1"]) { request in
             request.prepare = { () throws(SpawnFailure) -> StandardDescriptors in throw refusal }
         }
         #expect(answer == .failure(refusal))
     }
 
     @Test func `a child gets its input, its directory, its environment, and nothing else of ours`() throws {
-        let bench = try Bench()
+        let bench = try SpawnBench()
         var ends: [Int32] = [-1, -1]
         #expect(loop_pipe(&ends) == 0)
         let output = Channel(descriptor: ends[0])

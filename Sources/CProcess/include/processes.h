@@ -22,6 +22,8 @@ uint64_t orch_process_mark(int32_t pid, uint32_t nonce);
 int orch_process_marks(int32_t pid, uint64_t marks[2]);
 /// The nonce of the project a mark belongs to.
 uint32_t orch_mark_nonce(uint64_t mark);
+/// Whether it carries a mark of any project; then also the nonce in it.
+int orch_process_any_mark(int32_t pid, uint32_t *nonce);
 /// The kernel function the process waits in, or an empty string.
 void orch_process_wait_channel(int32_t pid, char *name, size_t capacity);
 

@@ -28,6 +28,10 @@ enum {
     ORCH_MESSAGE_DROP = 7,
     /// All is down: the supervisor's exit is the end.
     ORCH_MESSAGE_BYE = 8,
+    /// value: whether a guard is to end the project (1) when keeper and supervisor are both lost.
+    ORCH_MESSAGE_GUARD = 9,
+    /// with two descriptors, the supervisor's and the keeper's programs: the supervisor ends now, and both go on as these.
+    ORCH_MESSAGE_UPGRADE = 10,
 
     // Keeper to supervisor
 
@@ -54,6 +58,33 @@ size_t orch_decode(
     int direction, const void *bytes, size_t size, struct orch_message *messages, size_t capacity, uint32_t *malformed);
 
 struct orch_message orch_message_make(uint16_t type, uint32_t slot, int32_t pid, int32_t value, uint64_t key);
+
+/// What a keeper leaves to the one that goes on in its place, in a file of `count` entries behind this.
+struct orch_handover {
+    char magic[8];
+    uint32_t version;
+    uint32_t count;
+    int32_t lock;
+    int32_t records;
+    /// Its end is what the guard waits for; -1: there was none.
+    int32_t alarm;
+    uint32_t unused;
+};
+
+/// A descriptor kept open by its key.
+struct orch_held {
+    uint64_t key;
+    int32_t fd;
+    uint32_t unused;
+};
+
+#define ORCH_HANDOVER_VERSION 1u
+#define ORCH_HELD_LIMIT 65536u
+
+/// A descriptor of the file, or -errno.
+int orch_handover_write(const struct orch_handover *handover, const struct orch_held *held);
+/// Reads at most `capacity` entries. -EPROTO: it is none; -EPROTONOSUPPORT: of a version we can't follow.
+int orch_handover_read(int fd, struct orch_handover *handover, struct orch_held *held, size_t capacity);
 
 /// Sends one packet, without waiting, with up to 4 descriptors. Returns 0 or -errno.
 int orch_packet_send(int fd, const struct orch_message *messages, size_t count, const int *fds, size_t fd_count);

@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// The layout. Another one can't be read at all; what is added where there were zeros is a revision.
 #define ORCH_RECORDS_VERSION 1u
+/// 1: how each is stopped, what becomes of the project when nobody supervises it, and its guard.
+#define ORCH_RECORDS_REVISION 1u
 #define ORCH_SLOT_COUNT 16384u
 #define ORCH_SLOT_SIZE 256u
 #define ORCH_HEADER_SIZE 4096u
@@ -45,6 +48,37 @@ enum {
     ORCH_SUPERVISOR_BROKEN = 3,
 };
 
+/// What becomes of the project when keeper and supervisor are both lost.
+enum {
+    /// Nothing runs, or it was never said: it lives on.
+    ORCH_ON_EXIT_NONE = 0,
+    ORCH_ON_EXIT_KEEP = 1,
+    /// The guard ends it, or the next command where the guard was lost too.
+    ORCH_ON_EXIT_STOP = 2,
+    /// The guard has ended it.
+    ORCH_ON_EXIT_ENDED = 3,
+};
+
+enum { ORCH_STOP_MIXED = 0, ORCH_STOP_GROUP = 1, ORCH_STOP_LEADER = 2 };
+enum { ORCH_STOP_STEPS = 4 };
+
+struct orch_stop_step {
+    uint32_t signal;
+    uint32_t wait_ms;
+};
+
+/// How a process is stopped by whoever has nothing but the records.
+struct orch_stop {
+    /// Those of the highest rank leave first: a dependent's is above those of all that it depends on.
+    uint16_t rank;
+    uint8_t target;
+    /// 0: not on record, so SIGTERM and 10 s.
+    uint8_t step_count;
+    uint32_t unused;
+    /// SIGKILL follows.
+    struct orch_stop_step steps[ORCH_STOP_STEPS];
+};
+
 struct orch_slot {
     uint32_t state;
     uint32_t kind;
@@ -63,9 +97,9 @@ struct orch_slot {
     uint64_t exited_at_ns;
     uint64_t cpu_time_us;
     uint64_t max_rss_kib;
-    /// Which keeper it is a child of: that one's start time. 0: none.
-    uint64_t keeper_start_time;
-    uint64_t unused[5];
+    /// Which keeper it is a child of, as `orch_records_keeper` says. 0: none.
+    uint64_t keeper;
+    struct orch_stop stop;
     char name[ORCH_NAME_SIZE];
 };
 
@@ -91,6 +125,18 @@ struct orch_records_header {
     char cgroup[ORCH_CGROUP_SIZE];
     /// CLOCK_BOOTTIME of the last death by which the supervisor was broken. 0: it never was.
     int64_t broken_at_ns;
+    /// Of who wrote last. What it does not know of is left as it is.
+    uint32_t revision;
+    uint32_t on_exit;
+    /// 0: there is none.
+    int32_t guard_pid;
+    /// What an earlier keeper left is to be ended, and was not yet.
+    uint32_t must_end;
+    uint64_t guard_start_time;
+    /// The keeper's and the supervisor's programs were exchanged so often while it lived.
+    uint32_t upgrades;
+    /// The errno of the last upgrade that failed, 0 after one that worked.
+    uint32_t upgrade_errno;
 };
 
 struct orch_records {
@@ -104,8 +150,8 @@ void orch_records_set_supervisor_state(const struct orch_records *records, uint3
 /// Waits until it is no longer this one, or the time is up. Returns what it is then.
 uint32_t orch_records_await_change(const struct orch_records *records, uint32_t state, int64_t timeout_ms);
 
-/// Opens or creates `spawns` under the directory and maps it. Records of another boot, pid namespace or format version
-/// are moved aside, as nothing in them can be proved. Returns 0 or -errno.
+/// Opens or creates `spawns` under the directory and maps it. Records of another boot or pid namespace are moved aside,
+/// as nothing in them can be proved. Returns 0 or -errno; -EPROTONOSUPPORT: of this boot, in another version's layout.
 int orch_records_open(int directory_fd, struct orch_records *records);
 /// Maps an inherited descriptor. Returns 0 or -errno (-EPROTO: not such a file).
 int orch_records_map(int fd, struct orch_records *records);
@@ -121,9 +167,13 @@ uint64_t orch_slot_mark_value(const struct orch_records *records, uint32_t slot)
 /// Whether the value is a mark of this project; then also of which slot.
 int orch_mark_slot(const struct orch_records *records, uint64_t mark, uint32_t *slot);
 
+/// A number for the keeper there is, by its start time and pid: two may have started within the clock's tick. 0: none.
+uint64_t orch_records_keeper(const struct orch_records *records);
 struct orch_slot *orch_slot_at(const struct orch_records *records, uint32_t slot);
 uint32_t orch_slot_state(const struct orch_slot *slot);
 void orch_slot_set_state(struct orch_slot *slot, uint32_t state);
+/// How it is to be stopped: whatever stands there, what comes back can be followed. Without a record: SIGTERM and 10 s.
+struct orch_stop orch_slot_stop(const struct orch_slot *slot);
 const char *orch_slot_name(const struct orch_slot *slot);
 const char *orch_records_cgroup(const struct orch_records *records);
 /// -ENAMETOOLONG when it doesn't fit.

@@ -16,6 +16,38 @@ enum {
     ORCH_STEP_EXECUTE,
 };
 
+/// Which part of a step failed.
+enum {
+    ORCH_PART_NONE = 0,
+    // Of ORCH_STEP_IDENTITY.
+    ORCH_PART_GROUPS,
+    ORCH_PART_GROUP,
+    ORCH_PART_USER,
+    ORCH_PART_NO_NEW_PRIVILEGES,
+    // Of ORCH_STEP_LIMITS.
+    ORCH_PART_NICE,
+    /// And beyond: the limit of that number.
+    ORCH_PART_LIMIT,
+};
+
+struct orch_limit {
+    int32_t number;
+    uint64_t soft;
+    uint64_t hard;
+};
+
+/// Whom a child runs as and with what limits. Looked up beforehand: the child can ask nobody.
+struct orch_identity {
+    int has_groups, has_group, has_user, has_umask, has_nice, gains_no_privileges;
+    const uint32_t *groups;
+    size_t group_count;
+    uint32_t group, user;
+    uint32_t umask;
+    int32_t nice;
+    const struct orch_limit *limits;
+    size_t limit_count;
+};
+
 /// Only descriptors below are the child's until it executes, the keeper's socket and the lock among them.
 #define ORCH_LOW_DESCRIPTORS 32
 
@@ -43,6 +75,8 @@ struct orch_spawn_request {
     uint32_t umask;
     uint64_t mark;
     struct orch_slot *slot;
+    /// NULL: as the caller.
+    const struct orch_identity *identity;
 };
 
 struct orch_spawn_result {
@@ -50,7 +84,11 @@ struct orch_spawn_result {
     int pidfd;
     int step;
     int error;
+    int part;
 };
+
+/// The caller's own limit. 0 or -errno.
+int orch_limit_look(struct orch_limit *limit);
 
 /// Reserves descriptors for `reserved`. All 0 when there are none low enough.
 void orch_reserve_descriptors(int reserved[3]);

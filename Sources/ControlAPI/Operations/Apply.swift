@@ -1,3 +1,4 @@
+package import FoundationEssentials
 package import SidecarModel
 
 /// Hands over a manifest, and drives towards it. Answered once the core has taken it up; `invalidManifest` otherwise,
@@ -17,16 +18,18 @@ package enum Apply: ControlOperation {
         package var names: [String]
         package var refreshesEnvironment: Bool
         package var attachment: Attachment
+        /// The values of the manifest's secrets but for those that are generated, by name, as the client read them.
+        package var secrets: [String: Data]?
 
         enum CodingKeys: String, CodingKey {
-            case manifest, environment, umask, names, attachment
+            case manifest, environment, umask, names, attachment, secrets
             case workingDirectory = "working_directory"
             case refreshesEnvironment = "refresh_environment"
         }
 
         package init(
             manifest: String, workingDirectory: String, environment: [String: String], umask: UInt32, names: [String],
-            refreshesEnvironment: Bool, attachment: Attachment
+            refreshesEnvironment: Bool, attachment: Attachment, secrets: [String: Data]? = nil
         ) {
             self.manifest = manifest
             self.workingDirectory = workingDirectory
@@ -35,6 +38,7 @@ package enum Apply: ControlOperation {
             self.names = names
             self.refreshesEnvironment = refreshesEnvironment
             self.attachment = attachment
+            self.secrets = secrets
         }
     }
 

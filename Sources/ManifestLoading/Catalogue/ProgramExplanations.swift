@@ -71,7 +71,8 @@ let programExplanations: [RuleExplanation] = [
     RuleExplanation(
         .secretInPlainText, "Manifests are committed, copied and shown. The value is in every copy for good.",
         before: "sidecars:\n  web:\n    command: [./web]\n    env: { DB_PASSWORD: hunter22 }\n",
-        after: "sidecars:\n  web:\n    command: [./web]\n    env: { DB_PASSWORD: \"${DB_PASSWORD:-}\" }\n"),
+        after: "secrets: { db: { env: DB_PASSWORD } }\nsidecars:\n  web:\n    command: [./web]\n"
+            + "    secrets: { DB_PASSWORD: db }\n"),
     RuleExplanation(
         .portVariableOverridden, "The variable carries the port that was really given, which may be another one.",
         before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    env: { PORT: \"9090\" }\n",

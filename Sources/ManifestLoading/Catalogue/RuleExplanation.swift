@@ -25,6 +25,7 @@ extension RuleID {
 private let explanations: [RuleID: RuleExplanation] = {
     let all =
         documentExplanations + valueExplanations + variableExplanations + programExplanations + portExplanations
-        + dependencyExplanations + healthExplanations + lifecycleExplanations
+        + dependencyExplanations + healthExplanations + lifecycleExplanations + secretExplanations
+        + privilegeExplanations
     return Dictionary(all.map { ($0.rule, $0) }) { first, _ in first }
 }()

@@ -136,11 +136,16 @@ extension ManifestDecoder {
     }
 
     func readDotEnvironment() -> [String: String] {
-        guard options.checksHost, let bytes = try? files.read(directory + "/.env", limit: 1 << 20) else { return [:] }
-        var values: [String: String] = [:]
-        for entry in parseEnvironmentFile(bytes).entries { values[entry.name] = entry.value }
-        return values
+        options.checksHost ? environmentFile(beside: directory, files: files) : [:]
     }
+}
+
+/// What `.env` in the manifest's directory says. Nothing when there is none.
+package func environmentFile(beside directory: String, files: any FileReading) -> [String: String] {
+    guard let bytes = try? files.read(directory + "/.env", limit: 1 << 20) else { return [:] }
+    var values: [String: String] = [:]
+    for entry in parseEnvironmentFile(bytes).entries { values[entry.name] = entry.value }
+    return values
 }
 
 struct EnvironmentFile {

@@ -83,11 +83,14 @@ extension ManifestDecoder {
         let text = String(decoding: content, as: UTF8.self)
         if isReference(text, mode: mode) {
             guard let reference = Reference(parsing: text) else {
+                let isSecret = text.hasPrefix("secrets.")
                 report(
                     .unknownReference, at: node, "there is nothing called '${\(text)}'",
-                    help: "references are ${ports.NAME}, ${sidecars.NAME.ports.PORT}, ${sidecars.NAME.host}, "
-                        + "${sidecars.NAME.addresses.PORT}, ${project.name}, ${project.dir}, ${project.data}, "
-                        + "${sidecar.name} and ${replica}")
+                    help: isSecret
+                        ? "a secret is handed over as a variable, and never part of a text: secrets: { VARIABLE: name }"
+                        : "references are ${ports.NAME}, ${sidecars.NAME.ports.PORT}, ${sidecars.NAME.host}, "
+                            + "${sidecars.NAME.addresses.PORT}, ${project.name}, ${project.dir}, ${project.data}, "
+                            + "${sidecar.name} and ${replica}")
                 return true
             }
             references.append(WrittenReference(sidecar: current, reference: reference, node: node))
@@ -113,6 +116,7 @@ extension ManifestDecoder {
             return true
         }
         result.usedVariables = true
+        interpolatedVariables.append((name, node))
         guard options.interpolates else {
             result.isUnresolved = true
             return false

@@ -37,6 +37,13 @@ final class ManifestDecoder {
     var indexByName: [String: Int] = [:]
     var dependencies: [WrittenDependency] = []
     var references: [WrittenReference] = []
+    /// By name: where the secret is declared.
+    var secretKeys: [String: NodeID] = [:]
+    /// By variable of the client's environment: the secret it holds.
+    var secretVariables: [String: String] = [:]
+    var writtenSecretUses: [WrittenSecretUse] = []
+    /// Every variable that was replaced, and where.
+    var interpolatedVariables: [(name: String, node: NodeID)] = []
     /// The sidecar that is being decoded.
     var current: Int?
     /// Most sidecars run where the manifest is: looked up once.
@@ -145,6 +152,10 @@ final class ManifestDecoder {
             if let duration = duration(value, bounds, named: name) { owner[keyPath: field] = duration }
         case .optionalDuration(let bounds, let field):
             if let duration = duration(value, bounds, named: name) { owner[keyPath: field] = duration }
+        case .optionalNumber(let range, let field):
+            if let number = number(value, in: range, named: name) { owner[keyPath: field] = number }
+        case .optionalSize(let field):
+            if let size = size(value, named: name) { owner[keyPath: field] = size }
         case .size(let field):
             if let size = size(value, named: name) { owner[keyPath: field] = size }
         case .optionalText(let field):

@@ -31,6 +31,7 @@ extension ManifestDecoder {
                 }
             case .environment: own = environment(node)
             case .environmentFiles: files = environmentFiles(node)
+            case .secretSources: decodeSecretSources(node, into: &project.secrets)
             case .defaults: defaultsNode = node
             case .sidecars: sidecarsNode = node
             default: break

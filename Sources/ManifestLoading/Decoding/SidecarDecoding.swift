@@ -104,6 +104,11 @@ extension ManifestDecoder {
                 }
             case .steps: decodeSteps(node, into: &spec.stop.steps)
             case .hooks: decodeHooks(node, into: &spec.hooks)
+            case .secretUses: decodeSecretUses(node, into: &spec.secrets)
+            case .umask: spec.privileges.umask = umask(node) ?? spec.privileges.umask
+            case .limits: decodeLimits(node, into: &spec.privileges.limits)
+            case .executable:
+                spec.privileges.staleExecutable = executablePath(node) ?? spec.privileges.staleExecutable
             case .logDirectory:
                 if let text = text(node, named: "dir") { spec.logs.directory = absolutePath(text, from: directory) }
             default: break

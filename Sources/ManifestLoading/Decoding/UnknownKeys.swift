@@ -53,9 +53,8 @@ extension ManifestDecoder {
 
 /// Keys of the language that this version does not know yet.
 private let laterKeys: Set<String> = [
-    "include", "profiles", "secrets", "labels", "user", "group", "umask", "nice", "no_new_privileges", "ulimits",
-    "resources", "rolling", "reload", "schedule", "inputs", "creates", "watch", "stale", "stdio", "was", "budget",
-    "metrics", "control", "listen", "on_restart", "on_failure",
+    "include", "profiles", "labels", "rolling", "reload", "schedule", "inputs", "creates", "watch", "stdio", "was",
+    "budget", "metrics", "control", "listen", "on_restart", "on_failure",
 ]
 
 private let unsupportedChecks: [String: String] = [
@@ -93,6 +92,16 @@ private let foreignKeys: [String: String] = [
     "instances": "replicas",
     "numprocs": "replicas", "type": "kind", "probe": "health", "ready": "health", "readiness": "health.readiness",
     "liveness": "health.liveness", "startup": "health.startup",
+    // Users, limits and secrets
+    "mem_limit": "resources.memory", "cpus": "resources.cpu", "pids_limit": "resources.pids",
+    "security_opt": "no_new_privileges", "securityContext": "user", "runAsUser": "user", "runAsGroup": "group",
+    "allowPrivilegeEscalation": "no_new_privileges", "limits": "resources", "User": "user", "Group": "group",
+    "UMask": "umask", "Nice": "nice", "priority": "nice", "NoNewPrivileges": "no_new_privileges",
+    "LimitNOFILE": "ulimits.nofile", "LimitCORE": "ulimits.core", "rlimits": "ulimits", "rlimit": "ulimits",
+    "MemoryMax": "resources.memory", "CPUQuota": "resources.cpu", "TasksMax": "resources.pids",
+    "LoadCredential": "secrets", "credentials": "secrets", "secret": "secrets", "uid": "user", "gid": "group",
+    "from_file": "file", "random": "generate", "secretName": "from", "source": "from",
+    "executable": "exe",
 ]
 
 private let foreignNames = foreignKeys.keys.sorted()

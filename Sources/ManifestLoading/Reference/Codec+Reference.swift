@@ -6,9 +6,10 @@ extension Codec {
         switch self {
         case .flag: "true or false"
         case .integer(let range, _), .optionalInteger(let range, _): "\(range.lowerBound) to \(range.upperBound)"
-        case .number(let range, _): "number, \(range.lowerBound.plain) to \(range.upperBound.plain)"
+        case .number(let range, _), .optionalNumber(let range, _):
+            "number, \(range.lowerBound.plain) to \(range.upperBound.plain)"
         case .duration, .optionalDuration: "duration"
-        case .size: "size"
+        case .size, .optionalSize: "size"
         case .optionalText, .optionalTemplate: "text"
         case .signal: "signal"
         case .exitCodes: "exit code, or a list"
@@ -29,6 +30,8 @@ extension Codec {
         case .duration(_, let field): "`\(owner[keyPath: field].spelling)`"
         case .optionalDuration(_, let field): owner[keyPath: field].map { "`\($0.spelling)`" }
         case .size(let field): "`\(owner[keyPath: field].spelling)`"
+        case .optionalNumber(_, let field): owner[keyPath: field].map { "`\($0.plain)`" }
+        case .optionalSize(let field): owner[keyPath: field].map { "`\($0.spelling)`" }
         case .optionalText(let field): owner[keyPath: field].map { "`\($0)`" }
         case .optionalTemplate: nil
         case .signal(let field): "`\(owner[keyPath: field])`"
@@ -49,6 +52,7 @@ extension Form {
         case .version: "1"
         case .projectName, .projectID: "text"
         case .defaults: "sidecar keys"
+        case .secretSources: "mapping of names to sources"
         case .sidecars: "mapping of names to sidecars"
         case .command, .exec: "list, or one text"
         case .script: "text"
@@ -60,6 +64,11 @@ extension Form {
         case .health: "probe, or probes by role"
         case .restartPolicy: RestartSpec.Policy.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", ")
         case .hooks: "mapping of moments to actions"
+        case .secretUses: "mapping of variables to secrets"
+        case .umask: "octal digits in quotes"
+        case .limits: "mapping of limits"
+        case .softLimit, .hardLimit: "number, size, or `unlimited`"
+        case .executable: "absolute path"
         case .steps: "list of `{ signal, wait }`"
         case .portRange: "number, range, or `auto`"
         case .bindAddress: "numeric address"

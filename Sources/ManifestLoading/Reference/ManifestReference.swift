@@ -30,6 +30,11 @@ package func manifestReference() -> String {
     page += table(hookKeys, of: HookForm(), prefix: "")
     page += section("A step of `stop.steps`", stepKeys, of: StepForm(), prefix: "")
     page += section("`env_file` in long form", environmentFileKeys, of: EnvironmentFileForm(), prefix: "")
+    page += section("A secret", secretSourceKeys, of: SecretForm(), prefix: "")
+    page += section("A secret's use in long form", secretUseKeys, of: SecretUseForm(), prefix: "")
+    page += section("A limit of `ulimits` in long form", limitKeys, of: LimitForm(), prefix: "")
+    page += "\n| limit | of |\n|---|---|\n"
+    for name in LimitName.allCases { page += "| `\(name.rawValue)` | \(name.summary) |\n" }
     return page + values
 }
 

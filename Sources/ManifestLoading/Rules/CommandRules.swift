@@ -15,6 +15,7 @@ extension ManifestDecoder {
     private func checkExternal(_ position: Int) {
         let idle = [
             "cwd", "env", "env_file", "clear_env", "restart", "stop", "timeout", "logs", "replicas",
+            "resources", "stale",
         ]
         for (key, _) in document.pairs(places[position].value) where idle.contains(document.string(key)) {
             report(

@@ -23,7 +23,9 @@ extension ManifestDecoder {
         else { return }
         report(
             .secretInPlainText, at: value, "'\(name)' looks like a secret, written where everyone can read it",
-            help: "take it from the environment: ${\(name)}, or from an env_file that is not committed")
+            help: secretKeys.isEmpty
+                ? "declare it: secrets: { db: { env: \(name) } }, and hand it over: secrets: { \(name): db }"
+                : "hand over a secret instead: secrets: { \(name): \(secretKeys.keys.sorted()[0]) }")
     }
 
     private func isSecretName(_ name: String) -> Bool {

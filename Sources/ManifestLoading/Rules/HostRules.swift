@@ -4,9 +4,11 @@ import YAMLReading
 /// What depends on this machine. Warnings: a dependency or a hook may yet create what is missing.
 extension ManifestDecoder {
     func checkHost() {
+        checkSecretSources()
         var commands: [String: FileKind?] = [:]
         var directories: [String: FileKind?] = [:]
         for (position, sidecar) in sidecars.enumerated() where sidecar.kind != .external {
+            checkPrivilegesOnHost(of: sidecar, position)
             let directory = sidecar.workingDirectory.literal
             if let directory { checkDirectory(directory, of: position, known: &directories) }
             if let logs = sidecar.logs.directory { checkLogDirectory(logs, of: position, known: &directories) }

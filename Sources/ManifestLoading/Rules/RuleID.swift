@@ -79,6 +79,24 @@ package enum RuleID: String, CaseIterable, Sendable {
     case secretInPlainText = "secret-in-plain-text"
     case portVariableOverridden = "port-variable-overridden"
 
+    // Secrets.
+    case invalidSecretName = "invalid-secret-name"
+    case secretSource = "secret-source"
+    case secretNotFound = "secret-not-found"
+    case unknownSecret = "unknown-secret"
+    case unusedSecret = "unused-secret"
+    case secretVariableClash = "secret-variable-clash"
+    case secretInterpolated = "secret-interpolated"
+
+    // Users and limits.
+    case invalidAccount = "invalid-account"
+    case accountNotFound = "account-not-found"
+    case invalidUmask = "invalid-umask"
+    case invalidLimit = "invalid-limit"
+    case notPermitted = "not-permitted"
+    case resourcesNotEnforced = "resources-not-enforced"
+    case staleNotAbsolute = "stale-not-absolute"
+
     // Ports.
     case invalidPort = "invalid-port"
     case invalidPortName = "invalid-port-name"
@@ -134,6 +152,7 @@ package enum RuleID: String, CaseIterable, Sendable {
             .portRangeTooSmall, .healthyWithoutReadiness, .succeededOnService, .dependencyWithoutReplicas,
             .pushedLiveness, .livenessBeforeStartup, .externalWithoutProbe,
             .probeHitsOtherSidecar, .maxDelayBelowDelay, .taskRestartsAlways,
+            .unusedSecret, .accountNotFound, .resourcesNotEnforced,
             .stopBySIGKILL, .commandNotFound, .commandNotExecutable, .directoryNotFound:
             .warning
         default: .error

@@ -11,11 +11,13 @@ extension ManifestDecoder {
             checkEnvironment(of: sidecar, position)
             checkPorts(of: sidecar, position, &ports)
             checkLifecycle(of: sidecar, position)
+            checkPrivileges(of: sidecar, position)
         }
         for position in sidecars.indices where sidecars[position].health != HealthSpec() {
             checkHealth(of: sidecars[position], position, ports)
         }
         checkDependencies()
+        checkSecrets()
         if options.checksHost { checkHost() }
     }
 

@@ -25,6 +25,7 @@ struct EnvCommand: ParsableCommand {
         for index in answer.variables.indices where answer.variables[index].isSecret {
             answer.variables[index].value = "[redacted]"
         }
+        AccountVariables.add(to: &answer)
         if json { return Console.print(WireFormat.json(answer, pretty: true)) }
         Console.print(answer.variables.map { "\($0.name)=\($0.value)".terminalSafe }.joined(separator: "\n"))
     }

@@ -3,6 +3,7 @@ import ControlAPI
 import CProcess
 import ControlClient
 import Glibc
+import Supervision
 
 struct ExecCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,6 +11,7 @@ struct ExecCommand: ParsableCommand {
         abstract: "Run a command in a sidecar's environment and directory.",
         discussion: """
             The command takes this one's place: its input, output and exit code are its own.
+            It runs as the sidecar's user and gets the sidecar's secrets.
 
             Example:
               orchestrate exec db -- psql -c 'select 1'
@@ -29,7 +31,9 @@ struct ExecCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(project)
-        let answer = try context.connect().call(Environment.self, .init(name: name))
+        var answer = try context.connect().call(Environment.self, .init(name: name, withSecrets: true))
+        AccountVariables.add(to: &answer)
+        if let identity = answer.identity { try take(identity) }
         guard chdir(answer.workingDirectory) == 0 else {
             throw CommandFailure(.failed, "cannot change to \(answer.workingDirectory): \(reason())")
         }
@@ -52,6 +56,25 @@ struct ExecCommand: ParsableCommand {
                 execve(file, arguments, environment)
                 return errno
             }
+        }
+    }
+
+    /// As the sidecar runs, as far as whoever calls this may.
+    private func take(_ identity: Environment.Identity) throws {
+        do throws(SystemError) {
+            let account = try identity.user.map { name throws(SystemError) in try Account.find(name) } ?? nil
+            let group = try identity.group.map { name throws(SystemError) in try Account.findGroup(name) } ?? nil
+            let user = account?.user ?? identity.user.flatMap { UInt32($0) }
+            guard user ?? geteuid() != geteuid() || group ?? getegid() != getegid() else { return }
+            if let wanted = group ?? account?.group {
+                let groups = user == nil ? nil : account?.groups(with: wanted) ?? [wanted]
+                if let groups, setgroups(groups.count, groups) != 0 { throw .last("setgroups") }
+                guard setgid(wanted) == 0 else { throw .last("setgid") }
+            }
+            if let user, setuid(user) != 0 { throw .last("setuid") }
+        } catch {
+            throw CommandFailure(
+                .failed, "cannot become the user '\(identity.user ?? "")' of '\(name)': \(error.message)")
         }
     }
 

@@ -26,6 +26,9 @@ struct UpCommand: ParsableCommand {
     @Flag(name: [.customShort("d"), .customLong("detach")], help: "Leave it running when this command ends.")
     var detach = false
 
+    @Flag(help: "Check the manifest, list the stale processes a start would end, and start nothing.")
+    var dryRun = false
+
     @Flag(help: "With -d: don't wait until it is healthy.")
     var noWait = false
 
@@ -46,6 +49,7 @@ struct UpCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(upWith: project)
+        if dryRun { return try DryRun(context: context, names: names).run() }
         let session = try UpSession(
             context,
             options: .init(

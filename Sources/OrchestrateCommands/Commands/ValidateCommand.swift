@@ -3,6 +3,7 @@ import ControlAPI
 import DiagnosticRendering
 import Glibc
 import ManifestLoading
+import Supervision
 
 struct ValidateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ControlAPI
 import ControlClient
 import DiagnosticRendering
+import FoundationEssentials
 import Glibc
 import SidecarModel
 import StateStore
@@ -17,12 +18,14 @@ struct Applying {
     /// Answers with a connection on which it was taken up. A supervisor that dies under it is started again and asked
     /// again: applying twice is applying once.
     func run() throws -> (client: ControlClient, answer: Apply.Answer) {
+        let preparation = try ManifestPreparation(of: context, names: names)
         for attempt in 0... {
-            let connection = try context.connectOrStart()
+            let connection = try context.connectOrStart(isGuarded: isLeased)
             do {
                 if connection.isFresh { try beforehand(connection.client) }
-                let answer = try connection.client.call(Apply.self, parameters(), timeout: nil)
-                Self.show(answer.diagnostics)
+                let answer = try connection.client.call(
+                    Apply.self, parameters(preparation.secrets), timeout: nil)
+                Self.show(preparation.diagnostics + answer.diagnostics)
                 return (connection.client, answer)
             } catch  where error.code == .noSupervisor && attempt < 20 {
                 continue
@@ -40,6 +43,13 @@ struct Applying {
         throw CommandFailure(.failed, "the supervisor ends again and again; see \(context.location.supervisorLogPath)")
     }
 
+    private var isLeased: Bool {
+        switch attachment {
+        case .foreground: true
+        case .detached, .unchanged: false
+        }
+    }
+
     private func dismiss(_ client: ControlClient) {
         guard let report = try? client.call(Status.self, .init()) else { return }
         let end = ProjectEnd(report)
@@ -47,11 +57,12 @@ struct Applying {
         end.wait()
     }
 
-    private func parameters() -> Apply.Parameters {
+    private func parameters(_ secrets: [String: Data]) -> Apply.Parameters {
         Apply.Parameters(
             manifest: context.manifest ?? "", workingDirectory: context.workingDirectory,
             environment: context.environment, umask: ProcessEnvironment.umask(), names: names,
-            refreshesEnvironment: refreshesEnvironment, attachment: attachment)
+            refreshesEnvironment: refreshesEnvironment, attachment: attachment,
+            secrets: secrets.isEmpty ? nil : secrets)
     }
 
     static func show(_ diagnostics: [Diagnostic]) {

@@ -2,6 +2,7 @@ import ArgumentParser
 import ControlAPI
 import Glibc
 import ManifestLoading
+import Supervision
 
 /// The manifest a command is to read, without any project behind it.
 struct ManifestOptions: ParsableArguments {
@@ -26,7 +27,7 @@ struct ManifestOptions: ParsableArguments {
                 let text = try HostFiles.readAll(from: STDIN_FILENO, limit: 16 << 20)
                 return loadManifest(
                     text: text, file: "<stdin>", directory: directory, environment: environment, options: options,
-                    files: HostFiles())
+                    files: Self.files)
             } catch {
                 throw CommandFailure(.failed, "cannot read standard input: \(error.reason)")
             }
@@ -38,6 +39,10 @@ struct ManifestOptions: ParsableArguments {
         }
         // Shown as a person would write it.
         let shown = found.hasPrefix(directory + "/") ? String(found.dropFirst(directory.count + 1)) : found
-        return loadManifest(path: shown, environment: environment, options: options, files: HostFiles())
+        return loadManifest(path: shown, environment: environment, options: options, files: Self.files)
+    }
+
+    private static var files: HostFiles {
+        HostFiles(resourceObstacle: { ResourceSupport.expectedObstacle(to: $0) })
     }
 }

@@ -115,8 +115,12 @@ struct ProjectContext {
         return client
     }
 
-    func connectOrStart() throws -> SupervisorStarter.Connection {
-        if try ControlClient(socketPath: location.socketPath) == nil { try refuseElsewhere() }
+    /// - Parameter isGuarded: a supervisor that is started has a guard from the start.
+    func connectOrStart(isGuarded: Bool = false) throws -> SupervisorStarter.Connection {
+        if try ControlClient(socketPath: location.socketPath) == nil {
+            try refuseElsewhere()
+            Guard.awaitEnd(of: location)
+        }
         // Of the state, and inherited by keeper and supervisor: whatever the user's is, it is for this user alone.
         let umask = Glibc.umask(0o077)
         defer { _ = Glibc.umask(umask) }
@@ -130,7 +134,7 @@ struct ProjectContext {
             lockPath: location.lockPath, socketPath: location.socketPath, logPath: location.supervisorLogPath,
             arguments: [
                 SuperviseCommand.name, "--state-directory", location.stateDirectory, "--identity", location.identity,
-            ])
+            ], isGuarded: isGuarded)
         do {
             let connection = try starter.connect()
             // One that was just started is this same program.

@@ -297,25 +297,25 @@ final class UpSession {
 
     /// The supervisor was lost: its keeper starts it again, and the lease goes on where it was.
     private func reconnect() throws -> Int32? {
+        let wasHolder = isHolder
         for _ in 0..<50 {
+            if Guard.awaitEnd(of: context.location), !LivingSidecars.exist(in: context.location) { break }
             guard LivingSidecars.exist(in: context.location) || access(context.location.socketPath, F_OK) == 0 else {
                 break
             }
             do {
                 client = try context.connectOrStart().client
-                if isHolder, let lease {
-                    isHolder = try client.call(
-                        Lease.self, .init(action: .renew, token: lease.token, client: lease.identity)
-                    ).isHolder
-                }
+                isHolder = try stillHoldsLease()
                 observe(try client.call(Subscribe.self, Self.subscription(terminal)).project)
-                return nil
+                guard wasHolder, !isHolder, view.instances.allSatisfy({ !$0.isWanted }) else { return nil }
+                // Keeper, supervisor and guard were lost: what they left is ended, and the project is over.
+                return try takeDown(presses: 0, code: ExitCode.noSupervisor.rawValue)
             } catch let error as ControlError where error.code == .noSupervisor {
                 poll(nil, 0, 50)
             }
         }
         screen.clear()
-        Console.printError("the supervisor is gone, and nothing of the project is left")
+        Console.printError("the supervision of the project was lost, and nothing of it is left")
         return ExitCode.noSupervisor.rawValue
     }
 }

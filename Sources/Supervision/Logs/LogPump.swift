@@ -166,6 +166,9 @@ package final class LogPump: Sendable {
         return outputs.map(\.readEnd)
     }
 
+    /// Those that are open. They stay ours.
+    package func readEnds(of instance: LogInstance) -> [Int32] { fifos.readEnds(of: instance) }
+
     private func send(
         _ instance: LogInstance, _ incarnation: Incarnation?, _ spec: LogSpec, _ outputs: [LogFifos.Output],
         _ patterns: [LogPattern], isAdopted: Bool, moved: Acknowledgement? = nil

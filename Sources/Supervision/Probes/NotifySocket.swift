@@ -43,8 +43,11 @@ package final class NotifySocket {
     private let received: (Int32, [SidecarNotification]) -> Void
 
     /// Called on the loop with the sender's pid; whose process that is, is for the caller to know.
+    ///
+    /// - Parameter isOpenToAll: other users may write to it; who they are is known all the same.
     package init(
-        loop: EventLoop, path: String, received: @escaping (_ pid: Int32, [SidecarNotification]) -> Void
+        loop: EventLoop, path: String, isOpenToAll: Bool = false,
+        received: @escaping (_ pid: Int32, [SidecarNotification]) -> Void
     ) throws(SystemError) {
         self.loop = loop
         self.received = received
@@ -53,7 +56,7 @@ package final class NotifySocket {
         guard descriptor >= 0 else { throw .last("socket") }
         environmentValue = Self.value(for: path)
         do throws(SystemError) {
-            try bind(path)
+            try bind(path, mode: isOpenToAll ? 0o666 : 0o600)
             var one: Int32 = 1
             guard setsockopt(descriptor, SOL_SOCKET, SO_PASSCRED, &one, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
                 throw .last("setsockopt SO_PASSCRED")
@@ -77,7 +80,7 @@ package final class NotifySocket {
         return "@orchestrate-notify-\(getuid())-" + String(hash, radix: 16)
     }
 
-    private func bind(_ path: String) throws(SystemError) {
+    private func bind(_ path: String, mode: mode_t) throws(SystemError) {
         let descriptor = descriptor
         if environmentValue.hasPrefix("@") {
             var address = sockaddr_un()
@@ -95,7 +98,7 @@ package final class NotifySocket {
         unlink(path)
         let result = try UnixAddress(path: path).withSocketAddress { Glibc.bind(descriptor, $0, $1) }
         guard result == 0 else { throw .last("bind \(path)") }
-        chmod(path, 0o600)
+        chmod(path, mode)
     }
 
     private func receive() {

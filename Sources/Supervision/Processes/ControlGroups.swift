@@ -54,6 +54,8 @@ struct ControlGroups: Sendable {
 
     private static func name(_ id: ProcessID) -> String { "\(id.slot).\(id.generation)" }
 
+    func directoryPath(of id: ProcessID) -> String { path + "/" + Self.name(id) }
+
     /// A descriptor to clone into, or -errno.
     func make(_ id: ProcessID) -> Int32 {
         let name = Self.name(id)
@@ -143,6 +145,13 @@ struct ControlGroups: Sendable {
     }
 
     // MARK: Where cgroup2 is
+
+    /// The cgroup this process is in, unless it is one to stay out of.
+    static func placeForOwn() -> String? {
+        guard let mount = mountPoint(), let own = ownGroup() else { return nil }
+        if own == "/" { return access("/run/systemd/system", F_OK) == 0 ? nil : mount }
+        return mount + own
+    }
 
     private static func ownGroup() -> String? { group(of: getpid()) }
 

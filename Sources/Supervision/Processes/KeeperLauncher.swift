@@ -13,6 +13,8 @@ package struct KeeperLauncher {
     package var environment: [String]
     /// Where keeper and supervisor write what they have to say.
     package var logDescriptor: Int32
+    /// A guard is there before anything is started.
+    package var isGuarded = false
 
     package init(
         keeperPath: String, stateDirectory: String, programPath: String, arguments: [String], environment: [String],
@@ -43,7 +45,8 @@ package struct KeeperLauncher {
                     stateDirectory.withCString { directory in
                         var request = orch_launch_request(
                             keeper_path: keeper, state_directory: directory, program_fd: program, ready_fd: ends[1],
-                            log_fd: logDescriptor, arguments: arguments, environment: environment)
+                            log_fd: logDescriptor, is_guarded: isGuarded ? 1 : 0, arguments: arguments,
+                            environment: environment)
                         return orch_launch_keeper(&request)
                     }
                 }

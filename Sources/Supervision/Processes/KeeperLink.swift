@@ -46,6 +46,17 @@ final class KeeperLink {
         append(Letter(message: message, descriptors: copies))
     }
 
+    /// The programs to go on as.
+    func hand(over program: Int32, _ keeper: Int32) {
+        let copies = [program, keeper].map { fcntl($0, F_DUPFD_CLOEXEC, 3) }
+        guard copies.allSatisfy({ $0 >= 0 }) else {
+            for copy in copies where copy >= 0 { close(copy) }
+            return
+        }
+        append(
+            Letter(message: orch_message_make(UInt16(ORCH_MESSAGE_UPGRADE), 0, 0, 0, 0), descriptors: copies))
+    }
+
     func drop(key: UInt64) { send(ORCH_MESSAGE_DROP, key: key) }
 
     private func append(_ letter: Letter) {

@@ -30,8 +30,8 @@ extension ProcessHost {
     }
 
     private func isKeepers(_ slot: UInt32) -> Bool {
-        let start = records.slot(slot).pointee.keeper_start_time
-        return hasKeeper && start != 0 && start == records.keeperStartTime
+        let keeper = records.slot(slot).pointee.keeper
+        return hasKeeper && keeper != 0 && keeper == orch_records_keeper(&records.raw)
     }
 
     private func adoptRunning(_ slot: UInt32) -> AdoptedProcess? {

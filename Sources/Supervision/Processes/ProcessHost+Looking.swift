@@ -1,7 +1,7 @@
 import CProcess
 import Glibc
 package import Reconciliation
-import SidecarModel
+package import SidecarModel
 
 // Who belongs to whom.
 extension ProcessHost {
@@ -48,6 +48,13 @@ extension ProcessHost {
     /// When the leader was started, in clock ticks since boot: with its pid, its identity.
     package func startTime(of id: ProcessID) -> UInt64? {
         process(id).map { records.slot($0.id.slot).pointee.start_time }
+    }
+
+    /// The same as an instant, at most a clock tick early. Nil when it was not on record.
+    package func startInstant(of id: ProcessID) -> Instant? {
+        guard let ticks = startTime(of: id), ticks > 0 else { return nil }
+        let perSecond = UInt64(max(1, sysconf(Int32(_SC_CLK_TCK))))
+        return Instant(nanoseconds: Int64(ticks * (1_000_000_000 / perSecond)))
     }
 
     /// The leader's pid as the number of its session, as long as it can't have become another's.

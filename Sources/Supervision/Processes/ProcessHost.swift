@@ -15,6 +15,9 @@ package final class ProcessHost {
     let groups: ControlGroups?
     package let containment: Containment
     private var spawner: Spawner?
+    let descriptors: KeeperDescriptors?
+    /// The soft limit of open files we were started with.
+    let descriptorLimit: UInt64
     var processes: [HostedProcess?] = []
     /// Slots given back; one whose status the keeper still holds is not free yet.
     private var returned: [UInt32] = []
@@ -38,6 +41,9 @@ package final class ProcessHost {
         containment wanted: Containment.Level? = nil
     ) throws(SystemError) {
         self.loop = loop
+        self.descriptors = descriptors
+        let descriptorLimit = orch_raise_descriptor_limit()
+        self.descriptorLimit = descriptorLimit
         if let descriptors {
             records = try SpawnRecords(descriptor: descriptors.records)
             link = try KeeperLink(loop: loop, socket: descriptors.socket)
@@ -50,7 +56,7 @@ package final class ProcessHost {
         let outcomes = loop.mailbox { [weak self] (outcomes: [Spawner.Outcome]) in
             for outcome in outcomes { self?.finishSpawn(outcome) }
         }
-        let spawner = Spawner(records: records, descriptorLimit: orch_raise_descriptor_limit()) { outcomes.send($0) }
+        let spawner = Spawner(records: records, descriptorLimit: descriptorLimit) { outcomes.send($0) }
         try spawner.start()
         self.spawner = spawner
         for slot in 0..<records.usedSlots where records.state(slot) == ORCH_SLOT_FREE { returned.append(slot) }
@@ -151,6 +157,7 @@ package final class ProcessHost {
             return
         }
         orch_slot_claim(&records.raw, slot, request.kind.rawValue, request.incarnation, request.name)
+        if let stop = request.stop { records.setStop(stop, of: slot) }
         let id = ProcessID(slot: slot, generation: records.slot(slot).pointee.generation)
         let mark = orch_slot_mark_value(&records.raw, slot)
         let isKeepers = hasKeeper
@@ -161,6 +168,9 @@ package final class ProcessHost {
         spawner?.spawn(
             Spawner.Order(id: id, request: request, mark: mark, isKeepersChild: isKeepers, groups: groups))
     }
+
+    /// Does on the spawner's thread what may take long.
+    package func perform(_ work: @escaping @Sendable () -> Void) { spawner?.perform(work) }
 
     private func takeSlot() throws(SpawnFailure) -> UInt32 {
         for index in returned.indices.reversed() where records.state(returned[index]) == ORCH_SLOT_FREE {

@@ -30,6 +30,14 @@ package struct ProcessRequest: Sendable {
     package var workingDirectory: String
     /// Nil: that of the supervisor.
     package var umask: UInt32?
+    /// Whom it runs as, and with what limits.
+    package var identity = ProcessIdentity()
+    /// What all that it starts may take together.
+    package var resources = ResourceSpec()
+    /// Secrets it is handed as files.
+    package var credentials: CredentialFiles?
+    /// How whoever has nothing but the records is to stop it.
+    package var stop: StopRecord?
     /// What it reads from its standard input, instead of `descriptors.input`.
     package var standardInput: [UInt8]?
     /// Stay open and the caller's.

@@ -34,7 +34,6 @@ package final class SpawnRecords: @unchecked Sendable {
     var usedSlots: UInt32 { raw.header.pointee.used_slots }
     var nonce: UInt32 { raw.header.pointee.nonce }
     var keeperPID: Int32 { raw.header.pointee.keeper_pid }
-    var keeperStartTime: UInt64 { raw.header.pointee.keeper_start_time }
 
     /// It ended too often within a minute, and not long ago.
     var supervisorIsBroken: Bool {
@@ -47,6 +46,16 @@ package final class SpawnRecords: @unchecked Sendable {
         raw.header.pointee.keeper_pid = 0
         raw.header.pointee.keeper_start_time = 0
     }
+
+    /// What an earlier keeper left was to be ended with it, and that is still to be done.
+    var mustEnd: Bool {
+        get { raw.header.pointee.must_end != 0 }
+        set { raw.header.pointee.must_end = newValue ? 1 : 0 }
+    }
+
+    func setOnExit(_ value: Int) { raw.header.pointee.on_exit = UInt32(value) }
+
+    func setStop(_ stop: StopRecord, of index: UInt32) { slot(index).pointee.stop = stop.raw }
 
     /// There is one for every slot below `ORCH_SLOT_COUNT`.
     func slot(_ index: UInt32) -> UnsafeMutablePointer<orch_slot> {

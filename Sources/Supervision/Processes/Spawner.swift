@@ -26,6 +26,7 @@ final class Spawner: Sendable {
     private enum Job: Sendable {
         case spawn(Order)
         case removeGroup(ControlGroups, ProcessID)
+        case perform(@Sendable () -> Void)
     }
 
     private struct State {
@@ -69,6 +70,8 @@ final class Spawner: Sendable {
 
     func spawn(_ order: Order) { add(.spawn(order)) }
     func remove(_ id: ProcessID, in groups: ControlGroups) { add(.removeGroup(groups, id)) }
+    /// What may take long, between the spawns.
+    func perform(_ work: @escaping @Sendable () -> Void) { add(.perform(work)) }
 
     /// After what was asked before.
     func end() {
@@ -126,6 +129,9 @@ final class Spawner: Sendable {
             case .job(.removeGroup(let groups, let id)):
                 groups.remove(id)
                 continue
+            case .job(.perform(let work)):
+                work()
+                continue
             case .sleep:
                 tell(&outcomes)
                 wakeUp.wait()
@@ -167,10 +173,16 @@ final class Spawner: Sendable {
                 }
                 opened.append(standard.input)
             }
+            let identity = try request.identity.resolved(descriptorLimit: descriptorLimit)
+            try identity?.own([standard.output, standard.error])
+            try request.credentials?.write(for: identity?.owner)
             let program = try findProgram(request)
             let group = try makeGroup(order)
             if group >= 0 { opened.append(group) }
-            clone(order, program: program, standard: standard, group: group, reserved, into: &outcome)
+            // What is not enforced was said when the manifest was applied.
+            if group >= 0, !request.resources.isEmpty { _ = order.groups?.limit(order.id, to: request.resources) }
+            clone(
+                order, identity, program: program, standard: standard, group: group, reserved, into: &outcome)
         } catch {
             outcome.failure = error
         }
@@ -207,14 +219,15 @@ final class Spawner: Sendable {
     }
 
     private func clone(
-        _ order: Order, program: [CChar], standard: StandardDescriptors, group: Int32,
+        _ order: Order, _ identity: ResolvedIdentity?, program: [CChar], standard: StandardDescriptors, group: Int32,
         _ reserved: borrowing ReservedDescriptors, into outcome: inout Outcome
     ) {
         let request = order.request
         let reserved = reserved.numbers
         var result = orch_spawn_result()
         CStringArray(request.arguments).withPointers { arguments in
-            CStringArray(request.environment).withPointers { environment in
+            CStringArray(identity.map { request.environment + $0.variables } ?? request.environment).withPointers {
+                environment in
                 program.withUnsafeBufferPointer { program in
                     request.workingDirectory.withCString { directory in
                         var raw = orch_spawn_request(
@@ -223,15 +236,21 @@ final class Spawner: Sendable {
                             standard_error: standard.error, reserved: reserved, cgroup_fd: group,
                             is_keepers_child: order.isKeepersChild ? 1 : 0, descriptor_limit: descriptorLimit,
                             has_umask: request.umask == nil ? 0 : 1, umask: request.umask ?? 0,
-                            mark: order.mark, slot: records.slot(order.id.slot))
-                        orch_spawn(&raw, &result)
+                            mark: order.mark, slot: records.slot(order.id.slot), identity: nil)
+                        guard let identity else { return orch_spawn(&raw, &result) }
+                        identity.withRaw { identity in
+                            raw.identity = identity
+                            orch_spawn(&raw, &result)
+                        }
                     }
                 }
             }
         }
         outcome.pid = result.pid
         outcome.descriptor = result.pidfd
-        if result.step != ORCH_STEP_NONE { outcome.failure = failure(of: result, request) }
+        if result.step != ORCH_STEP_NONE {
+            outcome.failure = identity?.failure(result) ?? failure(of: result, request)
+        }
     }
 
     private func failure(of result: orch_spawn_result, _ request: ProcessRequest) -> SpawnFailure {

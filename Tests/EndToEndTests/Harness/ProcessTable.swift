@@ -8,6 +8,8 @@ struct SeenProcess: Hashable, CustomStringConvertible {
     let arguments: [String]
     /// The name of the file it runs.
     let executable: String
+    /// The file itself.
+    var file: String { ProcessTable.file(of: pid) }
     /// The sidecar it was started for, by the variable that the test's manifest sets.
     let sidecar: String?
 
@@ -21,9 +23,11 @@ struct SeenProcess: Hashable, CustomStringConvertible {
     }
 
     /// Kills it if it is still the process that was seen.
-    func kill() {
+    func kill() { signal(SIGKILL) }
+
+    func signal(_ number: Int32) {
         guard let now = ProcessTable.process(pid), now == self else { return }
-        Glibc.kill(pid, SIGKILL)
+        Glibc.kill(pid, number)
     }
 }
 
@@ -55,9 +59,13 @@ enum ProcessTable {
     }
 
     private static func executable(of pid: pid_t) -> String {
+        file(of: pid).split(separator: "/").last.map(String.init) ?? ""
+    }
+
+    static func file(of pid: pid_t) -> String {
         guard let path = realpath("/proc/\(pid)/exe", nil) else { return "" }
         defer { free(path) }
-        return String(cString: path).split(separator: "/").last.map(String.init) ?? ""
+        return String(cString: path)
     }
 
     private static func environment(of pid: pid_t) -> [String: String] {

@@ -104,15 +104,30 @@ final class Sandbox {
         while case let more = all.filter({ found.contains($0.parent) && !found.contains($0.pid) }), !more.isEmpty {
             found.formUnion(more.map(\.pid))
         }
-        found.subtract([keeper.pid, supervisor?.pid ?? 0])
+        found.subtract([keeper.pid, supervisor?.pid ?? 0, guardian?.pid ?? 0])
         return Set(all.filter { found.contains($0.pid) }).union(sidecars())
     }
 
-    var keeper: SeenProcess? { processes.first { $0.executable == "orchestrate-keeper" } }
+    var keeper: SeenProcess? {
+        processes.first { $0.executable == "orchestrate-keeper" && $0.arguments.first != "orchestrate-guard" }
+    }
+
+    /// The keeper's program, in its other life.
+    var guardian: SeenProcess? { processes.first { $0.arguments.first == "orchestrate-guard" } }
 
     var supervisor: SeenProcess? {
         guard let keeper else { return nil }
         return processes.first { $0.executable == "orchestrate" && $0.parent == keeper.pid }
+    }
+
+    /// Kills keeper and supervisor at the same instant, as far as they are concerned: the one that is left for a moment
+    /// can't start the other again. With the guard: that one too.
+    func killSupervision(withGuard: Bool = false) throws {
+        let parts = [keeper, supervisor] + (withGuard ? [guardian] : [])
+        let all = try parts.map { try #require($0) }
+        for process in all { process.signal(SIGSTOP) }
+        for process in all { process.kill() }
+        try eventually("they are gone") { all.allSatisfy { ProcessTable.process($0.pid) != $0 } }
     }
 
     /// What runs on behalf of a sidecar, or of all of them: all but the programs of ours. One that is just being

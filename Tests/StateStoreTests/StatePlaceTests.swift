@@ -22,7 +22,7 @@ private final class Place {
     }
 }
 
-@Suite struct ProjectLocationTests {
+@Suite struct StatePlaceTests {
     @Test func `the directory is made private, and stays so`() throws {
         let place = try Place()
         try place.location.prepare()

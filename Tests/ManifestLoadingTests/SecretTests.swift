@@ -1,0 +1,129 @@
+import ManifestLoading
+import Planning
+import SidecarModel
+import Testing
+
+/// Secrets, users and limits as they are read.
+@Suite struct SecretTests {
+    private func plan(_ text: String, environment: [String: String] = [:]) throws -> Plan {
+        let loaded = load(text, environment: environment)
+        #expect(loaded.report == [])
+        return try #require(loaded.plan)
+    }
+
+    @Test func `secrets are read by source, and no value comes into the plan`() throws {
+        let plan = try plan(
+            """
+            secrets:
+              file: { file: keys/a.pem }
+              env: { env: TOKEN }
+              command: { command: pass show "my key" }
+              generate: { generate: 24 }
+            defaults: { secrets: { F: file } }
+            sidecars:
+              web:
+                command: ./web
+                secrets: { T: env, C: command, G: { from: generate, as: file } }
+              api: { command: ./api, secrets: { F: { from: file, as: file } } }
+            """, environment: ["TOKEN": "s3cret"])
+        #expect(
+            plan.project.secrets == [
+                SecretSpec(name: "file", source: .file("/app/keys/a.pem")),
+                SecretSpec(name: "env", source: .environment("TOKEN")),
+                SecretSpec(name: "command", source: .command(["pass", "show", "my key"])),
+                SecretSpec(name: "generate", source: .generated(24)),
+            ])
+        #expect(
+            plan.sidecars[0].secrets == [
+                SecretUse(variable: "F", secret: "file"), SecretUse(variable: "T", secret: "env"),
+                SecretUse(variable: "C", secret: "command"),
+                SecretUse(variable: "G", secret: "generate", form: .file),
+            ])
+        #expect(plan.sidecars[1].secrets == [SecretUse(variable: "F", secret: "file", form: .file)])
+        #expect(!"\(plan)".contains("s3cret"))
+    }
+
+    @Test func `users and limits are read`() throws {
+        let plan = try plan(
+            """
+            defaults: { ulimits: { core: 0, nofile: 10 } }
+            sidecars:
+              web:
+                command: ./web
+                user: 1000
+                group: www-data
+                umask: "0027"
+                nice: -5
+                no_new_privileges: true
+                ulimits: { nofile: { soft: 1024, hard: unlimited }, memlock: 64MiB, nproc: unlimited, cpu: { hard: 9 } }
+                resources: { memory: 1GiB, cpu: 0.5, pids: 100 }
+                stale: { exe: /usr/bin/web }
+            """)
+        let privileges = plan.sidecars[0].privileges
+        #expect(privileges.user == "1000")
+        #expect(privileges.group == "www-data")
+        #expect(privileges.umask == 0o027)
+        #expect(privileges.nice == -5)
+        #expect(privileges.gainsNoPrivileges)
+        #expect(
+            privileges.limits == [
+                LimitSpec(.core, soft: 0, hard: 0), LimitSpec(.openFiles, soft: 1024, hard: LimitSpec.unlimited),
+                LimitSpec(.lockedMemory, soft: 64 << 20, hard: 64 << 20),
+                LimitSpec(.processes, soft: LimitSpec.unlimited, hard: LimitSpec.unlimited),
+                LimitSpec(.cpu, soft: nil, hard: 9),
+            ])
+        #expect(
+            privileges.resources == ResourceSpec(memory: ByteCount(bytes: 1 << 30), cpu: 0.5, processes: 100))
+        #expect(privileges.staleExecutable == "/usr/bin/web")
+    }
+
+    @Test(arguments: [
+        ("    secrets: { A: x }\n", "secrets"), ("    user: nobody\n", "user"), ("    group: daemon\n", "group"),
+        ("    umask: \"0077\"\n", "umask"), ("    nice: 1\n", "nice"),
+        ("    no_new_privileges: true\n", "no_new_privileges"), ("    ulimits: { core: 0 }\n", "ulimits"),
+    ])
+    func `a change of whom it runs as restarts it`(body: String, key: String) throws {
+        #expect(try action("", body) == .restart(changed: [key]))
+    }
+
+    @Test func `limits of the whole and what is stale change in place`() throws {
+        #expect(try action("", "    resources: { pids: 10 }\n") == .updateInPlace(changed: ["resources"]))
+        #expect(try action("", "    stale: { exe: /bin/x }\n") == .updateInPlace(changed: ["stale"]))
+    }
+
+    @Test func `a secret whose value changed is a change of the sidecar`() throws {
+        let one = try plan("secrets: { x: { generate: 9 } }\nsidecars: { web: { command: ./w, secrets: { A: x } } }")
+        var sidecar = one.sidecars[0]
+        sidecar.secrets[0].revision += 1
+        sidecar.fingerprints = sidecar.makeFingerprints()
+        let other = try Plan(project: one.project, sidecars: [sidecar])
+        #expect(PlanDifference(from: one, to: other).entries[0].action == .restart(changed: ["secrets"]))
+    }
+
+    private func action(_ before: String, _ after: String) throws -> PlanDifference.Action {
+        let start = "sidecars:\n  other: { command: ./o, secrets: { O: x } }\n  web:\n    command: ./web\n"
+        let text = "secrets: { x: { generate: 9 } }\n" + start
+        return PlanDifference(from: try plan(text + before), to: try plan(text + after)).entries[1].action
+    }
+
+    @Test(arguments: [
+        ("mem_limit", "resources.memory"), ("cpus", "resources.cpu"), ("pids_limit", "resources.pids"),
+        ("runAsUser", "user"), ("User", "user"), ("LimitNOFILE", "ulimits.nofile"), ("rlimits", "ulimits"),
+        ("NoNewPrivileges", "no_new_privileges"), ("secret", "secrets"), ("LoadCredential", "secrets"),
+        ("usr", "user"), ("umsk", "umask"), ("ulimit", "ulimits"), ("resource", "resources"),
+    ])
+    func `the names others have for it lead here`(foreign: String, own: String) {
+        let loaded = load("sidecars: { web: { command: ./w, \(foreign): 5 } }")
+        #expect(loaded.diagnostics.map(\.rule) == ["unknown-key"])
+        #expect(loaded.diagnostics.first?.help == "did you mean '\(own)'?")
+    }
+
+    @Test func `what a message says of a wrong secret is not the secret`() {
+        let loaded = load("secrets: { x: hunter22 }\nsidecars: { web: { command: ./w, secrets: { A: x } } }")
+        #expect(loaded.diagnostics.map(\.rule) == ["wrong-type"])
+        for diagnostic in loaded.diagnostics {
+            #expect(!diagnostic.message.contains("hunter22"))
+            #expect(!(diagnostic.help ?? "").contains("hunter22"))
+        }
+    }
+}
