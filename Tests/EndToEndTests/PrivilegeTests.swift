@@ -152,10 +152,7 @@ extension EndToEnd {
             try withServer { sandbox, _ in
                 try sandbox.succeed("up", "-d")
                 let lost = try #require(sandbox.sidecars("db").first)
-                let (keeper, supervisor) = (try #require(sandbox.keeper), try #require(sandbox.supervisor))
-                keeper.kill()
-                supervisor.kill()
-                try sandbox.eventually("both are gone") { sandbox.keeper == nil && sandbox.supervisor == nil }
+                try sandbox.killSupervision()
                 Directory.remove("\(sandbox.directory)/state")
                 try sandbox.eventually("it has lost its parent") { ProcessTable.process(lost.pid)?.parent == 1 }
                 try sandbox.succeed("up", "-d", "--timeout", "30s")

@@ -99,11 +99,7 @@ extension EndToEnd {
                 #expect(values(in: sandbox).first == first)
 
                 let before = sandbox.sidecars()
-                let keeper = try #require(sandbox.keeper)
-                let second = try #require(sandbox.supervisor)
-                keeper.kill()
-                second.kill()
-                try sandbox.eventually("both are gone") { sandbox.keeper == nil && sandbox.supervisor == nil }
+                try sandbox.killSupervision()
                 try up(sandbox)
                 #expect(sandbox.sidecars() == before)
                 unlink("\(sandbox.directory)/one.env")

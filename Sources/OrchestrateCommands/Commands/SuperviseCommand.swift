@@ -11,7 +11,13 @@ enum SuperviseCommand {
     static func run(_ arguments: ArraySlice<String>) -> Int32 {
         var values: [String: String] = [:]
         var rest = arguments
-        while let option = rest.popFirst(), let value = rest.popFirst() { values[option] = value }
+        while let option = rest.popFirst() {
+            if let equals = option.firstIndex(of: "=") {
+                values[String(option[..<equals])] = String(option[equals...].dropFirst())
+            } else if let value = rest.popFirst() {
+                values[option] = value
+            }
+        }
         guard let directory = values["--state-directory"], let identity = values["--identity"],
             let descriptors = values["--keeper-descriptors"]
         else {
