@@ -75,7 +75,8 @@ struct FifoDirectory {
         {
             return own + "/orchestrate"
         }
-        if geteuid() == 0, loop_is_in_memory("/run") != 0 { return "/run/orchestrate" }
+        // `/run/orchestrate` is to be passed by other users, for the secrets they are handed.
+        if geteuid() == 0, loop_is_in_memory("/run") != 0 { return "/run/orchestrate-fifos" }
         // Everybody's: what somebody else put there under our name is refused by its owner.
         return loop_is_in_memory("/dev/shm") != 0 ? "/dev/shm/orchestrate-\(geteuid())" : nil
     }
