@@ -96,8 +96,10 @@ extension Sandbox {
         let directory = "\(stateDirectory ?? "")/reports"
         var found: [String] = []
         try eventually("\(count) reports of \(sidecar)") {
-            found = Directory.entries(directory).filter { $0.hasPrefix("\(sidecar).0.") && !$0.hasSuffix(".unfinished") }
-                .sorted().map { "\(directory)/\($0)" }
+            found = Directory.entries(directory).filter {
+                $0.hasPrefix("\(sidecar).0.") && !$0.hasSuffix(".unfinished")
+            }
+            .sorted().map { "\(directory)/\($0)" }
             return found.count >= count
         }
         return found

@@ -37,7 +37,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(
                     """
-                      web: { command: [sleep, "1000"], ports: [auto], replicas: 3 }
+                      web: { command: [sleep, "1000"], ports: { http: auto }, replicas: 3 }
                       spy:
                         kind: task
                         command: [python3, -c, "import os; print('holds', sorted(os.listdir('/proc/self/fd')))"]
@@ -142,8 +142,8 @@ extension EndToEnd {
                                 c.recv(4096)
                                 c.sendall(b'HTTP/1.1 500 \\x1b]0;owned\\x07\\xc2\\x9b2J\\r\\nContent-Length: 0\\r\\n\\r\\n')
                                 c.close()
-                        ports: [auto]
-                        health: { readiness: { http: /, period: 100ms } }
+                        ports: { http: auto }
+                        health: { readiness: { http: { path: / }, period: 100ms } }
                     """)
                 _ = try sandbox.orchestrate("up", "-d", "--timeout", "3s")
                 var output = ""

@@ -16,7 +16,14 @@ struct ProjectExamination {
 
     /// Of all there are, and of the ports they share.
     static func findings(of projects: [KnownProject], root: StateRoot) -> [Finding] {
-        projects.flatMap { ProjectExamination($0).findings() } + ports(of: root)
+        projects.filter { isOwn($0.location, root) }.flatMap { ProjectExamination($0).findings() } + ports(of: root)
+    }
+
+    /// What another user keeps elsewhere is that one's to examine.
+    private static func isOwn(_ location: ProjectLocation, _ root: StateRoot) -> Bool {
+        var info = stat()
+        return location.stateDirectory.hasPrefix(root.path + "/")
+            || stat(location.stateDirectory, &info) == 0 && info.st_uid == geteuid()
     }
 
     private func findings() -> [Finding] {
@@ -50,14 +57,15 @@ struct ProjectExamination {
         else {
             return .wrong(
                 area, "supervisor", "lives, but does not answer",
-                remedy: "see \(location.supervisorLogPath); if it stays so, kill the supervisor: the keeper starts another")
+                remedy:
+                    "see \(location.supervisorLogPath); if it stays so, kill the supervisor: the keeper starts another")
         }
         guard report.warnings.isEmpty else {
             return .notice(
                 area, "supervisor", report.warnings.joined(separator: "; "), remedy: "orchestrate status \(selector)")
         }
         guard let containment = report.containment else { return .good(area, "supervisor", "running") }
-        let text = "running, containment \(containment.level) (\(containment.description))"
+        let text = "running, containment \(containment.sentence)"
         guard containment.level == Containment.Level.session.rawValue else { return .good(area, "supervisor", text) }
         return .notice(
             area, "supervisor", text + ": what leaves its session and its mark is not found",
@@ -111,7 +119,8 @@ struct ProjectExamination {
             return [
                 .wrong(
                     area, "journal", "\(error)",
-                    remedy: "orchestrate down \(selector), then move \(location.journalPath) away: the next up makes another"
+                    remedy:
+                        "orchestrate down \(selector), then move \(location.journalPath) away: the next up makes another"
                 )
             ]
         }

@@ -69,6 +69,7 @@ package struct CrashReportSource: Sendable {
         for port in spec.ports {
             for name in SidecarEnvironment.portVariables(port, isOnly: spec.ports.count == 1) { environment[name] = "" }
         }
+        for name in ["ORCHESTRATE_PROJECT", "ORCHESTRATE_SIDECAR", "ORCHESTRATE_REPLICA"] { environment[name] = "" }
         for use in spec.secrets { environment[use.variable] = "" }
         declaration = Declaration(
             fingerprints: spec.fingerprints, dependencies: spec.dependencies.map(\.sidecar),

@@ -14,13 +14,14 @@ enum CrashReportText {
         ]
         if let usage = report.usage {
             lines.append(
-                "used:         \(usage.cpuMilliseconds) ms of CPU, at most \(usage.maximumMemoryBytes >> 10) KiB of memory")
+                "used:         \(usage.cpuMilliseconds) ms of CPU, at most \(usage.maximumMemoryBytes >> 10) KiB of memory"
+            )
         }
         let ports = report.ports.map { "\($0.name) \($0.number)" }.joined(separator: ", ")
         lines.append("ports:        \(ports.isEmpty ? "none" : ports)")
         if let probe = report.lastProbe { lines.append("last check:   \(probe)") }
         lines.append("changed:      \(changes(report.changes))")
-        let containment = report.containment.map { "\($0.level) (\($0.description))" } ?? "no supervisor to ask"
+        let containment = report.containment?.sentence ?? "no supervisor to ask"
         lines += [
             "containment:  \(containment)",
             "versions:     orchestrate \(report.version), control protocol \(report.control), Linux \(report.kernel)",
