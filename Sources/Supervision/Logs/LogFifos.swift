@@ -19,6 +19,7 @@ final class LogFifos: Sendable {
 
     private struct Allowance {
         var directory: FifoDirectory
+        var isDiscarded = false
         var pages: Int
         var used = 0
         var outputs: [LogInstance: [Output]] = [:]
@@ -44,6 +45,7 @@ final class LogFifos: Sendable {
     func discard() {
         allowance.withLock { allowance in
             allowance.directory.discard()
+            allowance.isDiscarded = true
             for output in allowance.outputs.values.joined() { close(output.readEnd) }
             allowance.outputs = [:]
         }
@@ -51,7 +53,8 @@ final class LogFifos: Sendable {
 
     deinit {
         allowance.withLock { allowance in
-            allowance.directory.close()
+            // Its number may be another's by now.
+            if !allowance.isDiscarded { allowance.directory.close() }
             for output in allowance.outputs.values.joined() { close(output.readEnd) }
         }
     }
