@@ -35,8 +35,7 @@ struct DoctorCommand: ParsableCommand {
         let environment = ProcessEnvironment.variables()
         let root = try ProjectContext.root(environment, ProcessEnvironment.workingDirectory(environment))
         let palette = Terminal(environment: environment).palette
-        let projects = KnownProject.all(below: root)
-        let left = LeakSearch.leaks(among: projects)
+        let (left, projects) = LeakSearch.run { KnownProject.all(below: root) }
         if leaks {
             Console.print(
                 json

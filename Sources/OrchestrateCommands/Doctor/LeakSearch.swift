@@ -19,14 +19,19 @@ struct Leak: Encodable, Hashable {
 
 /// Finds what bears our mark, or sits in our cgroups, and belongs to no living supervisor. Signals nothing.
 enum LeakSearch {
-    static func leaks(among projects: [KnownProject]) -> [Leak] {
+    /// - Parameter projects: asked for after the processes were listed: one that was started meanwhile is no leak, nor
+    ///   is what ended with its supervisor meanwhile.
+    static func run(among projects: () -> [KnownProject]) -> (leaks: [Leak], projects: [KnownProject]) {
+        let processes = MarkedProcess.all()
+        let projects = projects()
         let supervised = Set(projects.filter(\.isSupervised).compactMap(\.nonce))
-        return MarkedProcess.all().filter { $0.nonces.isDisjoint(with: supervised) }.map { process in
+        let leaks = processes.filter { $0.nonces.isDisjoint(with: supervised) && $0.isAlive }.map { process in
             let owner = projects.first { $0.nonce.map(process.nonces.contains) ?? false }
             return Leak(
                 pid: process.pid, command: process.command, uid: process.uid, startTime: process.startTime,
                 project: owner?.location.identity, evidence: text(process.evidence))
         }
+        return (leaks, projects)
     }
 
     private static func text(_ evidence: MarkedProcess.Evidence) -> String {

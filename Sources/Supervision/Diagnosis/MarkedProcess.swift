@@ -23,6 +23,13 @@ package struct MarkedProcess: Hashable, Sendable {
         return names.compactMap { Int32($0) }.sorted().compactMap(look)
     }
 
+    /// It is still there, and no other has its pid.
+    package var isAlive: Bool {
+        var facts = orch_process_facts()
+        return orch_process_look(pid, &facts) == 0 && facts.start_time == startTime
+            && UInt8(bitPattern: facts.state) != UInt8(ascii: "Z")
+    }
+
     private static func look(_ pid: Int32) -> MarkedProcess? {
         guard pid != getpid() else { return nil }
         var facts = orch_process_facts()
@@ -38,7 +45,8 @@ package struct MarkedProcess: Hashable, Sendable {
         }
         guard !nonces.isEmpty else { return nil }
         var info = stat()
-        guard stat("/proc/\(pid)", &info) == 0 else { return nil }
+        // Whether somebody looks after those of other users only root can find out.
+        guard stat("/proc/\(pid)", &info) == 0, geteuid() == 0 || info.st_uid == geteuid() else { return nil }
         return MarkedProcess(
             pid: pid, startTime: facts.start_time, uid: info.st_uid,
             command: ProcFile.text("/proc/\(pid)/comm")?.trimmed ?? "", evidence: evidence, nonces: nonces)
