@@ -9,6 +9,11 @@ package struct ContainmentReport: Hashable, Codable, Sendable {
         self.level = level
         self.description = description
     }
+
+    /// `cgroup /sys/fs/…`, or the level with why it is no better.
+    package var sentence: String {
+        description.hasPrefix(level) ? description : "\(level) (\(description))"
+    }
 }
 
 /// A project as `status --json` shows it.

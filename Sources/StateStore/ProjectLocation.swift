@@ -29,6 +29,8 @@ package struct ProjectLocation: Hashable, Sendable {
     package var secretsPath: String { stateDirectory + "/secrets" }
     package var fifoDirectory: String { stateDirectory + "/fifo" }
     package var dataDirectory: String { stateDirectory + "/data" }
+    /// What was written when an instance failed.
+    package var reportsDirectory: String { stateDirectory + "/reports" }
     package var supervisorLogPath: String { stateDirectory + "/supervisor.log" }
     /// The identity in clear, for people and against a collision of hashes.
     package var namePath: String { stateDirectory + "/name" }
@@ -52,7 +54,7 @@ package struct ProjectLocation: Hashable, Sendable {
             }
             return
         }
-        let descriptor = open(namePath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        let descriptor = open(namePath, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .unusable(directory: stateDirectory, reason: lastError()) }
         defer { close(descriptor) }
         let line = Array((identity + "\n").utf8)
@@ -69,14 +71,21 @@ package struct ProjectLocation: Hashable, Sendable {
                 throw .unusable(directory: path, reason: lastError())
             }
         }
-        var info = stat()
-        guard stat(stateDirectory, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else {
-            throw .unusable(directory: stateDirectory, reason: "it is not a directory")
+        try refuseSharedRoot()
+        // Held while it is looked at: what is made private is what was found to be ours. It is the only part of the path
+        // whose name others can guess, so it is no link.
+        let descriptor = open(stateDirectory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            let isLink = errno == ELOOP || errno == ENOTDIR
+            throw .unusable(directory: stateDirectory, reason: isLink ? "it is not a directory" : lastError())
         }
+        defer { close(descriptor) }
+        var info = stat()
+        guard fstat(descriptor, &info) == 0 else { throw .unusable(directory: stateDirectory, reason: lastError()) }
         guard info.st_uid == geteuid() else {
             throw .unusable(directory: stateDirectory, reason: "it belongs to another user")
         }
-        if info.st_mode & 0o077 != 0 { chmod(stateDirectory, 0o700) }
+        if info.st_mode & 0o777 != 0o700 { fchmod(descriptor, 0o700) }
         try refuseForeignRoot()
     }
 
@@ -89,6 +98,20 @@ package struct ProjectLocation: Hashable, Sendable {
         var info = stat()
         guard lstat(root, &info) == 0, info.st_uid == geteuid() else {
             throw .unusable(directory: root, reason: "it belongs to another user")
+        }
+    }
+
+    /// In a directory where everybody may rename what is there, nothing can be kept.
+    private func refuseSharedRoot() throws(ProjectLocationError) {
+        let parts = stateDirectory.split(separator: "/").dropLast()
+        let root = "/" + parts.joined(separator: "/")
+        var info = stat()
+        guard stat(root, &info) == 0 else { throw .unusable(directory: root, reason: lastError()) }
+        guard info.st_uid == geteuid() || info.st_uid == 0 else {
+            throw .unusable(directory: root, reason: "it belongs to another user")
+        }
+        guard info.st_mode & 0o002 == 0 || info.st_mode & S_ISVTX != 0 else {
+            throw .unusable(directory: root, reason: "everybody may write to it (chmod o-w \(root))")
         }
     }
 }

@@ -225,7 +225,6 @@ extension Supervisor {
         inherited = parameters.environment
         workingDirectory = parameters.workingDirectory
         clientUmask = parameters.umask
-        umask(mode_t(parameters.umask))
     }
 
     /// How the project hangs on the client; answers whether this client holds the lease.

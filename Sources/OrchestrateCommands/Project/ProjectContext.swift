@@ -122,6 +122,9 @@ struct ProjectContext {
             try refuseElsewhere()
             Guard.awaitEnd(of: location)
         }
+        // Of the state, and inherited by keeper and supervisor: whatever the user's is, it is for this user alone.
+        let umask = Glibc.umask(0o077)
+        defer { _ = Glibc.umask(umask) }
         do {
             try location.prepare()
         } catch {

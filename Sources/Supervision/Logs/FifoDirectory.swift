@@ -69,13 +69,14 @@ final class FifoDirectory: Sendable {
         rootInMemory().map { "\($0)/\(String(UInt64.random(in: .min ... .max), radix: 16))" }
     }
 
-    private static func rootInMemory() -> String? {
+    static func rootInMemory() -> String? {
         if let own = getenv("XDG_RUNTIME_DIR").map({ String(cString: $0) }), own.hasPrefix("/"),
             loop_is_in_memory(own) != 0
         {
             return own + "/orchestrate"
         }
-        if geteuid() == 0, loop_is_in_memory("/run") != 0 { return "/run/orchestrate" }
+        // `/run/orchestrate` is to be passed by other users, for the secrets they are handed.
+        if geteuid() == 0, loop_is_in_memory("/run") != 0 { return "/run/orchestrate-fifos" }
         // Everybody's: what somebody else put there under our name is refused by its owner.
         return loop_is_in_memory("/dev/shm") != 0 ? "/dev/shm/orchestrate-\(geteuid())" : nil
     }
