@@ -15,6 +15,7 @@ package enum ControlRequest: Sendable {
     case lease(Lease.Parameters)
     case generatedSecrets(GeneratedSecrets.Parameters)
     case upgrade(Upgrade.Parameters)
+    case attach(Attach.Parameters)
 
     init?(method: String, from container: KeyedDecodingContainer<RequestMessage.Key>) throws {
         func parameters<Operation: ControlOperation>(_: Operation.Type) throws -> Operation.Parameters {
@@ -36,6 +37,7 @@ package enum ControlRequest: Sendable {
         case GeneratedSecrets.method: self = .generatedSecrets(try parameters(GeneratedSecrets.self))
         case Lease.method: self = .lease(try parameters(Lease.self))
         case Upgrade.method: self = .upgrade(try parameters(Upgrade.self))
+        case Attach.method: self = .attach(try parameters(Attach.self))
         default: return nil
         }
     }
@@ -58,6 +60,7 @@ package enum ControlResponse: Sendable {
     case lease(Lease.Answer)
     case generatedSecrets(GeneratedSecrets.Answer)
     case upgrade(Upgrade.Answer)
+    case attach(Attach.Answer)
 
     var body: any Encodable & Sendable {
         switch self {
@@ -76,6 +79,7 @@ package enum ControlResponse: Sendable {
         case .lease(let answer): answer
         case .generatedSecrets(let answer): answer
         case .upgrade(let answer): answer
+        case .attach(let answer): answer
         }
     }
 }

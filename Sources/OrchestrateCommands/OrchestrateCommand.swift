@@ -29,7 +29,7 @@ package struct OrchestrateCommand: ParsableCommand {
                 name: "Looking closer",
                 subcommands: [
                     LogsCommand.self, WhyCommand.self, ReportCommand.self, EventsCommand.self, PortCommand.self,
-                    EnvCommand.self, ExecCommand.self,
+                    EnvCommand.self, ExecCommand.self, AttachCommand.self,
                 ]),
             CommandGroup(
                 name: "Manifest", subcommands: [InitCommand.self, ValidateCommand.self, PlanCommand.self]),

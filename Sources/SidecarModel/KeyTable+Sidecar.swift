@@ -152,6 +152,12 @@ package let sidecarKeys = KeyGroup<SidecarSpec>(
             "logs", .group(logKeys, short: nil), "Where its output goes and how much of it is kept.",
             example: "{ max_size: 50MiB, max_files: 3 }", fingerprint: { $1.combine($0.logs) }),
         ManifestKey(
+            "stdio", .choice(\.stdio), onChange: .restart,
+            "What its standard input and output are. `none`: no input, and the output is logged. `socket`: one client at a "
+                + "time has both by `orchestrate attach`; while there is none, the output is logged. `per_client`, a process "
+                + "for each client, is not there yet.", example: "socket",
+            fingerprint: { $1.combine($0.stdio.rawValue) }),
+        ManifestKey(
             "primary", .flag(\.primary), "Its final end brings the project down, with its exit code.",
             example: "true", fingerprint: { $1.combine($0.primary) }),
         ManifestKey(

@@ -37,6 +37,15 @@ package struct SidecarSpec: Hashable, Codable, Sendable {
         case shell(Template)
     }
 
+    /// What its standard input and output are connected to.
+    package enum StandardIO: String, Hashable, Codable, Sendable, CaseIterable {
+        /// It reads nothing, and what it prints is logged.
+        case none
+        /// One client at a time may attach to them.
+        case socket
+        case perClient = "per_client"
+    }
+
     package var name: String
     package var kind: Kind
     package var description: String?
@@ -63,6 +72,7 @@ package struct SidecarSpec: Hashable, Codable, Sendable {
     package var timeout: Duration?
     package var hooks: [HookSpec]
     package var logs: LogSpec
+    package var stdio = StandardIO.none
     /// Its final end is the project's end.
     package var primary: Bool
     package var replicas: Int

@@ -16,6 +16,10 @@ final class RequestHandler: ControlHandler {
             supervisor.takeDown(releasingPorts: parameters.releasesPorts, reply)
             return
         }
+        if case .attach(let parameters) = request {
+            supervisor.attach(parameters, by: peer, reply)
+            return
+        }
         do throws(ControlError) {
             reply(.success(try answer(request)))
         } catch {
@@ -33,6 +37,7 @@ final class RequestHandler: ControlHandler {
         case .hello: .hello(supervisor.greeting)
         case .apply(let parameters): .apply(try supervisor.apply(parameters))
         case .down: throw ControlError(.internal, "down is answered when all is down")
+        case .attach: throw ControlError(.internal, "attach is answered when the output is left to the client")
         case .hurry(let parameters): .hurry(hurry(parameters))
         case .status(let parameters): .status(try supervisor.status(parameters))
         case .start(let parameters): .start(try start(parameters))

@@ -1,4 +1,5 @@
 import ControlAPI
+import Glibc
 import Planning
 import Reconciliation
 import SidecarModel
@@ -77,11 +78,18 @@ extension Supervisor {
         nonisolated(unsafe) let supervisor = self
         return { () throws(SpawnFailure) -> StandardDescriptors in
             do throws(SystemError) {
-                let ends = try logs.open(instance, incarnation: incarnation, spec: spec.logs, patterns: patterns)
+                let input = spec.stdio == .socket ? try logs.openInput(instance) : -1
+                let ends: LogEnds
+                do throws(SystemError) {
+                    ends = try logs.open(instance, incarnation: incarnation, spec: spec.logs, patterns: patterns)
+                } catch {
+                    if input >= 0 { close(input) }
+                    throw error
+                }
                 let held = ends.newReadEnds
                 if !held.isEmpty { poster.post { supervisor.host.hold(key: key, held) } }
                 for reservation in reservations { reservation.release() }
-                return StandardDescriptors(output: ends.standardOutput, error: ends.standardError)
+                return StandardDescriptors(input: input, output: ends.standardOutput, error: ends.standardError)
             } catch {
                 throw SpawnFailure(log: name, spec.logs, error)
             }
@@ -117,6 +125,7 @@ extension Supervisor {
 
     private func retire(_ index: InstanceIndex) {
         guard let name = engine.name(of: index) else { return }
+        clients.forget(name)
         logs.retire(name.logInstance)
         host.drop(key: name.holdKey)
         probes.forget(index)
@@ -189,16 +198,17 @@ extension Supervisor {
         }
     }
 
-    /// What a hook prints stands in its sidecar's log.
+    /// What a hook prints stands in its sidecar's log, and never in what a client reads.
     private func hookOutputs(of spec: SidecarSpec, _ name: InstanceName)
         -> @Sendable () throws(SpawnFailure) -> StandardDescriptors
     {
         let (logs, poster, instance, key) = (logs, loop.poster, name.logInstance, name.holdKey)
+        let stream = spec.stdio == .none ? LogStream.stdout : .stderr
         // Only handed through the spawner's thread: it is used again on the loop's, where `post` brings it.
         nonisolated(unsafe) let supervisor = self
         return { () throws(SpawnFailure) -> StandardDescriptors in
             do throws(SystemError) {
-                let ends = try logs.join(instance, spec: spec.logs)
+                let ends = try logs.join(instance, spec: spec.logs, as: stream)
                 let held = ends.newReadEnds
                 if !held.isEmpty { poster.post { supervisor.host.hold(key: key, held) } }
                 return StandardDescriptors(output: ends.standardOutput, error: ends.standardError)

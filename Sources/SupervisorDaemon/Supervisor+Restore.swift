@@ -134,6 +134,7 @@ extension Supervisor {
                 let status = engine.reconciler.status(of: index), status.incarnation.number > 0, spec.kind != .external
             else { continue }
             let patterns = probes.patterns(of: spec, index, status.incarnation)
+            if spec.stdio == .socket { clients.restore(name) }
             do throws(SystemError) {
                 let ends = try logs.adopt(
                     name.logInstance, incarnation: status.incarnation, spec: spec.logs, patterns: patterns)

@@ -33,6 +33,7 @@ final class Supervisor {
     let secrets: SecretVault
     let credentials: CredentialPlaces
     let sweeper: StaleSweeper
+    let clients: AttachedClients
     /// By sidecar: the executable of which nothing stale is left.
     var sweptFor: [String: String] = [:]
     var waitingForSweep: [String: [(SpawnFailure?) -> Void]] = [:]
@@ -112,6 +113,7 @@ final class Supervisor {
         secrets = parts.secrets
         credentials = CredentialPlaces(stateDirectory: parts.location.stateDirectory)
         sweeper = StaleSweeper(loop: parts.loop, host: parts.host)
+        clients = AttachedClients(loop: parts.loop, logs: parts.logs)
         helpers = HelperRunner(loop: parts.loop, host: parts.host)
         let wire = Wire()
         leases = LeaseHolder(loop: parts.loop, journal: parts.journal) { wire.supervisor?.leaseEnded($0) }
@@ -209,6 +211,7 @@ final class Supervisor {
         switch event {
         case .matched(let token): probes.matched(token)
         case .drained(let token): outputIsWritten(token)
+        case .held(let token): clients.outputIsHeld(token)
         case .refused(let instance, let reason): warn("the log of \(instance) cannot be written: \(reason)")
         case .dropped(let instance, let lines, let reason):
             warn("\(lines) lines of \(instance) were dropped: \(reason)")

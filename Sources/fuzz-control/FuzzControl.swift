@@ -45,6 +45,7 @@ private func readAsClient(_ line: ArraySlice<UInt8>) {
     read(line, as: Ports.self)
     read(line, as: Lease.self)
     read(line, as: RunTask.self)
+    read(line, as: Attach.self)
 }
 
 /// What can be read can be written, and reads as the same.

@@ -33,6 +33,7 @@ final class PumpBench {
         switch event {
         case .matched(let token): events.append("matched \(token)")
         case .drained(let token): events.append("drained \(token)")
+        case .held(let token): events.append("held \(token)")
         case .refused(let instance, _): events.append("refused \(instance)")
         case .dropped(let instance, let lines, _): events.append("dropped \(instance) \(lines)")
         case .repeated(let instance, let lines): events.append("repeated \(instance) \(lines)")
@@ -49,6 +50,14 @@ final class PumpBench {
         pump.drain(instance, token: token)
         try wait(for: "drained \(token)")
         events.removeAll { $0 == "drained \(token)" }
+    }
+
+    /// Leaves its standard output to the test.
+    func hold(_ instance: LogInstance) throws {
+        token += 1
+        pump.hold(instance, token: token)
+        try wait(for: "held \(token)")
+        events.removeAll { $0 == "held \(token)" }
     }
 
     func log(_ instance: LogInstance) -> [LogLine] {

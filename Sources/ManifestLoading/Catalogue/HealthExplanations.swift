@@ -110,6 +110,28 @@ let lifecycleExplanations: [RuleExplanation] = [
         after: "sidecars:\n  web:\n    command: [./web]\n"
             + "    stop: { steps: [{ signal: SIGINT, wait: 5s }, { signal: SIGTERM, wait: 5s }] }\n"),
     RuleExplanation(
+        .stdioNeedsService,
+        "A client attaches to what runs until it is stopped. A task would wait for one before it is done, and what is "
+            + "external has no input or output here.",
+        before: "sidecars:\n  migrate:\n    kind: task\n    command: [./migrate]\n    stdio: socket\n",
+        after: "sidecars:\n  migrate:\n    kind: task\n    command: [./migrate]\n"),
+    RuleExplanation(
+        .stdioMergesOutputs,
+        "What a client reads is a protocol, and one line of stderr in it breaks it. stderr goes to the log.",
+        before: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: socket\n    logs: { merge_stderr: true }\n",
+        after: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: socket\n"),
+    RuleExplanation(
+        .stdioPerClient, "One process serves one client at a time; a process for each is still to come.",
+        before: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: per_client\n",
+        after: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: socket\n"),
+    RuleExplanation(
+        .stdioHidesLogProbe,
+        "While a client is attached, stdout is the client's alone: a line printed then is not in the log, and no probe "
+            + "finds it.",
+        before: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: socket\n    health: { log: ready }\n",
+        after: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: socket\n"
+            + "    health: { log: { pattern: ready, stream: stderr } }\n"),
+    RuleExplanation(
         .hookWithoutAction, "There is nothing to do at that moment.",
         before: "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { timeout: 5s } }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { exec: [./notify], timeout: 5s } }\n"),

@@ -53,7 +53,7 @@ extension ManifestDecoder {
 
 /// Keys of the language that this version does not know yet.
 private let laterKeys: Set<String> = [
-    "include", "profiles", "labels", "rolling", "reload", "schedule", "inputs", "creates", "watch", "stdio", "was",
+    "include", "profiles", "labels", "rolling", "reload", "schedule", "inputs", "creates", "watch", "was",
     "budget", "metrics", "control", "listen", "on_restart", "on_failure",
 ]
 
@@ -69,7 +69,8 @@ private let foreignKeys: [String: String] = [
     "services": "sidecars",
     "stop_signal": "stop.signal", "stop_grace_period": "stop.grace", "interval": "period",
     "retries": "failure_threshold",
-    "start_period": "initial_delay", "test": "exec", "scale": "replicas", "logging": "logs", "deploy": "replicas",
+    "stdin_open": "stdio", "start_period": "initial_delay", "test": "exec", "scale": "replicas", "logging": "logs",
+    "deploy": "replicas",
     "expose": "ports", "publish": "ports",
     // Kubernetes
     "livenessProbe": "health.liveness", "readinessProbe": "health.readiness", "startupProbe": "health.startup",

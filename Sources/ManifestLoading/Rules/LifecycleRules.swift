@@ -29,6 +29,7 @@ extension ManifestDecoder {
                 help: "remove it, or make it 'kind: task'")
         }
         checkStop(sidecar, position)
+        if sidecar.stdio != .none { checkStandardIO(of: sidecar, position) }
     }
 
     private func checkStop(_ sidecar: SidecarSpec, _ position: Int) {
@@ -45,6 +46,39 @@ extension ManifestDecoder {
             report(
                 .stepsAndSignal, at: entry.key, "'\(key)' has no meaning beside 'steps'",
                 help: "make it a step, or remove it")
+        }
+    }
+
+    /// Whoever attaches takes the output away from all that reads it otherwise.
+    private func checkStandardIO(of sidecar: SidecarSpec, _ position: Int) {
+        let place = place(position, "stdio")
+        if sidecar.stdio == .perClient {
+            report(
+                .stdioPerClient, at: place, "a process for each client is not there yet",
+                help: "use 'socket', which serves one client at a time")
+        }
+        guard sidecar.kind == .service else {
+            let reason =
+                sidecar.kind == .external
+                ? "is external, and has no input or output here" : "is a task, and would wait for a client to be done"
+            report(
+                .stdioNeedsService, at: place, "'\(sidecar.name)' \(reason)",
+                help: "remove 'stdio', or make it a service")
+            return
+        }
+        if sidecar.logs.mergesStandardError {
+            report(
+                .stdioMergesOutputs, at: place,
+                "with logs.merge_stderr a client would get what '\(sidecar.name)' says on stderr too",
+                help: "remove logs.merge_stderr, or 'stdio'")
+        }
+        for role in ProbeRole.allCases {
+            guard case .log(_, let stream) = sidecar.health[role]?.check, stream != .stderr else { continue }
+            report(
+                .stdioHidesLogProbe, at: probePlace(position, role),
+                "what '\(sidecar.name)' prints on stdout goes to the client while one is attached, and this check sees "
+                    + "none of it",
+                help: "print it on stderr, and say stream: stderr")
         }
     }
 }

@@ -134,13 +134,17 @@ package enum RuleID: String, CaseIterable, Sendable {
     case externalWithoutProbe = "external-without-probe"
     case pushedProbeOnExternal = "pushed-probe-on-external"
 
-    // Start, restart, stop, hooks.
+    // Start, restart, stop, standard input and output, hooks.
     case settleExceedsTimeout = "settle-exceeds-timeout"
     case maxDelayBelowDelay = "max-delay-below-delay"
     case taskRestartsAlways = "task-restarts-always"
     case timeoutNeedsTask = "timeout-needs-task"
     case stopBySIGKILL = "stop-by-sigkill"
     case stepsAndSignal = "steps-and-signal"
+    case stdioNeedsService = "stdio-needs-service"
+    case stdioMergesOutputs = "stdio-merges-outputs"
+    case stdioPerClient = "stdio-per-client"
+    case stdioHidesLogProbe = "stdio-hides-log-probe"
     case hookWithoutAction = "hook-without-action"
     case hookWithSeveralActions = "hook-with-several-actions"
     case invalidWebhook = "invalid-webhook"
@@ -151,7 +155,7 @@ package enum RuleID: String, CaseIterable, Sendable {
             .tildeNotExpanded, .ignoredForExternal, .secretInPlainText, .portVariableOverridden,
             .portRangeTooSmall, .healthyWithoutReadiness, .succeededOnService, .dependencyWithoutReplicas,
             .pushedLiveness, .livenessBeforeStartup, .externalWithoutProbe,
-            .probeHitsOtherSidecar, .maxDelayBelowDelay, .taskRestartsAlways,
+            .probeHitsOtherSidecar, .maxDelayBelowDelay, .taskRestartsAlways, .stdioHidesLogProbe,
             .unusedSecret, .accountNotFound, .resourcesNotEnforced,
             .stopBySIGKILL, .commandNotFound, .commandNotExecutable, .directoryNotFound:
             .warning

@@ -105,6 +105,9 @@ final class LogChannel {
         streams[index].isAnnounced = isOn && done
     }
 
+    /// Its writer's next steps are not ours to know.
+    func letGo(_ index: Int) { announce(index, false) }
+
     var hasUnfinishedLine: Bool { streams.contains(where: \.isAnnounced) }
 
     /// Writes as many lines as there are. Nil: the file can't take them.

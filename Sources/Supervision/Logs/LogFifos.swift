@@ -103,7 +103,7 @@ final class LogFifos: Sendable {
     }
 
     private func openReadEnd(_ instance: LogInstance, _ stream: LogStream) throws(SystemError) -> Output {
-        let name = instance.stem + (stream == .stderr ? ".err" : ".out")
+        let name = (stream == .stderr ? InstanceFifo.error : .output).name(of: instance)
         let directory = try make(name)
         let fd = withExtendedLifetime(directory) {
             openat(directory.descriptor, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW)
@@ -118,7 +118,8 @@ final class LogFifos: Sendable {
     }
 
     /// Answers the directory it is in now.
-    private func make(_ name: String) throws(SystemError) -> FifoDirectory {
+    @discardableResult
+    func make(_ name: String) throws(SystemError) -> FifoDirectory {
         let directory = allowance.withLock { $0.directory }
         if mkfifoat(directory.descriptor, name, 0o600) == 0 || errno == EEXIST { return directory }
         guard errno == ENOENT else { throw .last("mkfifo \(name)") }
@@ -154,11 +155,13 @@ final class LogFifos: Sendable {
     func size(of output: Output) -> Int { max(0, Int(loop_pipe_size(output.readEnd))) }
 
     /// Nobody holds the other end.
-    func isEnded(_ output: Output) -> Bool {
+    func isEnded(_ output: Output) -> Bool { Self.isEnded(output.readEnd) }
+
+    static func isEnded(_ readEnd: Int32) -> Bool {
         // A writer that comes and goes makes the kernel say so even where the last one left before we opened ours.
-        let writer = open(output.path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+        let writer = open("/proc/self/fd/\(readEnd)", O_WRONLY | O_NONBLOCK | O_CLOEXEC)
         if writer >= 0 { close(writer) }
-        var reader = pollfd(fd: output.readEnd, events: Int16(POLLIN), revents: 0)
+        var reader = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
         return poll(&reader, 1, 0) == 1 && reader.revents & Int16(POLLHUP) != 0
     }
 
@@ -193,9 +196,17 @@ final class LogFifos: Sendable {
 
     func remove(_ instance: LogInstance) {
         withDirectory { directory in
-            for ending in [".out", ".err"] { unlinkat(directory, instance.stem + ending, 0) }
+            for fifo in InstanceFifo.allCases { unlinkat(directory, fifo.name(of: instance), 0) }
         }
     }
+
+    /// Nil: there is none, or it can't be opened.
+    func openEnd(_ name: String, _ flags: Int32) -> Int32? {
+        let fd = withDirectory { openat($0, name, flags | O_CLOEXEC | O_NOFOLLOW) }
+        return fd < 0 ? nil : fd
+    }
+
+    func unlink(_ name: String) { withDirectory { _ = unlinkat($0, name, 0) } }
 
     func readEnds(of instance: LogInstance) -> [Int32] {
         allowance.withLock { $0.outputs[instance]?.map(\.readEnd) } ?? []

@@ -30,6 +30,8 @@ package enum LogEvent: Sendable {
     case matched(token: UInt64)
     /// Answers `LogPump.drain`.
     case drained(token: UInt64)
+    /// Answers `LogPump.hold`.
+    case held(token: UInt64)
     /// The log can't be written; the instance waits, for `logs.block` at most.
     case refused(LogInstance, reason: String)
     /// Whole lines that could not be written for `logs.block`. Told when writing works again.
@@ -74,6 +76,8 @@ package final class LogPump: Sendable {
         case configure(LogInstance, LogSpec)
         case unwatch(LogInstance, token: UInt64)
         case drain(LogInstance, token: UInt64)
+        case hold(LogInstance, token: UInt64)
+        case resume(LogInstance)
         case retire(LogInstance)
         case stop
     }
@@ -92,7 +96,7 @@ package final class LogPump: Sendable {
     }
 
     private let logDirectory: String
-    private let fifos: LogFifos
+    let fifos: LogFifos
     private let commands: Mailbox<Command>
     private let thread: WorkerThread
 
@@ -144,10 +148,12 @@ package final class LogPump: Sendable {
         guard access(directory, W_OK | X_OK) == 0 else { throw .last("write in \(directory)") }
     }
 
-    /// The sidecar's ends once more, for a process that serves it and speaks in its log.
-    package func join(_ instance: LogInstance, spec: LogSpec) throws(SystemError) -> LogEnds {
+    /// An end of the sidecar's once more, for a process that serves it and speaks in its log.
+    package func join(
+        _ instance: LogInstance, spec: LogSpec, as stream: LogStream = .stdout
+    ) throws(SystemError) -> LogEnds {
         let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
-        let standardOutput = try fifos.openSidecarEnd(outputs[0])
+        let standardOutput = try fifos.openSidecarEnd(outputs.first { $0.stream == stream } ?? outputs[0])
         // Before the first start nobody reads it yet.
         send(instance, nil, spec, outputs, [], isAdopted: false)
         return LogEnds(
@@ -191,6 +197,13 @@ package final class LogPump: Sendable {
     /// Answers `LogEvent.drained` when all that was in the FIFOs is in the file, an unfinished last line included where
     /// nobody is left to finish it; or when the file refuses. For an instance that was never opened too.
     package func drain(_ instance: LogInstance, token: UInt64) { commands.send(.drain(instance, token: token)) }
+
+    /// Leaves its standard output to somebody else, until `resume`. What is in the FIFO now is written first, but for an
+    /// unfinished line; then comes `LogEvent.held`. For an instance that is opened later too.
+    package func hold(_ instance: LogInstance, token: UInt64) { commands.send(.hold(instance, token: token)) }
+
+    /// Reads it again, from what was left in the FIFO on.
+    package func resume(_ instance: LogInstance) { commands.send(.resume(instance)) }
 
     /// The instance is no longer declared: writes what is left, closes, and removes the FIFOs. Its files stay.
     package func retire(_ instance: LogInstance) { commands.send(.retire(instance)) }

@@ -17,6 +17,8 @@ final class LogPumpWorker: LogPumping {
     private var channels: [LogInstance: LogChannel] = [:]
     /// Those with an unfinished line.
     private var unfinished: Set<LogInstance> = []
+    /// Those whose standard output is somebody else's to read.
+    private var held: Set<LogInstance> = []
     private var signals: Int32 = -1
     /// Within a command nothing interrupts: it is what would have interrupted.
     private var isObeying = false
@@ -82,7 +84,15 @@ final class LogPumpWorker: LogPumping {
                 channel.flushNotes(by: self)
             }
             report(.drained(token: token))
+        case .hold(let instance, let token):
+            if let channel = channels[instance], !held.contains(instance) { letGo(of: channel) }
+            held.insert(instance)
+            report(.held(token: token))
+        case .resume(let instance):
+            guard held.remove(instance) != nil, let channel = channels[instance] else { return }
+            takeBack(channel)
         case .retire(let instance):
+            held.remove(instance)
             if let channel = channels.removeValue(forKey: instance) { close(channel, flushing: .full) }
             fifos.forget(instance)
             fifos.remove(instance)
@@ -137,7 +147,8 @@ final class LogPumpWorker: LogPumping {
             var stream = LogChannel.Stream(output: output, watch: nil, size: Int(fifos.size(of: output)))
             do throws(SystemError) {
                 // Told once per change: an unfinished line stays in the FIFO, and an end nobody holds stays ended.
-                stream.watch = try loop.watch(output.readEnd, [.read, .edgeTriggered]) {
+                let isHeld = output.stream == .stdout && held.contains(channel.instance)
+                stream.watch = try loop.watch(output.readEnd, isHeld ? .edgeTriggered : [.read, .edgeTriggered]) {
                     [unowned self, unowned channel] readiness in
                     service(channel, index, flushing: readiness.contains(.hangup) ? .full : .nothing)
                 }
@@ -163,10 +174,36 @@ final class LogPumpWorker: LogPumping {
         unwatch(channel)
     }
 
+    // MARK: Outputs that others read
+
+    private func letGo(of channel: LogChannel) {
+        moveAll(channel)
+        channel.flushNotes(by: self)
+        for index in channel.streams.indices where channel.streams[index].output.stream == .stdout {
+            channel.letGo(index)
+            // A writer would wake us for what is not ours to read.
+            if let watch = channel.streams[index].watch { try? loop.modify(watch, .edgeTriggered) }
+        }
+        noteUnfinished(channel)
+    }
+
+    private func takeBack(_ channel: LogChannel) {
+        for index in channel.streams.indices where channel.streams[index].output.stream == .stdout {
+            if let watch = channel.streams[index].watch { try? loop.modify(watch, [.read, .edgeTriggered]) }
+        }
+        // The last writer may have left meanwhile.
+        channel.hasLostItsWriter = true
+        serviceAll(channel)
+    }
+
+    private func isHeld(_ channel: LogChannel, _ index: Int) -> Bool {
+        channel.streams[index].output.stream == .stdout && held.contains(channel.instance)
+    }
+
     // MARK: Moving lines
 
     private func service(_ channel: LogChannel, _ index: Int, flushing: LogFormatter.Flush = .nothing) {
-        guard channel.streams.indices.contains(index) else { return }
+        guard channel.streams.indices.contains(index), !isHeld(channel, index) else { return }
         do throws(SystemError) {
             switch try channel.service(index, flushing: flushing, limit: Self.share, by: self) {
             case .idle: break
@@ -222,7 +259,9 @@ final class LogPumpWorker: LogPumping {
         do throws(SystemError) {
             for index in channel.streams.indices {
                 // Most often nothing waits, and one question tells.
-                guard loop_bytes_readable(channel.streams[index].output.readEnd) != 0 else { continue }
+                guard !isHeld(channel, index), loop_bytes_readable(channel.streams[index].output.readEnd) != 0 else {
+                    continue
+                }
                 let ends = flushing == .nothing && fifos.isEnded(channel.streams[index].output) ? .full : flushing
                 let size = channel.streams[index].size
                 _ = try channel.service(index, flushing: ends, limit: size, by: self)

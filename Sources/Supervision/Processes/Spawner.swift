@@ -174,7 +174,7 @@ final class Spawner: Sendable {
                 opened.append(standard.input)
             }
             let identity = try request.identity.resolved(descriptorLimit: descriptorLimit)
-            try identity?.own([standard.output, standard.error])
+            try identity?.own([standard.input, standard.output, standard.error])
             try request.credentials?.write(for: identity?.owner)
             let program = try findProgram(request)
             let group = try makeGroup(order)

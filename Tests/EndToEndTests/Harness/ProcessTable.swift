@@ -62,8 +62,8 @@ enum ProcessTable {
         file(of: pid).split(separator: "/").last.map(String.init) ?? ""
     }
 
-    static func file(of pid: pid_t) -> String {
-        guard let path = realpath("/proc/\(pid)/exe", nil) else { return "" }
+    static func file(_ link: String = "exe", of pid: pid_t) -> String {
+        guard let path = realpath("/proc/\(pid)/\(link)", nil) else { return "" }
         defer { free(path) }
         return String(cString: path)
     }
