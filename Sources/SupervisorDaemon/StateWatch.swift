@@ -33,6 +33,7 @@ final class StateWatch {
         close(descriptor)
     }
 
+    /// Whoever has another lock, or asks at another socket, does not know of us.
     private func look() {
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { buffer in
             while read(descriptor, buffer.baseAddress, 4096) > 0 {}
