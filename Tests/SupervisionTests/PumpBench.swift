@@ -20,7 +20,10 @@ final class PumpBench {
         inbox.handler = { [unowned self] in take($0) }
     }
 
-    deinit { pump.stop() }
+    deinit {
+        pump.stop()
+        pump.discardFifos()
+    }
 
     private final class Inbox { var handler: ((LogEvent) -> Void)? }
 

@@ -19,7 +19,7 @@ struct FifoDirectory {
             target = Self.target(of: link)
             return
         }
-        if let place = Self.placeInMemory(for: stateDirectory), let made = Self.lead(link, to: place) {
+        if let place = Self.newPlaceInMemory(), let made = Self.lead(link, to: place) {
             descriptor = made
             target = place
             return
@@ -62,11 +62,9 @@ struct FifoDirectory {
         return count > 0 ? String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
     }
 
-    /// One for each state directory, whoever else of this user has one.
-    private static func placeInMemory(for stateDirectory: String) -> String? {
-        var facts = stat()
-        guard let root = rootInMemory(), stat(stateDirectory, &facts) == 0 else { return nil }
-        return "\(root)/\(String(facts.st_dev, radix: 16)).\(String(facts.st_ino, radix: 16))"
+    /// Never one there was before: a project whose state directory was deleted may still live, and use its own.
+    private static func newPlaceInMemory() -> String? {
+        rootInMemory().map { "\($0)/\(String(UInt64.random(in: .min ... .max), radix: 16))" }
     }
 
     private static func rootInMemory() -> String? {
