@@ -71,6 +71,17 @@ uint64_t orch_process_mark(int32_t pid, uint32_t nonce) {
     return is_mark_of(limit.rlim_max, nonce) ? limit.rlim_max : 0;
 }
 
+int orch_process_marks(int32_t pid, uint64_t marks[2]) {
+    struct rlimit limit;
+    if (prlimit(pid, RLIMIT_RTTIME, NULL, &limit) < 0) return 0;
+    int count = 0;
+    if (limit.rlim_cur >> 62 == 1) marks[count++] = limit.rlim_cur;
+    if (limit.rlim_max >> 62 == 1 && limit.rlim_max != limit.rlim_cur) marks[count++] = limit.rlim_max;
+    return count;
+}
+
+uint32_t orch_mark_nonce(uint64_t mark) { return (uint32_t)((mark - ((uint64_t)1 << 62)) >> 30); }
+
 int orch_process_any_mark(int32_t pid, uint32_t *nonce) {
     struct rlimit limit;
     if (prlimit(pid, RLIMIT_RTTIME, NULL, &limit) < 0 || limit.rlim_cur >> 62 != 1) return 0;

@@ -232,6 +232,7 @@ static IN_CHILD __attribute__((noreturn)) void child_main(const struct child_con
     // As the user it runs as: a directory it can't enter is none it can work in.
     if (request->directory && (error = RAW1(SYS_chdir, request->directory)) < 0)
         child_fail(context, ORCH_STEP_DIRECTORY, error);
+    if (request->has_umask) RAW1(SYS_umask, request->umask);
     reset_signals(context->ignored);
     error = RAW3(SYS_execve, request->path, request->arguments, request->environment);
     child_fail(context, ORCH_STEP_EXECUTE, error);

@@ -32,4 +32,6 @@ package enum ControlLimits {
     package static let requestBytes = 4 << 20
     /// Bytes a subscriber may leave unread before it is told that it missed events.
     package static let eventBacklogBytes = 4 << 20
+    /// Of answers a client has not read: past it the connection is closed.
+    package static let answerBacklogBytes = 64 << 20
 }

@@ -13,6 +13,7 @@ package enum ControlRequest: Sendable {
     case ports(Ports.Parameters)
     case subscribe(Subscribe.Parameters)
     case lease(Lease.Parameters)
+    case generatedSecrets(GeneratedSecrets.Parameters)
     case upgrade(Upgrade.Parameters)
 
     init?(method: String, from container: KeyedDecodingContainer<RequestMessage.Key>) throws {
@@ -32,6 +33,7 @@ package enum ControlRequest: Sendable {
         case Environment.method: self = .environment(try parameters(Environment.self))
         case Ports.method: self = .ports(try parameters(Ports.self))
         case Subscribe.method: self = .subscribe(try parameters(Subscribe.self))
+        case GeneratedSecrets.method: self = .generatedSecrets(try parameters(GeneratedSecrets.self))
         case Lease.method: self = .lease(try parameters(Lease.self))
         case Upgrade.method: self = .upgrade(try parameters(Upgrade.self))
         default: return nil
@@ -54,6 +56,7 @@ package enum ControlResponse: Sendable {
     case ports(Ports.Answer)
     case subscribe(Subscribe.Answer)
     case lease(Lease.Answer)
+    case generatedSecrets(GeneratedSecrets.Answer)
     case upgrade(Upgrade.Answer)
 
     var body: any Encodable & Sendable {
@@ -71,6 +74,7 @@ package enum ControlResponse: Sendable {
         case .ports(let answer): answer
         case .subscribe(let answer): answer
         case .lease(let answer): answer
+        case .generatedSecrets(let answer): answer
         case .upgrade(let answer): answer
         }
     }

@@ -9,6 +9,11 @@ package struct ContainmentReport: Hashable, Codable, Sendable {
         self.level = level
         self.description = description
     }
+
+    /// `cgroup /sys/fs/…`, or the level with why it is no better.
+    package var sentence: String {
+        description.hasPrefix(level) ? description : "\(level) (\(description))"
+    }
 }
 
 /// A project as `status --json` shows it.
@@ -33,7 +38,7 @@ package struct ProjectReport: Hashable, Codable, Sendable {
     package var keeperPID: Int32?
     package var supervisorStartedAt: Timestamp?
     package var containment: ContainmentReport?
-    /// The client whose end is the project's end.
+    /// The process whose end is the project's end.
     package var lease: LeaseReport?
     /// Things a person should know that are no sidecar's: a keeper that was lost, a supervisor that keeps dying.
     package var warnings: [String]

@@ -85,7 +85,7 @@ package enum WireFormat {
         encoder.outputFormatting =
             pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(value) else { return "null" }
-        return String(decoding: data, as: UTF8.self)
+        return String(decoding: data, as: UTF8.self).escapingWhatSteersTerminals
     }
 
     /// Sorts a line from the server. Throws `ControlError` when it is not one this version understands.
@@ -127,5 +127,32 @@ package enum WireFormat {
         var bytes = [UInt8](data)
         bytes.append(UInt8(ascii: "\n"))
         return bytes
+    }
+}
+
+extension String {
+    /// JSON whose reader gets the same text and whose terminal gets nothing to obey: encoders leave C1 controls, DEL and
+    /// the marks that reorder a line as they are. Outside of its strings JSON has none of them.
+    fileprivate var escapingWhatSteersTerminals: String {
+        guard unicodeScalars.contains(where: \.needsEscape) else { return self }
+        var escaped = ""
+        for scalar in unicodeScalars {
+            guard scalar.needsEscape else {
+                escaped.unicodeScalars.append(scalar)
+                continue
+            }
+            let digits = String(scalar.value, radix: 16)
+            escaped += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
+        return escaped
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var needsEscape: Bool {
+        switch value {
+        case 0x7f...0x9f, 0x061c, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069: true
+        default: false
+        }
     }
 }

@@ -17,7 +17,7 @@ extension ClientIdentity {
         return fields.count > 19 ? UInt64(fields[19]) : nil
     }
 
-    private static func smallFile(_ path: String) -> String? {
+    static func smallFile(_ path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }

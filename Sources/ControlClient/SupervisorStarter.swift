@@ -39,7 +39,7 @@ package struct SupervisorStarter: Sendable {
     /// Connects, and starts a supervisor first when nobody answers. Two that do so at once get the same one.
     package func connect() throws(ControlError) -> Connection {
         if let client = try ControlClient(socketPath: socketPath) { return Connection(client: client, isFresh: false) }
-        let lock = open(startLockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let lock = open(startLockPath, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw failure("open \(startLockPath)") }
         defer { close(lock) }
         while flock(lock, LOCK_EX) != 0 {
@@ -73,7 +73,7 @@ package struct SupervisorStarter: Sendable {
         let program = open(programDescriptorPath, O_RDONLY | O_CLOEXEC)
         guard program >= 0 else { throw failure("open the running program") }
         defer { close(program) }
-        let log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        let log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard log >= 0 else { throw failure("open \(logPath)") }
         defer { close(log) }
         var ends: [Int32] = [-1, -1]

@@ -96,7 +96,7 @@ final class ControlConnection {
                 if errno == EINTR { continue }
                 return errno == EAGAIN ? .later : .failed
             }
-            if count < 65_536 { return .later }
+            if count < 65_536 || backlog >= Self.pauseReadingAt { return .later }
         }
         return .later
     }

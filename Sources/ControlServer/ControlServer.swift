@@ -131,6 +131,7 @@ package final class ControlServer {
             case .endOfStream: connection.isHalfClosed = true
             case .failed: return drop(connection)
             }
+            if connection.backlog > ControlLimits.answerBacklogBytes { return drop(connection) }
         }
         // A hang-up means that the client can't read either: nothing it asked for can reach it.
         if readiness.contains(.hangup) || readiness.contains(.error) { return drop(connection) }
@@ -155,6 +156,8 @@ package final class ControlServer {
             let error = ControlError(.requestTooLarge, "a request is at most \(limit) MiB")
             connection.queue(WireFormat.failure(error, to: nil))
         case .line(let line):
+            // Whoever asks without reading would have its answers pile up here.
+            guard connection.backlog <= ControlLimits.answerBacklogBytes else { return }
             do throws(RequestMessage.Refusal) {
                 carryOut(try RequestMessage(line: line), for: connection)
             } catch {

@@ -30,7 +30,13 @@ package final class ProjectBeacon {
         while true {
             let client = loop_accept(descriptor)
             guard client >= 0 else { return }
-            _ = send(client, reply, reply.count, Int32(MSG_NOSIGNAL))
+            // A name has no mode: anybody can ask.
+            var pid: Int32 = 0
+            var uid: UInt32 = 0
+            var gid: UInt32 = 0
+            if loop_peer_credentials(client, &pid, &uid, &gid) == 0, uid == geteuid() || uid == 0 {
+                _ = send(client, reply, reply.count, Int32(MSG_NOSIGNAL))
+            }
             close(client)
         }
     }

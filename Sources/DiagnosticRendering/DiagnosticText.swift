@@ -66,17 +66,12 @@ private struct DiagnosticWriter {
     }
 
     private func printable(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        guard text.unicodeScalars.contains(where: { $0 == "\t" || $0.steersTerminal }) else { return text }
         var shown = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
-            if scalar == "\t" { shown.append(" ") } else { shown.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
+            if scalar == "\t" { shown.append(" ") } else { shown.append(scalar.steersTerminal ? "\u{FFFD}" : scalar) }
         }
         return String(shown)
-    }
-
-    private func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x202A...0x202E).contains(scalar.value)
-            || (0x2066...0x2069).contains(scalar.value)
     }
 }
 

@@ -28,14 +28,16 @@ package struct OrchestrateCommand: ParsableCommand {
             CommandGroup(
                 name: "Looking closer",
                 subcommands: [
-                    LogsCommand.self, WhyCommand.self, EventsCommand.self, PortCommand.self, EnvCommand.self,
-                    ExecCommand.self,
+                    LogsCommand.self, WhyCommand.self, ReportCommand.self, EventsCommand.self, PortCommand.self,
+                    EnvCommand.self, ExecCommand.self,
                 ]),
             CommandGroup(
                 name: "Manifest", subcommands: [InitCommand.self, ValidateCommand.self, PlanCommand.self]),
             CommandGroup(
                 name: "This program",
-                subcommands: [VersionCommand.self, UpgradeCommand.self, CompletionCommand.self]),
+                subcommands: [
+                    DoctorCommand.self, VersionCommand.self, UpgradeCommand.self, CompletionCommand.self,
+                ]),
         ])
 
     package init() {}
@@ -71,6 +73,6 @@ extension String {
 
 /// Of this program.
 enum Version {
-    static let number = "0.1.0"
+    static let number = ProgramVersion.current
     static var text: String { "orchestrate \(number) (control protocol \(ControlVersion.current))" }
 }

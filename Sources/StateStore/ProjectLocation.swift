@@ -29,6 +29,8 @@ package struct ProjectLocation: Hashable, Sendable {
     package var secretsPath: String { stateDirectory + "/secrets" }
     package var fifoDirectory: String { stateDirectory + "/fifo" }
     package var dataDirectory: String { stateDirectory + "/data" }
+    /// What was written when an instance failed.
+    package var reportsDirectory: String { stateDirectory + "/reports" }
     package var supervisorLogPath: String { stateDirectory + "/supervisor.log" }
     /// The identity in clear, for people and against a collision of hashes.
     package var namePath: String { stateDirectory + "/name" }
@@ -52,7 +54,7 @@ package struct ProjectLocation: Hashable, Sendable {
             }
             return
         }
-        let descriptor = open(namePath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        let descriptor = open(namePath, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .unusable(directory: stateDirectory, reason: lastError()) }
         defer { close(descriptor) }
         let line = Array((identity + "\n").utf8)
@@ -69,37 +71,95 @@ package struct ProjectLocation: Hashable, Sendable {
                 throw .unusable(directory: path, reason: lastError())
             }
         }
-        var info = stat()
-        guard stat(stateDirectory, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else {
-            throw .unusable(directory: stateDirectory, reason: "it is not a directory")
+        try refuseSharedRoot()
+        // Held while it is looked at: what is made private is what was found to be ours. It is the only part of the path
+        // whose name others can guess, so it is no link.
+        let descriptor = open(stateDirectory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            let isLink = errno == ELOOP || errno == ENOTDIR
+            throw .unusable(directory: stateDirectory, reason: isLink ? "it is not a directory" : lastError())
         }
+        defer { close(descriptor) }
+        var info = stat()
+        guard fstat(descriptor, &info) == 0 else { throw .unusable(directory: stateDirectory, reason: lastError()) }
         guard info.st_uid == geteuid() else {
             throw .unusable(directory: stateDirectory, reason: "it belongs to another user")
         }
-        if info.st_mode & 0o077 != 0 { chmod(stateDirectory, 0o700) }
+        if info.st_mode & 0o777 != 0o700 { fchmod(descriptor, 0o700) }
+        try refuseForeignRoot()
+    }
+
+    /// Where everyone may make directories, one under our name may be another's, who could exchange what is in it.
+    private func refuseForeignRoot() throws(ProjectLocationError) {
+        let root = StatePlaces.parent(of: stateDirectory)
+        var above = stat()
+        guard stat(StatePlaces.parent(of: root), &above) == 0, above.st_mode & (S_ISVTX | S_IWOTH) == S_ISVTX | S_IWOTH
+        else { return }
+        var info = stat()
+        guard lstat(root, &info) == 0, info.st_uid == geteuid() else {
+            throw .unusable(directory: root, reason: "it belongs to another user")
+        }
+    }
+
+    /// In a directory where everybody may rename what is there, nothing can be kept.
+    private func refuseSharedRoot() throws(ProjectLocationError) {
+        let parts = stateDirectory.split(separator: "/").dropLast()
+        let root = "/" + parts.joined(separator: "/")
+        var info = stat()
+        guard stat(root, &info) == 0 else { throw .unusable(directory: root, reason: lastError()) }
+        guard info.st_uid == geteuid() || info.st_uid == 0 else {
+            throw .unusable(directory: root, reason: "it belongs to another user")
+        }
+        guard info.st_mode & 0o002 == 0 || info.st_mode & S_ISVTX != 0 else {
+            throw .unusable(directory: root, reason: "everybody may write to it (chmod o-w \(root))")
+        }
     }
 }
 
 /// The directory under which all projects of this user keep their state.
 package struct StateRoot: Hashable, Sendable {
     package let path: String
+    /// Why it is not where it should be, for people; nil when it is.
+    package let notice: String?
 
-    package init(path: String) { self.path = path }
+    package init(path: String) { self.init(path: path, notice: nil) }
 
-    /// `$ORCHESTRATE_STATE_DIR`, else `$XDG_STATE_HOME/orchestrate`, else `~/.local/state/orchestrate`.
-    package init(environment: [String: String], workingDirectory: String) throws(ProjectLocationError) {
+    private init(path: String, notice: String?) {
+        self.path = path
+        self.notice = notice
+    }
+
+    /// `$ORCHESTRATE_STATE_DIR`, else `$XDG_STATE_HOME/orchestrate`, else `~/.local/state/orchestrate`; where that can't
+    /// be written to, or there is no home, the first of `StatePlaces` that can.
+    package init(
+        environment: [String: String], workingDirectory: String, places: StatePlaces = StatePlaces()
+    ) throws(ProjectLocationError) {
         if let own = environment["ORCHESTRATE_STATE_DIR"], !own.isEmpty {
-            path = Self.absolute(own, in: workingDirectory)
-        } else if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") {
-            // The specification has relative values ignored.
-            path = Self.absolute(state, in: workingDirectory) + "/orchestrate"
-        } else if let home = environment["HOME"], home.hasPrefix("/") {
-            path = Self.absolute(home, in: workingDirectory) + "/.local/state/orchestrate"
-        } else if let home = Self.homeFromPasswd(), home.hasPrefix("/") {
-            path = home + "/.local/state/orchestrate"
-        } else {
-            throw .noHome
+            // Asked for by name: it is that one or none.
+            self.init(path: Self.absolute(own, in: workingDirectory))
+            return
         }
+        let wish = Self.wish(environment, workingDirectory)
+        if let wish, places.canHold(wish) {
+            self.init(path: wish)
+            return
+        }
+        guard let place = places.firstUsable(environment) else { throw .nowhere }
+        let reason = wish.map { "\($0) cannot be written to" } ?? "there is no home directory"
+        self.init(
+            path: place,
+            notice: "state is kept in \(place), as \(reason); say where else by ORCHESTRATE_STATE_DIR")
+    }
+
+    private static func wish(_ environment: [String: String], _ workingDirectory: String) -> String? {
+        // The specification has relative values ignored.
+        if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") {
+            return absolute(state, in: workingDirectory) + "/orchestrate"
+        }
+        let home = environment["HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? homeFromPasswd()
+        guard let home, home.hasPrefix("/") else { return nil }
+        let directory = absolute(home, in: workingDirectory)
+        return (directory == "/" ? "" : directory) + "/.local/state/orchestrate"
     }
 
     /// Every project that has state here.
@@ -133,14 +193,15 @@ package struct StateRoot: Hashable, Sendable {
 
 /// Why a project can't keep its state where it should.
 package enum ProjectLocationError: Error, Hashable, Sendable, CustomStringConvertible {
-    case noHome
+    case nowhere
     case unusable(directory: String, reason: String)
     case taken(directory: String, by: String)
 
     package var description: String {
         switch self {
-        case .noHome:
-            "there is no home directory to keep state in; say where by ORCHESTRATE_STATE_DIR"
+        case .nowhere:
+            "there is no home directory that can keep state, and none of $XDG_RUNTIME_DIR, /run, /dev/shm and /tmp can be "
+                + "written to; say where by ORCHESTRATE_STATE_DIR"
         case .unusable(let directory, let reason):
             "cannot keep state in \(directory): \(reason); say where by ORCHESTRATE_STATE_DIR"
         case .taken(let directory, let owner):

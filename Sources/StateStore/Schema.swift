@@ -2,6 +2,15 @@
 enum Schema {
     static let version = 1
 
+    /// What programs of the same version did not all have: made where it is missing, and of no interest to the others.
+    static let additions = """
+        CREATE TABLE IF NOT EXISTS good_runs (
+            sidecar TEXT PRIMARY KEY,
+            at_wall INTEGER NOT NULL,
+            fingerprints TEXT NOT NULL
+        ) WITHOUT ROWID;
+        """
+
     static let tables = """
         CREATE TABLE project (
             id INTEGER PRIMARY KEY CHECK (id = 1),

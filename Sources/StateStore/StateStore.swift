@@ -14,12 +14,12 @@ package final class StateStore {
     package static let journalLimit: Int64 = 100_000
     private static let pruneInterval: Int64 = 1_000
 
-    private let database: Database
+    let database: Database
 
     /// Opens the journal for its supervisor, and creates it when it isn't there.
     package init(writing path: String) throws(StoreError) {
         // The file holds the environment, which may hold secrets.
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         if descriptor >= 0 { close(descriptor) }
         database = try Database(path: path, access: .readWrite)
         // While it is made there is nothing in it to lose, and waiting for a disk would be the longest part of a start.
@@ -39,6 +39,7 @@ package final class StateStore {
         case Schema.version: break
         case let version: throw .tooNew(path: path, schema: version)
         }
+        try database.execute(Schema.additions)
     }
 
     /// Opens the journal to look at it, whether or not a supervisor writes to it.

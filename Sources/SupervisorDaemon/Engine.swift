@@ -84,12 +84,28 @@ final class Engine {
                 Announcement(
                     sequence: UInt64(first) + UInt64(announcements.count) + 1, transition: transition, name: name))
             entry.transitions.append(TransitionRow(transition, of: name, clock: clock))
+            if let run = goodRun(transition, of: name, clock: clock) { entry.goodRuns.append(run) }
         }
         for case .retire(let index) in effects {
             if let name = names[index.value] { entry.retired.append(name) }
         }
         journal.commit(entry, clock: clock)
         if !announcements.isEmpty { announce(announcements) }
+    }
+
+    /// By sidecar, what it was last well with, all keys together.
+    private var knownGood: [String: Int] = [:]
+
+    /// Nil where it was well with the same before: that is written once.
+    private func goodRun(_ transition: Transition, of name: InstanceName, clock: WallClock) -> GoodRunRow? {
+        guard transition.to == .healthy || transition.to == .completed,
+            let spec = reconciler.spec(of: transition.instance)
+        else { return nil }
+        let all = spec.fingerprints.hashValue
+        guard knownGood.updateValue(all, forKey: name.sidecar) != all else { return nil }
+        return GoodRunRow(
+            sidecar: name.sidecar, atWall: clock.timestamp(transition.at).microseconds,
+            fingerprints: spec.fingerprints.map { (key: $0.key, value: $0.value) })
     }
 
     private var names: [Int: InstanceName] = [:]

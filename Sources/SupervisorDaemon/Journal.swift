@@ -20,8 +20,9 @@ final class Journal {
         var records: [InstanceRecord] = []
         var transitions: [TransitionRow] = []
         var retired: [InstanceName] = []
+        var goodRuns: [GoodRunRow] = []
 
-        var isEmpty: Bool { records.isEmpty && transitions.isEmpty && retired.isEmpty }
+        var isEmpty: Bool { records.isEmpty && transitions.isEmpty && retired.isEmpty && goodRuns.isEmpty }
     }
 
     /// A journal that can't be written is said, and supervision goes on: what runs is more than what is known of it.
@@ -31,6 +32,7 @@ final class Journal {
             try store.commit { () throws(StoreError) in
                 for record in turn.records { try store.save(InstanceRow(record, clock: clock)) }
                 for transition in turn.transitions { sequence = try store.append(transition) }
+                for run in turn.goodRuns { try store.save(run) }
                 for name in turn.retired {
                     try store.removeInstance(sidecar: name.sidecar, replica: name.replica)
                     try store.removePorts(sidecar: name.sidecar, replica: name.replica)

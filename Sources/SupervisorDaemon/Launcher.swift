@@ -9,6 +9,8 @@ struct Launcher {
     let addresses: AddressBook
     let inherited: InheritedEnvironment
     let notifySocket: String?
+    /// Of the client that started the project.
+    let umask: UInt32
     /// For those who run as another user.
     let foreignNotifySocket: String?
     let secrets: SecretVault
@@ -76,6 +78,7 @@ struct Launcher {
             name: name.indexed, kind: .sidecar, incarnation: incarnation.number, arguments: arguments,
             environment: try environment(of: spec, name).assignments,
             workingDirectory: try workingDirectory(of: spec, name))
+        request.umask = spec.privileges.umask ?? umask
         try takePrivileges(of: spec, name, for: &request)
         return request
     }
@@ -92,6 +95,7 @@ struct Launcher {
         var request = ProcessRequest(
             name: "\(name.indexed):\(label)", kind: kind, incarnation: incarnation.number, arguments: arguments,
             environment: environment.assignments, workingDirectory: try workingDirectory(of: spec, name))
+        request.umask = spec.privileges.umask ?? umask
         try takePrivileges(of: spec, name, for: &request)
         return request
     }

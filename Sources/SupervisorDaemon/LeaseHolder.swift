@@ -4,8 +4,8 @@ import Glibc
 import StateStore
 import Supervision
 
-/// The client the project's life hangs on: watched by a pidfd of exactly that process, so that its end is seen whatever
-/// way it ends, and a later process with its pid is never taken for it.
+/// The process the project's life hangs on, a foreground `up` or what `--owner-pid` names: watched by a pidfd of exactly
+/// that process, so that its end is seen whatever way it ends, and a later process with its pid is never taken for it.
 final class LeaseHolder {
     private let loop: EventLoop
     private let journal: Journal
@@ -24,11 +24,16 @@ final class LeaseHolder {
 
     func isHolder(_ token: String) -> Bool { current != nil && token == self.token }
 
-    /// Throws `conflict` when another client holds it, `failed` when the client is gone already.
+    static func conflict(with holder: ClientIdentity) -> ControlError {
+        ControlError(
+            .conflict,
+            "the project hangs on the process with pid \(holder.pid) already; 'orchestrate up -d' lets go of it")
+    }
+
+    /// Throws `conflict` when another process holds it, `failed` when this one is gone already. Taken again for the same
+    /// process, the newest token counts.
     func take(_ token: String, by client: ClientIdentity) throws(ControlError) {
-        if let current, self.token != token {
-            throw ControlError(.conflict, "the project hangs on the client with pid \(current.client.pid) already")
-        }
+        if let current, self.token != token, current.client != client { throw Self.conflict(with: current.client) }
         try follow(token, client, takenAt: current?.takenAt ?? WallClock.now)
         journal.save(
             LeaseRow(
@@ -36,13 +41,13 @@ final class LeaseHolder {
                 takenAt: current?.takenAt.microseconds ?? 0))
     }
 
-    /// After a restart of the supervisor. A client that ended meanwhile ends the lease now.
+    /// After a restart of the supervisor. A process that ended meanwhile ends the lease now.
     func restore(_ row: LeaseRow) {
         let client = ClientIdentity(pid: row.pid, startTime: row.startTime, bootID: row.bootID)
         do throws(ControlError) {
             try follow(row.token, client, takenAt: Timestamp(microseconds: row.takenAt))
         } catch {
-            onEnd("the client with pid \(row.pid) ended while no supervisor ran")
+            onEnd("the process with pid \(row.pid) ended while no supervisor ran")
         }
     }
 
@@ -54,23 +59,28 @@ final class LeaseHolder {
     }
 
     private func follow(_ token: String, _ client: ClientIdentity, takenAt: Timestamp) throws(ControlError) {
-        drop()
         let descriptor = orch_pidfd_open_proven(client.pid, client.startTime)
         guard descriptor >= 0 else {
-            throw ControlError(.failed, "the client with pid \(client.pid) that wants the lease is gone")
+            throw ControlError(.failed, "the process with pid \(client.pid) that the project was to hang on is gone")
         }
         do throws(SystemError) {
-            let id = try loop.watch(descriptor, .read) { [unowned self] _ in
-                release()
-                onEnd("the client with pid \(client.pid) ended")
-            }
+            let id = try loop.watch(descriptor, .read) { [unowned self] _ in ended(client) }
+            // The former one only now: an end it has to tell of must not be lost to an attempt that failed.
+            drop()
             watch = (id, descriptor)
         } catch {
             close(descriptor)
-            throw ControlError(.internal, "cannot watch the client with pid \(client.pid): \(error)")
+            throw ControlError(.internal, "cannot watch the process with pid \(client.pid): \(error)")
         }
         self.token = token
         current = LeaseReport(client: client, takenAt: takenAt)
+    }
+
+    /// That the project is to go down is stored before the lease is forgotten: a supervisor after us finds one or both.
+    private func ended(_ client: ClientIdentity) {
+        drop()
+        onEnd("the process with pid \(client.pid) ended")
+        release()
     }
 
     private func drop() {

@@ -43,6 +43,7 @@ final class RequestHandler: ControlHandler {
         case .ports(let parameters): .ports(try supervisor.ports(parameters))
         case .subscribe(let parameters): .subscribe(supervisor.snapshot(withSidecars: parameters.withSidecars))
         case .lease(let parameters): .lease(try lease(parameters))
+        case .generatedSecrets: .generatedSecrets(.init(values: supervisor.secrets.generated))
         case .upgrade(let parameters): .upgrade(try supervisor.upgrade(parameters))
         }
     }

@@ -53,6 +53,11 @@ final class SecretVault {
 
     func value(of secret: String) -> [UInt8]? { entries[secret].map { [UInt8]($0.value) } }
 
+    /// Those that were drawn here, which nobody else knows.
+    var generated: [String: String] {
+        entries.filter { $0.value.generated != nil }.mapValues { String(decoding: $0.value, as: UTF8.self) }
+    }
+
     /// What is kept once these are declared and given. Values that are generated are drawn when there is none yet.
     ///
     /// - Parameter keepsOthers: those that are not declared any more are still somebody's.

@@ -35,7 +35,7 @@ extension Supervisor {
     var launcher: Launcher {
         Launcher(
             plan: engine.reconciler.plan, addresses: addresses, inherited: inheritedEnvironment,
-            notifySocket: notifySocket.environmentValue,
+            notifySocket: notifySocket.environmentValue, umask: clientUmask,
             foreignNotifySocket: foreignNotifySocket?.environmentValue, secrets: secrets, credentials: credentials)
     }
 

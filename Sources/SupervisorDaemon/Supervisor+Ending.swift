@@ -24,6 +24,7 @@ extension Supervisor {
         }
         let survivors = survivors
         logs.stop()
+        finishReports()
         if survivors.isEmpty { logs.discardFifos() }
         // What could not be ended stays on record, for the next command to find.
         let ended = engine.reconciler.instances.filter { engine.reconciler.status(of: $0)?.state != .stopping }

@@ -128,6 +128,8 @@ extension Supervisor {
         let plan = try merged(old, new, names: parameters.names)
         let difference = PlanDifference(from: old, to: plan)
         try keep(values)
+        // What refuses comes before what changes.
+        let isHolder = try attach(parameters.attachment)
         secretVariables = new.secretVariables
         if isNew || parameters.refreshesEnvironment { adoptEnvironment(of: parameters) }
         manifestPath = parameters.manifest
@@ -137,7 +139,6 @@ extension Supervisor {
                 environment: parameters.environment.filter { !secretVariables.contains($0.key) },
                 names: parameters.names, files: files.contents,
                 canonicalPaths: files.canonicalPaths))
-        let isHolder = try attach(parameters.attachment)
         isNew = false
         saveProject(plan)
         prepareForeignNotifySocket(for: plan)
@@ -224,7 +225,6 @@ extension Supervisor {
         inherited = parameters.environment
         workingDirectory = parameters.workingDirectory
         clientUmask = parameters.umask
-        umask(mode_t(parameters.umask))
     }
 
     /// How the project hangs on the client; answers whether this client holds the lease.
@@ -237,13 +237,25 @@ extension Supervisor {
             return false
         case .foreground(let token, let client):
             if leases.isHolder(token) { return true }
-            // A second foreground `up` attaches without a lease.
-            guard isNew, leases.current == nil else { return false }
-            isDetached = false
-            try leases.take(token, by: client)
-            publish(.leaseTaken(client))
-            return true
+            // A second foreground `up` attaches without a lease. What was going down is begun anew.
+            guard isNew || engine.reconciler.isShuttingDown, leases.current == nil else { return false }
+            return try bind(token, to: client)
+        case .bound(let token, let owner, let otherwise):
+            if let current = leases.current?.client, current != owner {
+                switch otherwise {
+                case .attach: return leases.isHolder(token)
+                case .refuse: throw LeaseHolder.conflict(with: current)
+                }
+            }
+            return try bind(token, to: owner)
         }
+    }
+
+    private func bind(_ token: String, to owner: ClientIdentity) throws(ControlError) -> Bool {
+        try leases.take(token, by: owner)
+        isDetached = false
+        publish(.leaseTaken(owner))
+        return true
     }
 
     func releaseLease(because reason: String) {

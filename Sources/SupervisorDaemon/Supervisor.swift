@@ -25,6 +25,9 @@ final class Supervisor {
     let probes: ProbeRunner
     let notifySocket: NotifySocket
     let announcer: Announcer
+    let reporter: CrashReporter
+    /// Whose output is being written to its end, before it is reported on.
+    var failuresToReport: [UInt64: CrashReportSource] = [:]
     /// For sidecars that run as another user; there while one is declared.
     var foreignNotifySocket: NotifySocket?
     let secrets: SecretVault
@@ -126,12 +129,14 @@ final class Supervisor {
             },
             announce: {
                 wire.supervisor?.rest.noteActivity()
+                wire.supervisor?.reportFailures(among: $0)
                 wire.supervisor?.announcer.announce($0)
             })
         announcer = Announcer(loop: parts.loop) { [engine] in
             ReportBuilder(reconciler: engine.reconciler, addresses: wire.supervisor?.addresses ?? AddressBook())
         }
         rest = RestKeeper(loop: parts.loop)
+        reporter = CrashReporter(parts.location)
         wire.supervisor = self
         addresses.dataDirectory = parts.location.dataDirectory
         // Sidecars are told of it as a place that is there.
@@ -203,7 +208,7 @@ final class Supervisor {
     func logSaid(_ event: LogEvent) {
         switch event {
         case .matched(let token): probes.matched(token)
-        case .drained: break
+        case .drained(let token): outputIsWritten(token)
         case .refused(let instance, let reason): warn("the log of \(instance) cannot be written: \(reason)")
         case .dropped(let instance, let lines, let reason):
             warn("\(lines) lines of \(instance) were dropped: \(reason)")

@@ -24,6 +24,8 @@ package enum SupervisorDaemon {
         }
         signal(SIGPIPE, SIG_IGN)
         signal(SIGHUP, SIG_IGN)
+        // What it makes is for this user alone; sidecars are given that of the client.
+        umask(0o077)
         orch_set_process_name("orchestrate")
         orch_memory_share_arena()
         do {

@@ -129,3 +129,11 @@ import Testing
         #expect(framing.append("12345\nab\n".utf8) == [.tooLong, .line(Array("ab".utf8)[...])])
     }
 }
+
+@Suite struct ShownJSONTests {
+    @Test func `what would steer a terminal is escaped the way readers undo`() {
+        let text = "a\u{1b}]0;x\u{7}\u{9b}2J\u{7f}\u{202e}\u{2028}é/"
+        let json = WireFormat.json([text])
+        #expect(json == #"["a\u001b]0;x\u0007\u009b2J\u007f\u202e\u2028é/"]"#)
+    }
+}

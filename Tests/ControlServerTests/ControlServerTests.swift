@@ -262,4 +262,33 @@ private final class Office {
         #expect(String(decoding: buffer[..<max(0, count)], as: UTF8.self) == "/state/here")
         withExtendedLifetime(beacon) {}
     }
+
+    @Test func `clients past the limit are told so, and those that are there go on`() throws {
+        orch_raise_descriptor_limit()
+        let office = try Office()
+        var clients: [Int32] = []
+        defer { clients.forEach { close($0) } }
+        for _ in 0..<512 { clients.append(try office.connect()) }
+        clients.append(try office.connect())
+        #expect(office.receive(on: clients[512]).contains("has 512 clients and takes no more"))
+        #expect(office.server.connectionCount == 512)
+        office.desk.answers = { _ in .success(.hurry(.init())) }
+        try office.send(WireFormat.request(HurryUp.self, id: 2, .init(pace: .noGrace)), on: clients[0])
+        #expect(office.receive(on: clients[0]).contains(#""id":2"#))
+    }
+
+    @Test func `who asks without reading the answers is let go of`() throws {
+        let office = try Office()
+        let project = ProjectReport(
+            project: String(repeating: "p", count: 1 << 20), identity: "p", directory: "/", manifest: "/m",
+            stateDirectory: "/s", phase: .running)
+        office.desk.answers = { _ in .success(.status(project)) }
+        let client = try office.connect()
+        defer { close(client) }
+        let requests = (1...200).flatMap { WireFormat.request(Status.self, id: Int64($0), .init()) }
+        try office.send(requests, on: client)
+        // Not all were carried out: what it would not read was not made.
+        #expect(office.desk.requests.count < 100)
+        #expect(office.server.connectionCount == 0)
+    }
 }

@@ -110,7 +110,9 @@ extension EndToEnd {
                 try sandbox.succeed("down")
                 let left = files(below: "\(sandbox.directory)/state")
                 #expect(!left.contains { $0.hasSuffix("/secrets") || $0.contains("/credentials/") })
+                unlink("\(sandbox.directory)/one.env")
                 try up(sandbox)
+                try sandbox.eventually("it has written its environment") { values(in: sandbox).count == 3 }
                 #expect(values(in: sandbox).first != first)
             }
         }

@@ -24,7 +24,9 @@ import Testing
     @Test(arguments: [
         ["up", "--no-such-flag"], ["up", "--no-wait"], ["up", "-d", "--exit-code-from", "web"], ["stop"],
         ["stop", "db", "--cascade", "--force"], ["wait", "--for", "happy"], ["wait", "--timeout", "5"], ["exec", "db"],
-        ["logs", "-f", "--previous"], ["logs", "--since", "yesterday"], ["dance"], ["completion", "tcsh"],
+        ["up", "-d", "--lease", "stdin"], ["up", "--lease", "stdin", "--owner-pid", "7"], ["up", "--lease", "file"],
+        ["up", "--ready-fd", "1"], ["up", "-d", "--no-wait", "--ready-fd", "3"], ["logs", "-f", "--previous"],
+        ["logs", "--since", "yesterday"], ["dance"], ["completion", "tcsh"],
     ])
     func `what is wrong with the arguments is said`(arguments: [String]) {
         do {

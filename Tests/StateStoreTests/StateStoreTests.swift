@@ -113,11 +113,42 @@ private final class Shelf {
 @Suite struct ProjectLocationTests {
     @Test func `state goes where the environment says`() throws {
         func root(_ environment: [String: String]) throws -> String {
-            try StateRoot(environment: environment, workingDirectory: "/here").path
+            try StateRoot(
+                environment: environment, workingDirectory: "/here", places: StatePlaces(user: 7) { _ in true }
+            ).path
         }
         #expect(try root(["ORCHESTRATE_STATE_DIR": "x/", "XDG_STATE_HOME": "/s"]) == "/here/x")
         #expect(try root(["XDG_STATE_HOME": "/s", "HOME": "/h"]) == "/s/orchestrate")
         #expect(try root(["XDG_STATE_HOME": "relative", "HOME": "/h"]) == "/h/.local/state/orchestrate")
+    }
+
+    @Test(arguments: [
+        (
+            ["XDG_RUNTIME_DIR": "/run/user/7", "HOME": "/h"],
+            ["/run/user/7/orchestrate-state", "/tmp/orchestrate-state-7"], 0
+        ),
+        (["XDG_RUNTIME_DIR": "relative", "HOME": "/"], ["/run/orchestrate-state", "/tmp/orchestrate-state-7"], 0),
+        (["HOME": "/h"], ["/tmp/orchestrate-state-7", "/dev/shm/orchestrate-state-7"], 1),
+        (["HOME": "/h"], ["/tmp/orchestrate-state-7"], 0),
+    ])
+    func `where no home can be written to, state goes to the first place that can`(
+        environment: [String: String], usable: [String], expected: Int
+    ) throws {
+        let root = try StateRoot(
+            environment: environment, workingDirectory: "/here",
+            places: StatePlaces(user: 7) { usable.contains($0) })
+        #expect(root.path == usable[expected])
+        #expect(root.notice?.contains(usable[expected]) == true)
+    }
+
+    @Test func `a place asked for by name is never exchanged for another, and none is an error`() throws {
+        let places = StatePlaces(user: 7) { _ in false }
+        let asked = try StateRoot(
+            environment: ["ORCHESTRATE_STATE_DIR": "/s"], workingDirectory: "/", places: places)
+        #expect(asked == StateRoot(path: "/s"))
+        #expect(throws: ProjectLocationError.nowhere) {
+            try StateRoot(environment: ["HOME": "/h"], workingDirectory: "/", places: places)
+        }
     }
 
     @Test func `a prepared project is found again by its identity`() throws {

@@ -180,6 +180,7 @@ struct LogPumpTests {
         var first: PumpBench? = try PumpBench(in: directory)
         let ends = try #require(try first?.pump.open(db, incarnation: Incarnation(1), spec: LogSpec()))
         write("whole\nhal", to: ends.standardOutput)
+        first?.leavesSidecars = true
         first = nil
         let second = try PumpBench(in: directory)
         _ = try second.pump.adopt(db, incarnation: Incarnation(1), spec: LogSpec())

@@ -9,6 +9,8 @@ final class PumpBench {
     let pump: LogPump
     private(set) var events: [String] = []
     private var token: UInt64 = 1000
+    /// Somebody writes on when it ends.
+    var leavesSidecars = false
 
     init(in directory: TemporaryDirectory = TemporaryDirectory()) throws {
         self.directory = directory
@@ -22,7 +24,7 @@ final class PumpBench {
 
     deinit {
         pump.stop()
-        pump.discardFifos()
+        if !leavesSidecars { pump.discardFifos() }
     }
 
     private final class Inbox { var handler: ((LogEvent) -> Void)? }

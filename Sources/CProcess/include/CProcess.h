@@ -8,4 +8,5 @@
 #include "protocol.h"
 #include "records.h"
 #include "spawning.h"
+#include "trials.h"
 #include "unixsocket.h"

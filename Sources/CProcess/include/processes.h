@@ -18,6 +18,10 @@ struct orch_process_facts {
 int orch_process_look(int32_t pid, struct orch_process_facts *facts);
 /// The value of RLIMIT_RTTIME that is a mark of this project (by nonce), or 0.
 uint64_t orch_process_mark(int32_t pid, uint32_t nonce);
+/// The marks of any projects it carries, the innermost first. Returns how many.
+int orch_process_marks(int32_t pid, uint64_t marks[2]);
+/// The nonce of the project a mark belongs to.
+uint32_t orch_mark_nonce(uint64_t mark);
 /// Whether it carries a mark of any project; then also the nonce in it.
 int orch_process_any_mark(int32_t pid, uint32_t *nonce);
 /// The kernel function the process waits in, or an empty string.

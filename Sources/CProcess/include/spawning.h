@@ -70,6 +70,9 @@ struct orch_spawn_request {
     int is_keepers_child;
     /// The soft limit of open files the child gets. 0: as it is.
     uint64_t descriptor_limit;
+    /// The child's umask; the caller's is not for the child. 0 `has_umask`: as it is.
+    int has_umask;
+    uint32_t umask;
     uint64_t mark;
     struct orch_slot *slot;
     /// NULL: as the caller.

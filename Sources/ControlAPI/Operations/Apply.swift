@@ -48,8 +48,19 @@ package enum Apply: ControlOperation {
         case detached
         /// Foreground `up`: takes the lease if the project is new or nobody holds one and it was not detached before.
         case foreground(token: String, client: ClientIdentity)
+        /// Asked for by name: ends with this process, which need not be the client. Takes the lease unless another
+        /// process that lives holds it.
+        case bound(token: String, owner: ClientIdentity, otherwise: Otherwise)
         /// Leaves it as it is.
         case unchanged
+    }
+
+    /// What becomes of the request when the project hangs on another process already.
+    package enum Otherwise: String, Hashable, Codable, Sendable, CaseIterable {
+        /// Carried out; the lease stays where it is.
+        case attach
+        /// Conflict, and nothing is touched.
+        case refuse
     }
 
     package struct Answer: Hashable, Codable, Sendable {

@@ -5,37 +5,51 @@ import Glibc
 final class SignalWatch {
     let descriptor: Int32
 
-    /// From now on SIGINT, SIGTERM, SIGHUP and SIGWINCH only arrive here.
+    /// From now on SIGINT, SIGTERM, SIGHUP and SIGWINCH only arrive here; in the first process SIGCHLD too, and what
+    /// ended is reaped.
     init() {
         var mask: UInt64 = 0
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGWINCH] { mask |= 1 << UInt64(number - 1) }
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGWINCH] + (FirstProcess.isUs ? [SIGCHLD] : []) {
+            mask |= 1 << UInt64(number - 1)
+        }
         descriptor = loop_signalfd_create(mask)
+        if FirstProcess.isUs { FirstProcess.reap() }
     }
 
     deinit { close(descriptor) }
 
-    /// A parent's thread may have had them blocked, and children inherit that: Ctrl-C would do nothing.
+    /// A parent's thread may have had them blocked, and children inherit that: Ctrl-C would do nothing. One that ignored
+    /// SIGCHLD would leave us without the exit status of what we start.
     static func unblockInherited() {
+        signal(SIGCHLD, SIG_DFL)
         var set = sigset_t()
         sigemptyset(&set)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGWINCH, SIGTSTP] { sigaddset(&set, number) }
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGWINCH, SIGTSTP, SIGCHLD] {
+            sigaddset(&set, number)
+        }
         pthread_sigmask(SIG_UNBLOCK, &set, nil)
     }
 
     /// The next one, or nil.
     func next() -> Int32? {
         var sender: Int32 = 0
-        let number = loop_signalfd_read(descriptor, &sender)
-        return number > 0 ? number : nil
+        while case let number = loop_signalfd_read(descriptor, &sender), number > 0 {
+            guard number == SIGCHLD else { return number }
+            FirstProcess.reap()
+        }
+        return nil
     }
 }
 
 /// Waits for any of several descriptors.
 enum Poll {
-    /// The descriptors that have something, empty when the time is up.
-    /// - Parameter timeout: nil waits for as long as it takes.
-    static func wait(for descriptors: [Int32], timeout: Duration?) -> Set<Int32> {
+    /// The descriptors that have something, or room, empty when the time is up.
+    /// - Parameters:
+    ///   - writing: those that are waited for to have room.
+    ///   - timeout: nil waits for as long as it takes.
+    static func wait(for descriptors: [Int32], writing: [Int32] = [], timeout: Duration?) -> Set<Int32> {
         var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        entries += writing.map { pollfd(fd: $0, events: Int16(POLLOUT), revents: 0) }
         var milliseconds: Int32 = -1
         if let timeout {
             let (seconds, attoseconds) = timeout.components

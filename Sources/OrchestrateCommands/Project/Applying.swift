@@ -45,7 +45,7 @@ struct Applying {
 
     private var isLeased: Bool {
         switch attachment {
-        case .foreground: true
+        case .foreground, .bound: true
         case .detached, .unchanged: false
         }
     }

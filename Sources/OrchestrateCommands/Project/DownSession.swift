@@ -11,14 +11,20 @@ final class DownSession {
     private let signals: SignalWatch
     private let palette: Palette
     private let releasesPorts: Bool
+    private let noted: Set<String>
+    /// How the instances ended that were to be noted.
+    private(set) var exits: [String: ExitReport] = [:]
     private var presses = 0
     private var pendingText = ""
 
-    /// - Parameter presses: how often Ctrl-C was pressed already.
+    /// - Parameters:
+    ///   - presses: how often Ctrl-C was pressed already.
+    ///   - noting: instances whose exits are of interest.
     init(
         context: ProjectContext, client: ControlClient, terminal: Terminal, signals: SignalWatch? = nil,
-        presses: Int = 0, releasesPorts: Bool = false
+        presses: Int = 0, releasesPorts: Bool = false, noting: Set<String> = []
     ) {
+        noted = noting
         self.releasesPorts = releasesPorts
         self.context = context
         self.client = client
@@ -51,8 +57,11 @@ final class DownSession {
 
     private func runOnce() throws -> Int32 {
         let ends = StateName.allCases.filter { $0 != .waiting && $0 != .starting && $0 != .stopping }
-        let subscription = Subscribe.Parameters(states: ends, withSidecars: false)
-        let end = ProjectEnd(try client.call(Subscribe.self, subscription).project)
+        let subscription = Subscribe.Parameters(
+            withReports: !noted.isEmpty, states: ends, withSidecars: !noted.isEmpty)
+        let project = try client.call(Subscribe.self, subscription).project
+        for instance in project.sidecars where ends.contains(instance.state) { note(instance) }
+        let end = ProjectEnd(project)
         let request = try client.send(Down.self, .init(releasesPorts: releasesPorts))
         while true {
             let ready = Poll.wait(for: [client.descriptor, signals.descriptor], timeout: .seconds(3))
@@ -97,10 +106,19 @@ final class DownSession {
     private func show(_ event: ControlEvent) {
         switch event {
         case .transition(let transition):
+            if let report = transition.report { note(report) }
             guard transition.from == .stopping else { return }
             pendingText += EventLine.text(transition, palette: palette) + "\n"
         case .warning(let message): Console.printError("warning: \(message.terminalSafe)")
         case .portChanged, .applied, .leaseTaken, .leaseEnded, .finished, .missed: break
+        }
+    }
+
+    private func note(_ instance: InstanceReport) {
+        guard noted.contains(instance.name), let exit = instance.lastExit else { return }
+        switch instance.state {
+        case .stopped, .completed, .failed, .backoff: exits[instance.name] = exit
+        case .waiting, .starting, .healthy, .unhealthy, .stopping, .blocked, .scheduled: break
         }
     }
 

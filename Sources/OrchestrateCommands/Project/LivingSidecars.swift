@@ -25,6 +25,11 @@ enum LivingSidecars {
         return (try? found.get()) ?? false
     }
 
+    /// What the records say of keeper and supervisor. Nil: there are none that can be read, or of another boot.
+    static func header(of location: ProjectLocation) -> orch_records_header? {
+        try? look(at: location) { _, header in header }.get()
+    }
+
     private static func someLive(_ records: inout orch_records, _ header: orch_records_header) -> Bool {
         for index in 0..<min(header.used_slots, UInt32(ORCH_SLOT_COUNT)) {
             guard let slot = orch_slot_at(&records, index) else { continue }
@@ -43,10 +48,10 @@ enum LivingSidecars {
         case unusable
     }
 
-    private static func look(
-        at location: ProjectLocation, _ body: (inout orch_records, orch_records_header) -> Bool
-    ) -> Result<Bool, Obstacle> {
-        let descriptor = open(location.spawnRecordsPath, O_RDWR | O_CLOEXEC)
+    private static func look<Answer>(
+        at location: ProjectLocation, _ body: (inout orch_records, orch_records_header) -> Answer
+    ) -> Result<Answer, Obstacle> {
+        let descriptor = open(location.spawnRecordsPath, O_RDWR | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0 else { return .failure(errno == ENOENT || errno == ENOTDIR ? .absent : .closed) }
         defer { close(descriptor) }
         var records = orch_records()

@@ -8,6 +8,7 @@ import StateStore
 struct ProjectContext {
     let environment: [String: String]
     let workingDirectory: String
+    let root: StateRoot
     let location: ProjectLocation
     /// Absolute; nil when the project was named and no manifest is at hand.
     let manifest: String?
@@ -18,7 +19,7 @@ struct ProjectContext {
     init(_ options: ProjectOptions) throws {
         environment = ProcessEnvironment.variables()
         workingDirectory = ProcessEnvironment.workingDirectory(environment)
-        let root = try Self.root(environment, workingDirectory)
+        root = try Self.root(environment, workingDirectory)
         let directory = workingDirectory
         let found =
             options.file.map { absolutePath($0, from: directory) }
@@ -52,7 +53,7 @@ struct ProjectContext {
     init(upWith options: ProjectOptions) throws {
         environment = ProcessEnvironment.variables()
         workingDirectory = ProcessEnvironment.workingDirectory(environment)
-        let root = try Self.root(environment, workingDirectory)
+        root = try Self.root(environment, workingDirectory)
         let directory = workingDirectory
         var found = options.file.map { absolutePath($0, from: directory) } ?? findManifest(from: workingDirectory)
         if options.file == nil, let project = options.project {
@@ -121,6 +122,9 @@ struct ProjectContext {
             try refuseElsewhere()
             Guard.awaitEnd(of: location)
         }
+        // Of the state, and inherited by keeper and supervisor: whatever the user's is, it is for this user alone.
+        let umask = Glibc.umask(0o077)
+        defer { _ = Glibc.umask(umask) }
         do {
             try location.prepare()
         } catch {

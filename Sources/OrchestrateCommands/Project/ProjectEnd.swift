@@ -17,12 +17,15 @@ final class ProjectEnd {
 
     deinit { descriptors.forEach { close($0) } }
 
-    /// They end by themselves once all is down; one that doesn't is not waited for much longer.
-    func wait() {
+    /// They end by themselves once all is down; one that doesn't is not waited for much longer. Only the first process
+    /// stays as long as it takes: they would be torn away with it.
+    /// - Parameter areGone: nothing of any sidecar is left, which their end would wait for.
+    func wait(areGone: Bool = true) {
+        let isLast = FirstProcess.isUs && areGone
         let deadline = ContinuousClock.now + .seconds(5)
         var left = descriptors
-        while !left.isEmpty, deadline > .now {
-            let ended = Poll.wait(for: left, timeout: deadline - .now)
+        while !left.isEmpty, isLast || deadline > .now {
+            let ended = Poll.wait(for: left, timeout: isLast ? nil : deadline - .now)
             left.removeAll(where: ended.contains)
         }
     }

@@ -9,6 +9,7 @@ final class UpSession {
     struct Options {
         var names: [String]
         var isDetached: Bool
+        var binding: Binding
         var waits: Bool
         var timeout: Duration?
         var refreshesEnvironment: Bool
@@ -22,34 +23,34 @@ final class UpSession {
         case attached
     }
 
-    private let context: ProjectContext
-    private let options: Options
-    private let terminal: Terminal
-    private let signals = SignalWatch()
-    private let screen: UpScreen
-    private var client: ControlClient
-    private var view: ProjectView
-    private var wanted: Set<String>
+    let context: ProjectContext
+    let options: Options
+    let terminal: Terminal
+    let signals = SignalWatch()
+    let ready: ReadyChannel?
+    let screen: UpScreen
+    var client: ControlClient
+    private(set) var view: ProjectView
+    var wanted: Set<String>
     private var health: GoalTracker
     private var completion: GoalTracker
-    private var isHolder = false
-    private var lease: (token: String, identity: ClientIdentity)?
+    var isHolder = false
+    var lease: (token: String, identity: ClientIdentity)?
+    private var watchesInput = false
     private var phase = Phase.settling
     private let started = Timestamp.now
     private let deadline: ContinuousClock.Instant?
 
-    init(_ context: ProjectContext, options: Options) throws {
+    init(_ context: ProjectContext, options: Options, ready: ReadyChannel? = nil) throws {
         self.context = context
         self.options = options
+        self.ready = ready
         terminal = Terminal(environment: context.environment)
         deadline = options.timeout.map { ContinuousClock.now + $0 }
-        var attachment = Apply.Attachment.detached
-        if !options.isDetached {
-            let identity = try ClientIdentity.own()
-            let token = Self.token()
-            lease = (token, identity)
-            attachment = .foreground(token: token, client: identity)
-        }
+        let token = Self.token()
+        let (attachment, holder) = try options.binding.attachment(isDetached: options.isDetached, token: token)
+        lease = holder.map { (token, $0) }
+        if case .input = options.binding { watchesInput = true }
         // A new project is empty: who hears every event from its beginning needs no list of what is there.
         var emptyProject: ProjectReport?
         let subscription = Self.subscription(terminal)
@@ -86,17 +87,38 @@ final class UpSession {
 
     func run() throws -> Int32 {
         guard options.waits else { return 0 }
-        if !options.isDetached, !isHolder { screen.say("attached to a project that is up; Ctrl-C leaves it running") }
+        if !options.isDetached, !isHolder, !FirstProcess.isUs {
+            screen.say("attached to a project that is up; Ctrl-C leaves it running")
+        }
+        do {
+            return try stay()
+        } catch  where FirstProcess.isUs {
+            // Whatever went wrong here, the others must not be torn away with us.
+            let failure = error as? CommandFailure ?? (error as? ControlError).map { CommandFailure($0) }
+            if let text = failure?.message, !text.isEmpty {
+                Console.printError("orchestrate: \(text.terminalSafeLines)")
+            }
+            return try takeDown(presses: 0, code: failure?.exitCode ?? ExitCode.bug.rawValue)
+        }
+    }
+
+    private func stay() throws -> Int32 {
         while true {
             if let code = try verdict() { return code }
-            let descriptors = [client.descriptor, signals.descriptor] + screen.descriptors
-            let ready = client.hasArrived ? [] : Poll.wait(for: descriptors, timeout: patience)
+            let descriptors = [client.descriptor, signals.descriptor] + input + screen.descriptors
+            let found =
+                client.hasArrived
+                ? [] : Poll.wait(for: descriptors, writing: ready?.waiting ?? [], timeout: patience)
             // Events first: whether Ctrl-C ends the project may have changed before it was pressed.
-            if ready.contains(client.descriptor) || client.hasArrived, let code = try takeEvents() { return code }
-            if ready.contains(signals.descriptor), let code = try takeSignals() { return code }
+            if found.contains(client.descriptor) || client.hasArrived, let code = try takeEvents() { return code }
+            if found.contains(signals.descriptor), let code = try takeSignals() { return code }
+            if !found.isDisjoint(with: input), InputLease.hasEnded, let code = try takeEndOfInput() { return code }
+            ready?.flush()
             screen.followLogs()
         }
     }
+
+    private var input: [Int32] { watchesInput ? [InputLease.descriptor] : [] }
 
     /// Until the deadline, or the next frame of the tree.
     private var patience: Duration? {
@@ -133,6 +155,7 @@ final class UpSession {
         case .settling:
             switch health.progress {
             case .reached:
+                guard try sayReady() else { return nil }
                 screen.settled(view, count: health.count)
                 if options.isDetached { return 0 }
                 phase = .attached
@@ -147,70 +170,26 @@ final class UpSession {
             if let code = try codeOfTheOneThatDecides() { return code }
             // Tasks only, and all of them done: there is nothing to stay with.
             let isOver = completion.count > 0 && completion.progress == .reached
-            return isOver && isHolder ? try takeDown(presses: 0, code: 0) : nil
+            return isOver && (isHolder || FirstProcess.isUs) ? try takeDown(presses: 0, code: 0) : nil
         }
     }
 
-    // MARK: Ends
-
-    private func fail(_ names: [String]) throws -> Int32 {
-        let report = try client.call(Status.self, .init())
-        let failed = report.sidecars.filter { names.contains($0.name) }
-        screen.clear()
-        let text = FailureReport(
-            failed: failed, all: report.sidecars, lastLines: LogAccess.lastLines(of: failed, in: context),
-            selector: context.selector)
-        Console.printError(text.lines(terminal.palette).joined(separator: "\n"))
-        if let name = options.exitCodeFrom, let code = exitCode(of: name, in: report) {
-            return try takeDown(presses: 0, code: code)
+    /// False: the supervisor was lost at this moment, and is to be asked again.
+    private func sayReady() throws -> Bool {
+        guard let ready else { return true }
+        do {
+            let report = try client.call(Status.self, .init())
+            let secrets = try client.call(GeneratedSecrets.self, .init()).values
+            ready.say(
+                .ready(
+                    .init(
+                        report, wanted: wanted, secrets: secrets, controlSocket: context.location.socketPath,
+                        isBound: isHolder)))
+            return true
+        } catch {
+            guard error.code == .noSupervisor else { throw error }
+            return false
         }
-        try release()
-        return ExitCode.failed.rawValue
-    }
-
-    private func giveUp() throws -> Int32 {
-        screen.clear()
-        let instances = try client.call(Status.self, .init()).sidecars.filter { wanted.contains($0.sidecar) }
-        let late = instances.filter { Goal.healthy.progress(of: [$0]) != .reached }
-        let now = Timestamp.now
-        let lines = late.map { instance in
-            "  \(instance.name): \(instance.state.rawValue)  \(StateText.detail(of: instance, now: now))".terminalSafe
-        }
-        Console.printError((["not healthy in time:"] + lines).joined(separator: "\n"))
-        try release()
-        return ExitCode.timeout.rawValue
-    }
-
-    /// What was started stays: the project no longer ends with this command.
-    private func release() throws {
-        guard isHolder, let lease else { return }
-        _ = try client.call(
-            Lease.self, .init(action: .release, token: lease.token, client: lease.identity))
-        isHolder = false
-        Console.printError("what runs stays up; 'orchestrate down\(context.selector)' ends it")
-    }
-
-    /// `--exit-code-from`: its end is the project's.
-    private func codeOfTheOneThatDecides() throws -> Int32? {
-        guard let name = options.exitCodeFrom else { return nil }
-        let named = view.instances(named: name)
-        guard !named.isEmpty else { throw CommandFailure(.unknownSidecar, GoalSession.unknown(name, among: view)) }
-        guard named.allSatisfy({ $0.state == .completed || $0.state == .failed }) else { return nil }
-        let report = try client.call(Status.self, .init())
-        return try takeDown(presses: 0, code: exitCode(of: name, in: report) ?? 0)
-    }
-
-    private func exitCode(of name: String, in report: ProjectReport) -> Int32? {
-        ProjectView(report).instances(named: name).compactMap { $0.lastExit?.shellCode }.max()
-    }
-
-    private func takeDown(presses: Int, code: Int32) throws -> Int32 {
-        screen.clear()
-        let down = try DownSession(
-            context: context, client: client, terminal: terminal, signals: signals, presses: presses
-        )
-        .run()
-        return down == 0 ? code : down
     }
 
     // MARK: Signals and events
@@ -224,17 +203,29 @@ final class UpSession {
                 Console.printError("interrupted; the project goes on: orchestrate status\(context.selector)")
                 return interrupted
             }
-            guard try stillHoldsLease() else {
+            guard try FirstProcess.isUs || stillHoldsLease() else {
                 Console.printError("detached; the project goes on")
                 return interrupted
             }
             Console.printError("stopping in order; Ctrl-C again skips the grace periods")
-            return try takeDown(presses: 1, code: interrupted)
+            return try takeDown(presses: 1, code: .ofPrimary(otherwise: interrupted))
         }
         return nil
     }
 
-    private func stillHoldsLease() throws -> Bool {
+    /// Whoever held the other end has closed it, or is gone.
+    private func takeEndOfInput() throws -> Int32? {
+        watchesInput = false
+        screen.clear()
+        guard try FirstProcess.isUs || stillHoldsLease() else {
+            Console.printError("standard input ended; the project goes on")
+            return 0
+        }
+        Console.printError("standard input ended; stopping in order")
+        return try takeDown(presses: 0, code: .ofPrimary(otherwise: 0))
+    }
+
+    func stillHoldsLease() throws -> Bool {
         guard isHolder, let lease else { return false }
         return try client.call(
             Lease.self, .init(action: .renew, token: lease.token, client: lease.identity)
@@ -281,7 +272,8 @@ final class UpSession {
 
     private func finished(_ code: Int32, _ survivors: [SurvivorReport]) -> Int32 {
         screen.say("the project is down")
-        ProjectEnd(view.project).wait()
+        ready?.say(.failed(code: code, reason: "the project went down before all was healthy"))
+        ProjectEnd(view.project).wait(areGone: survivors.isEmpty)
         guard !survivors.isEmpty else { return code }
         Console.printError(DownSession.sentence(on: survivors))
         return ExitCode.failed.rawValue
@@ -290,6 +282,9 @@ final class UpSession {
     private func loseLease(_ reason: String) {
         guard isHolder else { return }
         isHolder = false
+        // Let go of, or over with who held it: no answer means that all is down already.
+        let phase = (try? client.call(Status.self, .init()))?.phase
+        guard phase == .running else { return screen.say("\(reason); stopping in order") }
         screen.say("the project no longer ends with this command: \(reason)")
     }
 
@@ -304,11 +299,16 @@ final class UpSession {
                 break
             }
             do {
-                client = try context.connectOrStart().client
+                let connection = try context.connectOrStart()
+                client = connection.client
                 isHolder = try stillHoldsLease()
                 observe(try client.call(Subscribe.self, Self.subscription(terminal)).project)
-                guard wasHolder, !isHolder, view.instances.allSatisfy({ !$0.isWanted }) else { return nil }
-                // Keeper, supervisor and guard were lost: what they left is ended, and the project is over.
+                // Keeper, supervisor and guard were lost: what they left is ended, and the project is over. A supervisor
+                // that we had to start for that waits for nobody else.
+                let isOver = view.instances.allSatisfy { !$0.isWanted }
+                guard isOver, connection.isFresh || (wasHolder && !isHolder) else { return nil }
+                screen.clear()
+                Console.printError("the supervision of the project was lost, and what was left of it is ended")
                 return try takeDown(presses: 0, code: ExitCode.noSupervisor.rawValue)
             } catch let error as ControlError where error.code == .noSupervisor {
                 poll(nil, 0, 50)

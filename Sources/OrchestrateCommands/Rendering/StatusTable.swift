@@ -19,19 +19,12 @@ enum StatusTable {
             case .supervisorBroken: "supervisor-broken; last known states"
             }
         var facts = [phase]
-        if let containment = project.containment { facts.append(Self.text(containment)) }
-        if let lease = project.lease { facts.append("in the foreground of pid \(lease.client.pid)") }
+        if let containment = project.containment { facts.append("containment \(containment.sentence)") }
+        if let lease = project.lease { facts.append("ends with pid \(lease.client.pid)") }
         return [
             palette.paint(project.project.terminalSafe, .bold) + "  " + facts.joined(separator: "  ·  ").terminalSafe,
             palette.paint(project.manifest.terminalSafe, .dim),
         ] + project.warnings.map { palette.paint("warning: \($0.terminalSafe)", .yellow) }
-    }
-
-    /// `cgroup /sys/fs/…`, or the level with why it is no better.
-    private static func text(_ containment: ContainmentReport) -> String {
-        containment.description.hasPrefix(containment.level)
-            ? "containment \(containment.description)"
-            : "containment \(containment.level) (\(containment.description))"
     }
 
     private static func table(_ project: ProjectReport, now: Timestamp) -> Table {

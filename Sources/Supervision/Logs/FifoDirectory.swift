@@ -6,7 +6,7 @@ import Glibc
 /// A FIFO holds nothing that outlives its processes, and on a disk's file system making one costs as much as starting a
 /// process. So `fifo` is a link into `$XDG_RUNTIME_DIR`, `/run` or `/dev/shm`, and a directory of its own where none of
 /// them will do. The link is all that later supervisors and commands go by.
-struct FifoDirectory {
+final class FifoDirectory: Sendable {
     let descriptor: Int32
     private let link: String
     /// What the link leads to; nil where `link` is the directory itself.
@@ -32,15 +32,17 @@ struct FifoDirectory {
         target = nil
     }
 
-    func close() { Glibc.close(descriptor) }
+    deinit { Glibc.close(descriptor) }
 
     /// Removes all of it; when nobody is left to write.
     func discard() {
         for name in (try? Directory.names(in: link)) ?? [] { unlinkat(descriptor, name, 0) }
-        close()
-        guard let target else { return }
-        rmdir(target)
-        unlink(link)
+        if let target {
+            rmdir(target)
+            unlink(link)
+        } else {
+            rmdir(link)
+        }
     }
 
     /// Nil unless it is a directory of ours that no one else may enter.
@@ -67,13 +69,14 @@ struct FifoDirectory {
         rootInMemory().map { "\($0)/\(String(UInt64.random(in: .min ... .max), radix: 16))" }
     }
 
-    private static func rootInMemory() -> String? {
+    static func rootInMemory() -> String? {
         if let own = getenv("XDG_RUNTIME_DIR").map({ String(cString: $0) }), own.hasPrefix("/"),
             loop_is_in_memory(own) != 0
         {
             return own + "/orchestrate"
         }
-        if geteuid() == 0, loop_is_in_memory("/run") != 0 { return "/run/orchestrate" }
+        // `/run/orchestrate` is to be passed by other users, for the secrets they are handed.
+        if geteuid() == 0, loop_is_in_memory("/run") != 0 { return "/run/orchestrate-fifos" }
         // Everybody's: what somebody else put there under our name is refused by its owner.
         return loop_is_in_memory("/dev/shm") != 0 ? "/dev/shm/orchestrate-\(geteuid())" : nil
     }

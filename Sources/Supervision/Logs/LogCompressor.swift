@@ -60,10 +60,12 @@ final class LogCompressor: Sendable {
 
     private static func replace(_ path: String) throws(SystemError) {
         let unfinished = path + unfinishedSuffix
-        let source = open(path, O_RDONLY | O_CLOEXEC)
+        let source = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         guard source >= 0 else { throw .last("open \(path)") }
         defer { close(source) }
-        let target = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        // What an earlier one left. Somebody else's can't be taken away, and is not written to.
+        unlink(unfinished)
+        let target = open(unfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard target >= 0 else { throw .last("open \(unfinished)") }
         defer { close(target) }
         do throws(SystemError) {

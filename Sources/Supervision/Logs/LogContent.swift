@@ -16,8 +16,14 @@ final class LogContent {
         for (form, isCompressed) in [
             (path + LogCompressor.suffix, true), (path, false), (path + LogCompressor.suffix, true),
         ] {
-            let descriptor = open(form, O_RDONLY | O_CLOEXEC)
+            let descriptor = open(form, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
             guard descriptor >= 0 else { continue }
+            // Where others may write there may be anything under that name.
+            var facts = stat()
+            guard fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+                close(descriptor)
+                continue
+            }
             self.descriptor = descriptor
             if isCompressed {
                 // Zlib closes it.

@@ -51,7 +51,6 @@ final class LogFifos: Sendable {
 
     deinit {
         allowance.withLock { allowance in
-            allowance.directory.close()
             for output in allowance.outputs.values.joined() { close(output.readEnd) }
         }
     }
@@ -96,8 +95,7 @@ final class LogFifos: Sendable {
 
     /// The sidecar's end: open for reading too, so that it waits instead of getting SIGPIPE while nobody reads.
     func openSidecarEnd(_ output: Output) throws(SystemError) -> Int32 {
-        let directory = allowance.withLock { $0.directory.descriptor }
-        var fd = openat(directory, output.name, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        var fd = withDirectory { openat($0, output.name, O_RDWR | O_CLOEXEC | O_NOFOLLOW) }
         // By its name is quicker, as long as it has one.
         if fd < 0 { fd = open(output.path, O_RDWR | O_CLOEXEC) }
         guard fd >= 0 else { throw .last("open \(output.name)") }
@@ -107,7 +105,9 @@ final class LogFifos: Sendable {
     private func openReadEnd(_ instance: LogInstance, _ stream: LogStream) throws(SystemError) -> Output {
         let name = instance.stem + (stream == .stderr ? ".err" : ".out")
         let directory = try make(name)
-        let fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW)
+        let fd = withExtendedLifetime(directory) {
+            openat(directory.descriptor, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW)
+        }
         guard fd >= 0 else { throw .last("open \(name)") }
         var facts = stat()
         guard fstat(fd, &facts) == 0, facts.st_mode & S_IFMT == S_IFIFO else {
@@ -118,18 +118,25 @@ final class LogFifos: Sendable {
     }
 
     /// Answers the directory it is in now.
-    private func make(_ name: String) throws(SystemError) -> Int32 {
-        let directory = allowance.withLock { $0.directory.descriptor }
-        if mkfifoat(directory, name, 0o600) == 0 || errno == EEXIST { return directory }
+    private func make(_ name: String) throws(SystemError) -> FifoDirectory {
+        let directory = allowance.withLock { $0.directory }
+        if mkfifoat(directory.descriptor, name, 0o600) == 0 || errno == EEXIST { return directory }
         guard errno == ENOENT else { throw .last("mkfifo \(name)") }
         // The directory was removed, as a login's runtime directory is at its end. What runs needs no names.
-        let renewed = try FifoDirectory(stateDirectory: stateDirectory)
-        allowance.withLock { allowance in
-            allowance.directory.close()
-            allowance.directory = renewed
+        let renewed = try allowance.withLock { allowance throws(SystemError) in
+            if allowance.directory === directory {
+                allowance.directory = try FifoDirectory(stateDirectory: stateDirectory)
+            }
+            return allowance.directory
         }
         guard mkfifoat(renewed.descriptor, name, 0o600) == 0 || errno == EEXIST else { throw .last("mkfifo \(name)") }
-        return renewed.descriptor
+        return renewed
+    }
+
+    /// The descriptor is good for the call alone: another thread may find the directory gone, and make a new one.
+    private func withDirectory<Result>(_ body: (Int32) -> Result) -> Result {
+        let directory = allowance.withLock { $0.directory }
+        return withExtendedLifetime(directory) { body(directory.descriptor) }
     }
 
     /// Books a new pipe, smaller when many are open.
@@ -185,8 +192,9 @@ final class LogFifos: Sendable {
     }
 
     func remove(_ instance: LogInstance) {
-        let directory = allowance.withLock { $0.directory.descriptor }
-        for ending in [".out", ".err"] { unlinkat(directory, instance.stem + ending, 0) }
+        withDirectory { directory in
+            for ending in [".out", ".err"] { unlinkat(directory, instance.stem + ending, 0) }
+        }
     }
 
     func readEnds(of instance: LogInstance) -> [Int32] {

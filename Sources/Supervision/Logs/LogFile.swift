@@ -79,12 +79,19 @@ final class LogFile {
 
     func open() throws(SystemError) {
         guard descriptor < 0 else { return }
-        var fd = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        // `logs.dir` may be a place where others write: what is no plain file of ours is left alone, and no link is
+        // followed. Nor is waited for who reads a FIFO.
+        let flags = O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+        var fd = Glibc.open(path, flags, 0o600)
         if fd < 0, errno == ENOENT {
             try Directory.create(directory)
-            fd = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+            fd = Glibc.open(path, flags, 0o600)
         }
         guard fd >= 0 else { throw .last("open \(path)") }
+        guard Self.isOwn(fd) else {
+            close(fd)
+            throw SystemError(call: "open \(path), which is no plain file of this user", errno: EPERM)
+        }
         descriptor = fd
         do throws(SystemError) {
             try mend()
@@ -93,6 +100,13 @@ final class LogFile {
             descriptor = -1
             throw error
         }
+    }
+
+    /// A plain file of this user that has no second name.
+    private static func isOwn(_ descriptor: Int32) -> Bool {
+        var facts = stat()
+        return fstat(descriptor, &facts) == 0 && facts.st_mode & S_IFMT == S_IFREG && facts.st_uid == geteuid()
+            && facts.st_nlink <= 1
     }
 
     /// A writer killed in the middle of a write leaves a torn line behind; what it held is still in the pipe.

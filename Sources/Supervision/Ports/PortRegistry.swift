@@ -100,6 +100,9 @@ struct PortRegistry: Sendable {
         }
     }
 
+    /// What the link says. Nil: it is none of ours.
+    static func lease(at path: String) -> PortLease? { target(path).flatMap(PortLease.init(parsing:)) }
+
     private static func target(_ path: String) -> String? {
         let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in
             filled = buffer.withMemoryRebound(to: CChar.self) { text in

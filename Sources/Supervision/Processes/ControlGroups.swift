@@ -155,13 +155,13 @@ struct ControlGroups: Sendable {
 
     private static func ownGroup() -> String? { group(of: getpid()) }
 
-    private static func group(of pid: Int32) -> String? {
+    static func group(of pid: Int32) -> String? {
         guard let text = SmallFile.read("/proc/\(pid)/cgroup") else { return nil }
         for line in text.split(separator: "\n") where line.hasPrefix("0::") { return String(line.dropFirst(3)) }
         return nil
     }
 
-    private static func mountPoint() -> String? {
+    static func mountPoint() -> String? {
         guard let text = SmallFile.read("/proc/self/mountinfo") else { return nil }
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: " ")

@@ -28,6 +28,8 @@ package struct ProcessRequest: Sendable {
     package var environment: [String]
     /// An absolute path.
     package var workingDirectory: String
+    /// Nil: that of the supervisor.
+    package var umask: UInt32?
     /// Whom it runs as, and with what limits.
     package var identity = ProcessIdentity()
     /// What all that it starts may take together.

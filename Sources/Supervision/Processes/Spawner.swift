@@ -235,6 +235,7 @@ final class Spawner: Sendable {
                             directory: directory, standard_input: standard.input, standard_output: standard.output,
                             standard_error: standard.error, reserved: reserved, cgroup_fd: group,
                             is_keepers_child: order.isKeepersChild ? 1 : 0, descriptor_limit: descriptorLimit,
+                            has_umask: request.umask == nil ? 0 : 1, umask: request.umask ?? 0,
                             mark: order.mark, slot: records.slot(order.id.slot), identity: nil)
                         guard let identity else { return orch_spawn(&raw, &result) }
                         identity.withRaw { identity in

@@ -1,0 +1,165 @@
+import CProcess
+import ControlAPI
+import ControlClient
+import Glibc
+import StateStore
+import Supervision
+
+/// What is amiss with the state of one project.
+struct ProjectExamination {
+    let project: KnownProject
+    private var location: ProjectLocation { project.location }
+    private var area: String { "project \(location.identity)" }
+    private var selector: String { "--project '\(location.identity)'" }
+
+    init(_ project: KnownProject) { self.project = project }
+
+    /// Of all there are, and of the ports they share.
+    static func findings(of projects: [KnownProject], root: StateRoot) -> [Finding] {
+        projects.filter { isOwn($0.location, root) }.flatMap { ProjectExamination($0).findings() } + ports(of: root)
+    }
+
+    /// What another user keeps elsewhere is that one's to examine.
+    private static func isOwn(_ location: ProjectLocation, _ root: StateRoot) -> Bool {
+        var info = stat()
+        return location.stateDirectory.hasPrefix(root.path + "/")
+            || stat(location.stateDirectory, &info) == 0 && info.st_uid == geteuid()
+    }
+
+    private func findings() -> [Finding] {
+        var found = [supervision()]
+        found += privacy()
+        found.append(contentsOf: journal())
+        if let lease = lease() { found.append(lease) }
+        // What is well needs no line each.
+        let remarkable = found.filter { $0.verdict != .good }
+        return remarkable.isEmpty ? Array(found.prefix(1)) : remarkable
+    }
+
+    // MARK: Who looks after it
+
+    private func supervision() -> Finding {
+        if LivingSidecars.haveBrokenSupervisor(in: location) {
+            return .wrong(
+                area, "supervisor", "ended 5 times within a minute and is tried again every 10 s",
+                remedy: "see \(location.supervisorLogPath)")
+        }
+        if project.isSupervised { return answering() }
+        guard LivingSidecars.exist(in: location) else { return .good(area, "supervisor", "not running") }
+        return .wrong(
+            area, "supervisor", "gone, and what it started may still run",
+            remedy: "orchestrate up -d \(selector) takes it up, orchestrate down \(selector) ends it")
+    }
+
+    private func answering() -> Finding {
+        guard let client = try? ControlClient(socketPath: location.socketPath),
+            let report = try? client.call(Status.self, .init(), timeout: .seconds(5))
+        else {
+            return .wrong(
+                area, "supervisor", "lives, but does not answer",
+                remedy:
+                    "see \(location.supervisorLogPath); if it stays so, kill the supervisor: the keeper starts another")
+        }
+        guard report.warnings.isEmpty else {
+            return .notice(
+                area, "supervisor", report.warnings.joined(separator: "; "), remedy: "orchestrate status \(selector)")
+        }
+        guard let containment = report.containment else { return .good(area, "supervisor", "running") }
+        let text = "running, containment \(containment.sentence)"
+        guard containment.level == Containment.Level.session.rawValue else { return .good(area, "supervisor", text) }
+        return .notice(
+            area, "supervisor", text + ": what leaves its session and its mark is not found",
+            remedy: "orchestrate down \(selector), then up: a keeper is started again")
+    }
+
+    // MARK: Its files
+
+    private func privacy() -> [Finding] {
+        let state = location.stateDirectory
+        var found: [Finding] = []
+        for (path, mode) in [
+            (state, 0o700), (location.journalPath, 0o600), (location.socketPath, 0o600),
+            (location.supervisorLogPath, 0o600), (location.spawnRecordsPath, 0o600), (location.logsDirectory, 0o700),
+        ] {
+            var info = stat()
+            guard lstat(path, &info) == 0 else { continue }
+            let excess = Int(info.st_mode & 0o777) & ~mode
+            if info.st_mode & S_IFMT == S_IFLNK {
+                found.append(.wrong(area, path, "is a link, where it should be the thing itself", remedy: "rm \(path)"))
+            } else if info.st_uid != geteuid() {
+                found.append(
+                    .wrong(area, path, "belongs to the user \(info.st_uid)", remedy: "chown \(geteuid()) \(path)"))
+            } else if excess & 0o077 != 0 {
+                let shown = String(info.st_mode & 0o777, radix: 8)
+                found.append(
+                    .wrong(
+                        area, path, "mode \(shown): others may reach it",
+                        remedy: "chmod \(String(mode, radix: 8)) \(path)"))
+            }
+        }
+        if access(state + "/spawns.old", F_OK) == 0 {
+            found.append(
+                .notice(
+                    area, "spawns.old", "records of another boot or version, kept for inspection",
+                    remedy: "rm \(state)/spawns.old"))
+        }
+        return found
+    }
+
+    private func journal() -> [Finding] {
+        do throws(StoreError) {
+            let store = try StateStore(reading: location.journalPath)
+            _ = try store.project()
+            _ = try store.instances()
+            _ = try store.transitions(limit: 1)
+            return [.good(area, "journal", "readable")]
+        } catch .absent {
+            return [.good(area, "journal", "none yet")]
+        } catch {
+            return [
+                .wrong(
+                    area, "journal", "\(error)",
+                    remedy:
+                        "orchestrate down \(selector), then move \(location.journalPath) away: the next up makes another"
+                )
+            ]
+        }
+    }
+
+    // MARK: Its lease
+
+    private func lease() -> Finding? {
+        guard let store = try? StateStore(reading: location.journalPath), let lease = (try? store.lease()) ?? nil
+        else { return nil }
+        var facts = orch_process_facts()
+        let isAlive =
+            orch_process_look(lease.pid, &facts) == 0 && facts.start_time == lease.startTime
+            && lease.bootID == (try? ClientIdentity.own())?.bootID
+        let holder = "held by pid \(lease.pid) since \(Timestamp(microseconds: lease.takenAt))"
+        if isAlive { return .good(area, "lease", holder) }
+        return project.isSupervised || LivingSidecars.exist(in: location)
+            ? .wrong(
+                area, "lease", "stale: \(holder), which is gone",
+                remedy: "orchestrate down \(selector) ends the project, orchestrate up -d \(selector) keeps it")
+            : .notice(
+                area, "lease", "stale: \(holder), which is gone with all it held",
+                remedy: "the next up replaces it; nothing needs to be done")
+    }
+
+    // MARK: What they share
+
+    private static func ports(of root: StateRoot) -> [Finding] {
+        let directory = root.path + "/ports"
+        guard let leases = try? PortLeases.all(in: directory), !leases.isEmpty else { return [] }
+        let stale = leases.filter { access($0.lease.stateDirectory, F_OK) != 0 }
+        guard !stale.isEmpty else {
+            return [.good("ports", "leases", "\(leases.count) held, all by projects that have state")]
+        }
+        return stale.map { entry in
+            .notice(
+                "ports", entry.name,
+                "kept for \(entry.lease.instance) of a project whose state is gone: \(entry.lease.stateDirectory)",
+                remedy: "rm \(directory)/\(entry.name)")
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import ControlAPI
+import ControlClient
+import SidecarModel
+
+// How an `up` comes to its exit code, and what becomes of the project then.
+extension UpSession {
+    /// What the command exits with when it took the project down and nothing of it was left.
+    enum Code {
+        case fixed(Int32)
+        /// The primary's where there is one, if this is all there was to the container.
+        case ofPrimary(otherwise: Int32)
+    }
+
+    /// Nil: the supervisor is gone already, as it is after a primary's end; what it said before says more.
+    func fail(_ names: [String]) throws -> Int32? {
+        let report: ProjectReport
+        do {
+            report = try client.call(Status.self, .init())
+        } catch {
+            guard error.code == .noSupervisor else { throw error }
+            return nil
+        }
+        let failed = report.sidecars.filter { names.contains($0.name) }
+        screen.clear()
+        let text = FailureReport(
+            failed: failed, all: report.sidecars, lastLines: LogAccess.lastLines(of: failed, in: context),
+            selector: context.selector)
+        Console.printError(text.lines(terminal.palette).joined(separator: "\n"))
+        let list = failed.map { "\($0.name) is \($0.state.rawValue): \($0.reason)" }.joined(separator: "; ")
+        if let name = options.exitCodeFrom, let code = exitCode(of: name, in: report) {
+            ready?.say(.failed(code: code, reason: list))
+            return try takeDown(presses: 0, code: code)
+        }
+        // Its end is the project's, which is on its way down already.
+        if let code = failed.first(where: { $0.isPrimary && $0.state == .failed })?.lastExit?.shellCode {
+            ready?.say(.failed(code: code, reason: list))
+            return try takeDown(presses: 0, code: code)
+        }
+        ready?.say(.failed(code: ExitCode.failed.rawValue, reason: list))
+        return try leave(with: .failed)
+    }
+
+    func giveUp() throws -> Int32 {
+        screen.clear()
+        let instances = try client.call(Status.self, .init()).sidecars.filter { wanted.contains($0.sidecar) }
+        let late = instances.filter { Goal.healthy.progress(of: [$0]) != .reached }
+        let now = Timestamp.now
+        let lines = late.map { instance in
+            "  \(instance.name): \(instance.state.rawValue)  \(StateText.detail(of: instance, now: now))".terminalSafe
+        }
+        Console.printError((["not healthy in time:"] + lines).joined(separator: "\n"))
+        let list = late.map { "\($0.name) is \($0.state.rawValue)" }.joined(separator: ", ")
+        ready?.say(.failed(code: ExitCode.timeout.rawValue, reason: "not healthy in time: \(list)"))
+        return try leave(with: .timeout)
+    }
+
+    /// What was started stays, unless nothing would be left that ends it.
+    private func leave(with code: ExitCode) throws -> Int32 {
+        if FirstProcess.isUs { return try takeDown(presses: 0, code: code.rawValue) }
+        switch options.binding {
+        case .none: break
+        case .command: try release()
+        case .input:
+            guard try stillHoldsLease() else { break }
+            return try takeDown(presses: 0, code: code.rawValue)
+        case .owner(let owner):
+            guard try stillHoldsLease() else { break }
+            Console.printError("what runs stays up as long as the process with pid \(owner.pid)")
+        }
+        return code.rawValue
+    }
+
+    /// The project no longer ends with this command.
+    private func release() throws {
+        guard isHolder, let lease else { return }
+        _ = try client.call(
+            Lease.self, .init(action: .release, token: lease.token, client: lease.identity))
+        isHolder = false
+        Console.printError("what runs stays up; 'orchestrate down\(context.selector)' ends it")
+    }
+
+    /// `--exit-code-from`: its end is the project's.
+    func codeOfTheOneThatDecides() throws -> Int32? {
+        guard let name = options.exitCodeFrom else { return nil }
+        let named = view.instances(named: name)
+        guard !named.isEmpty else { throw CommandFailure(.unknownSidecar, GoalSession.unknown(name, among: view)) }
+        guard named.allSatisfy({ $0.state == .completed || $0.state == .failed }) else { return nil }
+        let report = try client.call(Status.self, .init())
+        return try takeDown(presses: 0, code: exitCode(of: name, in: report) ?? 0)
+    }
+
+    private func exitCode(of name: String, in report: ProjectReport) -> Int32? {
+        ProjectView(report).instances(named: name).compactMap { $0.lastExit?.shellCode }.max()
+    }
+
+    func takeDown(presses: Int, code: Int32) throws -> Int32 { try takeDown(presses: presses, code: .fixed(code)) }
+
+    func takeDown(presses: Int, code: Code) throws -> Int32 {
+        screen.clear()
+        var primaries: Set<String> = []
+        let usual: Int32
+        switch code {
+        case .fixed(let code): usual = code
+        case .ofPrimary(let otherwise):
+            usual = otherwise
+            guard FirstProcess.isUs else { break }
+            let known = (try? client.call(Status.self, .init()).sidecars) ?? view.instances
+            primaries = Set(known.filter(\.isPrimary).map(\.name))
+        }
+        ready?.say(.failed(code: usual, reason: "the project was taken down before all was healthy"))
+        let down = DownSession(
+            context: context, client: client, terminal: terminal, signals: signals, presses: presses, noting: primaries)
+        let result = try down.run()
+        guard result == 0 else { return result }
+        return down.exits.values.map(\.shellCode).max() ?? usual
+    }
+}

@@ -1,0 +1,67 @@
+import CProcess
+import Glibc
+
+/// A process that was started for a sidecar, by whatever project: it carries a mark, or is in a cgroup of ours.
+package struct MarkedProcess: Hashable, Sendable {
+    package enum Evidence: Hashable, Sendable {
+        case mark
+        case cgroup(String)
+    }
+
+    package var pid: Int32
+    package var startTime: UInt64
+    package var uid: UInt32
+    /// The name of its program, without arguments, which may hold secrets.
+    package var command: String
+    package var evidence: Evidence
+    /// Which projects it belongs to, by the nonce of their records; more than one inside another's sidecar.
+    package var nonces: Set<UInt32>
+
+    /// All there are and may be looked at, in order of pid. Looks only.
+    package static func all() -> [MarkedProcess] {
+        let names = (try? Directory.names(in: "/proc")) ?? []
+        return names.compactMap { Int32($0) }.sorted().compactMap(look)
+    }
+
+    /// It is still there, and no other has its pid.
+    package var isAlive: Bool {
+        var facts = orch_process_facts()
+        return orch_process_look(pid, &facts) == 0 && facts.start_time == startTime
+            && UInt8(bitPattern: facts.state) != UInt8(ascii: "Z")
+    }
+
+    private static func look(_ pid: Int32) -> MarkedProcess? {
+        guard pid != getpid() else { return nil }
+        var facts = orch_process_facts()
+        guard orch_process_look(pid, &facts) == 0 else { return nil }
+        let state = UInt8(bitPattern: facts.state)
+        guard state != UInt8(ascii: "Z"), state != UInt8(ascii: "X") else { return nil }
+        var nonces = marks(of: pid)
+        var evidence = Evidence.mark
+        if let group = ControlGroups.group(of: pid) {
+            let ours = group.split(separator: "/").compactMap(nonce)
+            if nonces.isEmpty, !ours.isEmpty { evidence = .cgroup(group) }
+            nonces.formUnion(ours)
+        }
+        guard !nonces.isEmpty else { return nil }
+        var info = stat()
+        // Whether somebody looks after those of other users only root can find out.
+        guard stat("/proc/\(pid)", &info) == 0, geteuid() == 0 || info.st_uid == geteuid() else { return nil }
+        return MarkedProcess(
+            pid: pid, startTime: facts.start_time, uid: info.st_uid,
+            command: ProcFile.text("/proc/\(pid)/comm")?.trimmed ?? "", evidence: evidence, nonces: nonces)
+    }
+
+    private static func marks(of pid: Int32) -> Set<UInt32> {
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 2) { marks in
+            let count = Int(orch_process_marks(pid, marks.baseAddress))
+            return Set(marks.prefix(count).map(orch_mark_nonce))
+        }
+    }
+
+    /// `orchestrate-1a2b3c`
+    private static func nonce(ofGroup name: Substring) -> UInt32? {
+        let prefix = "orchestrate-"
+        return name.hasPrefix(prefix) ? UInt32(name.dropFirst(prefix.count), radix: 16) : nil
+    }
+}

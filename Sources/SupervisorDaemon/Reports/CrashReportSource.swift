@@ -1,0 +1,149 @@
+package import ControlAPI
+import Glibc
+import Planning
+import SidecarModel
+package import StateStore
+package import Supervision
+
+/// Why there can be no report.
+package enum CrashReportError: Error, Sendable, CustomStringConvertible {
+    /// Nothing is known of it.
+    case unknown(String)
+    case journal(StoreError)
+    case write(SystemError)
+
+    package var description: String {
+        switch self {
+        case .unknown(let name): "nothing is known of '\(name)': it was never started"
+        case .journal(let error): "\(error)"
+        case .write(let error): "cannot write the report: \(error)"
+        }
+    }
+}
+
+/// Where a report takes its facts from: the journal, the logs and the records, and what a living supervisor adds.
+package struct CrashReportSource: Sendable {
+    let location: ProjectLocation
+    let sidecar: String
+    let replica: Int
+    var logDirectory: String
+    private var declaration: Declaration?
+    /// What `status` says of it.
+    package var live: InstanceReport?
+    package var containment: ContainmentReport?
+
+    private struct Declaration: Sendable {
+        var fingerprints: [KeyFingerprint]
+        var dependencies: [String]
+        var environment: [String]
+    }
+
+    private static let ownSteps = 200
+    private static let stepsOfEach = 40
+
+    /// With the declaration from the journal: the one it was last brought up with.
+    package init(_ location: ProjectLocation, sidecar: String, replica: Int) {
+        self.init(location, sidecar: sidecar, replica: replica, spec: nil, inherited: nil)
+        guard let project = (try? StateStore(reading: location.journalPath).project()) ?? nil,
+            let plan = PlanSources(encoded: project.plan)?.makePlan(),
+            let spec = plan.sidecars.first(where: { $0.name == sidecar })
+        else { return }
+        declare(spec, InheritedEnvironment(project.environment))
+    }
+
+    init(
+        _ location: ProjectLocation, sidecar: String, replica: Int, spec: SidecarSpec?,
+        inherited: InheritedEnvironment?
+    ) {
+        self.location = location
+        self.sidecar = sidecar
+        self.replica = replica
+        logDirectory = location.logsDirectory
+        if let spec, let inherited { declare(spec, inherited) }
+    }
+
+    private mutating func declare(_ spec: SidecarSpec, _ inherited: InheritedEnvironment) {
+        logDirectory = spec.logs.directory ?? location.logsDirectory
+        var environment = spec.clearsEnvironment ? inherited.kept : inherited.all
+        for entry in spec.environment { environment[entry.name] = entry.value == nil ? nil : "" }
+        for port in spec.ports {
+            for name in SidecarEnvironment.portVariables(port, isOnly: spec.ports.count == 1) { environment[name] = "" }
+        }
+        for name in ["ORCHESTRATE_PROJECT", "ORCHESTRATE_SIDECAR", "ORCHESTRATE_REPLICA"] { environment[name] = "" }
+        for use in spec.secrets { environment[use.variable] = "" }
+        declaration = Declaration(
+            fingerprints: spec.fingerprints, dependencies: spec.dependencies.map(\.sidecar),
+            environment: environment.variables.map(\.name).sorted())
+    }
+
+    var instance: LogInstance { LogInstance(sidecar: sidecar, replica: replica) }
+
+    // MARK: Gathering
+
+    func gather() throws(CrashReportError) -> CrashReport {
+        do throws(StoreError) {
+            return try gathered(from: try StateStore(reading: location.journalPath))
+        } catch .absent {
+            throw .unknown(sidecar)
+        } catch {
+            throw .journal(error)
+        }
+    }
+
+    private func gathered(from store: StateStore) throws(StoreError) -> CrashReport {
+        let project = try store.project()
+        let row = try store.instances().first { $0.sidecar == sidecar && $0.replica == replica }
+        let own = try store.transitions(of: sidecar, limit: Self.ownSteps).filter { $0.replica == replica }
+        // After a down the journal is all that is left of it.
+        let last = own.last
+        guard row != nil || last != nil else { throw .absent(path: location.journalPath) }
+        let incarnation = row?.incarnation ?? last?.incarnation ?? 0
+        var report = CrashReport(
+            madeAt: WallClock.now, kernel: Self.kernel, project: project?.name ?? location.identity,
+            manifest: project?.manifest ?? "", instance: live?.name ?? "\(instance)", sidecar: sidecar,
+            replica: replica, state: row?.state ?? last?.to ?? .stopped, reason: row?.reason ?? last?.cause ?? "",
+            since: Timestamp(microseconds: row?.sinceWall ?? last?.atWall ?? 0), incarnation: incarnation,
+            restartsTotal: row?.restartsTotal ?? 0, consecutiveFailures: row?.consecutiveFailures ?? 0,
+            lastExit: row?.lastExit.map(ExitReport.init), ports: [], containment: containment,
+            lastProbe: live?.lastProbe, environment: declaration?.environment ?? [], probes: [], journal: [])
+        report.usage = usage(incarnation)
+        report.ports = try store.ports().filter { $0.sidecar == sidecar && $0.replica == replica }
+            .map { CrashReport.Port(name: $0.name, number: $0.number) }
+        report.changes = changes(store.goodRun(of: sidecar))
+        report.probes = own.filter { $0.initiator == .probe }.map(CrashReport.Step.init)
+        var steps = own
+        for name in declaration?.dependencies ?? [] {
+            steps += try store.transitions(of: name, limit: Self.stepsOfEach)
+        }
+        report.journal = steps.sorted { $0.id < $1.id }.map(CrashReport.Step.init)
+        return report
+    }
+
+    private func usage(_ incarnation: UInt64) -> CrashReport.Usage? {
+        LastUsage(records: location.spawnRecordsPath, name: "\(instance)", incarnation: incarnation).map {
+            CrashReport.Usage(
+                cpuMilliseconds: $0.cpuMicroseconds / 1000, maximumMemoryBytes: $0.maximumMemoryKiB << 10)
+        }
+    }
+
+    private func changes(_ good: GoodRunRow?) -> CrashReport.Changes? {
+        guard let good, let declaration else { return nil }
+        let now = declaration.fingerprints.map { (key: $0.key, value: $0.value) }
+        return CrashReport.Changes(since: Timestamp(microseconds: good.atWall), keys: good.changes(to: now))
+    }
+
+    private static let kernel: String = {
+        var name = utsname()
+        guard uname(&name) == 0 else { return "unknown" }
+        return withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }()
+}
+
+extension CrashReport.Step {
+    fileprivate init(_ row: TransitionRow) {
+        self.init(
+            at: Timestamp(microseconds: row.atWall), instance: "\(row.sidecar)/\(row.replica)",
+            incarnation: row.incarnation, from: row.from, to: row.to, initiator: row.initiator, cause: row.cause,
+            causedBy: row.causedBy)
+    }
+}
