@@ -16,7 +16,7 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
                 let before = try #require(sandbox.sidecars("one").first)
-                let state = try sandbox.stateDirectory()
+                let state = try #require(sandbox.stateDirectory)
                 switch how {
                 case "deleted": Directory.remove(state)
                 case "moved away": rename(state, "\(sandbox.directory)/moved")
@@ -42,7 +42,7 @@ extension EndToEnd {
                 try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
                 let before = sandbox.sidecars()
                 try sandbox.killSupervision()
-                let journal = "\(try sandbox.stateDirectory())/journal.db"
+                let journal = "\(try #require(sandbox.stateDirectory))/journal.db"
                 unlink("\(journal)-wal")
                 unlink("\(journal)-shm")
                 try File.write(String(repeating: "damage", count: 5000), to: journal)
@@ -70,7 +70,7 @@ extension EndToEnd {
                     try sandbox.succeed("up", "-d")
                     try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
                     try sandbox.killSupervision()
-                    let log = "\(try sandbox.stateDirectory())/journal.db-wal"
+                    let log = "\(try #require(sandbox.stateDirectory))/journal.db-wal"
                     var facts = stat()
                     stat(log, &facts)
                     let length = chance.next(below: max(1, Int(facts.st_size)))
@@ -98,7 +98,7 @@ extension EndToEnd {
                 #expect(try sandbox.start(program: ["prlimit", "--pid", "\(supervisor.pid)", limit]).end().status == 0)
                 let restart = try sandbox.start("restart", "one")
                 try sandbox.eventually("it is said") {
-                    File.text("\(try sandbox.stateDirectory())/logs/one.0.log").contains(sentence)
+                    File.text("\(try #require(sandbox.stateDirectory))/logs/one.0.log").contains(sentence)
                         || restart.has(printed: sentence)
                 }
                 let more = limit.hasPrefix("--nproc") ? "--nproc=4096:" : "--nofile=1024:"
@@ -116,7 +116,7 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
                 let before = sandbox.sidecars("one")
-                let state = try sandbox.stateDirectory()
+                let state = try #require(sandbox.stateDirectory)
                 for place in [state, "\(state)/logs"] { chmod(place, 0o500) }
                 defer { for place in [state, "\(state)/logs"] { chmod(place, 0o700) } }
                 try sandbox.succeed("restart", "one")
@@ -134,7 +134,7 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
                 let before = sandbox.sidecars("one")
-                let state = try sandbox.stateDirectory()
+                let state = try #require(sandbox.stateDirectory)
                 chmod(state, 0o500)
                 defer { chmod(state, 0o700) }
                 let supervisor = try #require(sandbox.supervisor)
@@ -173,14 +173,5 @@ extension EndToEnd {
                 #expect(sandbox.sidecars().isEmpty)
             }
         }
-    }
-}
-
-extension Sandbox {
-    /// The one project's.
-    func stateDirectory() throws -> String {
-        let root = "\(directory)/state/orchestrate"
-        let name = Directory.entries(root).first { File.exists("\(root)/\($0)/supervisor.log") }
-        return "\(root)/\(try #require(name))"
     }
 }
