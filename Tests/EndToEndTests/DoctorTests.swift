@@ -112,13 +112,7 @@ extension EndToEnd {
         private func loseSupervision(of sandbox: Sandbox, stopping client: pid_t? = nil) throws {
             // It would start them again.
             if let client { kill(client, SIGSTOP) }
-            let keeper = try #require(sandbox.keeper)
-            let supervisor = try #require(sandbox.supervisor)
-            keeper.kill()
-            supervisor.kill()
-            try sandbox.eventually("both are gone") {
-                ProcessTable.process(keeper.pid) != keeper && ProcessTable.process(supervisor.pid) != supervisor
-            }
+            try sandbox.killSupervision()
         }
 
         /// Others on this machine may have some too.
