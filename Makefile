@@ -52,7 +52,8 @@ soak: packages
 	$(SWIFT) build --product simulate $(RELEASE)
 	$(BIN)/simulate --soak --seed $$(date +%s) --steps 50000000
 
-# The end-to-end tests with many rounds of `kill -9` at random instants.
+# The end-to-end tests with many rounds of `kill -9` at random instants, and of whole projects by chance. A seed that
+# failed is given again by ORCHESTRATE_CHAOS_SEED=N ORCHESTRATE_CHAOS_ROUNDS=1.
 chaos: test-packages
 	$(SWIFT) build --build-tests $(STRICT)
 	ORCHESTRATE_CHAOS_ROUNDS=$(ROUNDS) $(SWIFT) test --skip-build $(STRICT) --filter EndToEndTests

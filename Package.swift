@@ -115,6 +115,7 @@ let package = Package(
         tests("ArchitectureTests", []),
         // The programs themselves, as built beside the test bundle.
         tests("EndToEndTests", []),
+        staticProgram("chaos-sidecar"),
         tests("CProcessTests", ["CProcess"]),
         tests("SimulationTests", ["SimulationKit", "Reconciliation", "Planning", "SidecarModel"]),
         tests("PlanningTests", ["Planning", "SidecarModel"]),

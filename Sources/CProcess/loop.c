@@ -192,6 +192,11 @@ int loop_inotify_add(int fd, const char *path) {
     return inotify_add_watch(fd, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF);
 }
 
+int loop_inotify_add_losses(int fd, const char *directory) {
+    return inotify_add_watch(
+        fd, directory, IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+}
+
 const void *loop_find(const void *text, size_t length, const void *part, size_t part_length) {
     return memmem(text, length, part, part_length);
 }

@@ -4,8 +4,13 @@ import Glibc
 
 /// Finds where a project runs, whatever the state directory.
 package enum BeaconFinder {
-    /// The state directory its supervisor says it uses, or nil when none runs. One of another user is not believed.
-    package static func stateDirectory(ofProject identity: String) -> String? {
+    package struct Beacon {
+        package var stateDirectory: String
+        package var supervisor: Int32
+    }
+
+    /// What its supervisor says, or nil when none runs. One of another user is not believed.
+    package static func beacon(ofProject identity: String) -> Beacon? {
         let descriptor = orch_unix_connect_name(BeaconName.of(identity: identity, uid: geteuid()))
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -21,6 +26,6 @@ package enum BeaconFinder {
             guard count > 0 else { break }
             bytes += buffer[..<count]
         }
-        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+        return bytes.isEmpty ? nil : Beacon(stateDirectory: String(decoding: bytes, as: UTF8.self), supervisor: pid)
     }
 }

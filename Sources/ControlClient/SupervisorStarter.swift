@@ -50,7 +50,7 @@ package struct SupervisorStarter: Sendable {
             if let client = try ControlClient(socketPath: socketPath) {
                 return Connection(client: client, isFresh: false)
             }
-            guard isProjectLocked else { break }
+            guard Self.isHeld(lockPath) else { break }
             poll(nil, 0, 20)
         }
         try start()
@@ -60,7 +60,8 @@ package struct SupervisorStarter: Sendable {
         return Connection(client: client, isFresh: true)
     }
 
-    private var isProjectLocked: Bool {
+    /// Whether a keeper or a supervisor has this lock.
+    package static func isHeld(_ lockPath: String) -> Bool {
         let lock = open(lockPath, O_RDONLY | O_CLOEXEC)
         guard lock >= 0 else { return false }
         defer { close(lock) }

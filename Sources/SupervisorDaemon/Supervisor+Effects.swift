@@ -242,7 +242,13 @@ extension HelperRunner.Outcome {
 
 extension SpawnFailure {
     fileprivate init(log name: InstanceName, _ spec: LogSpec, _ error: SystemError) {
-        let remedy = spec.directory == nil ? "is the disk full?" : "choose another place by logs.dir"
+        let remedy =
+            switch error.errno {
+            case ENOSPC, EDQUOT: "free some space"
+            case EMFILE: "raise the supervisor's limit on open files: ulimit -n, then down and up"
+            case ENFILE: "raise the machine's limit on open files: sysctl fs.file-max"
+            default: spec.directory == nil ? "is the disk full?" : "choose another place by logs.dir"
+            }
         self.init(
             step: .log, message: "cannot open the log of '\(name.indexed)': \(error); \(remedy)", errno: error.errno)
     }

@@ -30,6 +30,15 @@ extension Supervisor {
 
     func stopRecord(of spec: SidecarSpec) -> StopRecord { StopRecord(spec.stop, rank: stopRanks[spec.name] ?? 0) }
 
+    /// Nobody can ask for an end any more, so this is it.
+    func stateLost() {
+        guard ending == nil else { return }
+        warn(
+            "the state directory \(location.stateDirectory) was deleted or moved away: no command would find the "
+                + "project any more, so it is brought down")
+        shutDown(by: .supervisor)
+    }
+
     /// We go on as its successor: the new keeper starts a supervisor, which takes everything up again. What was the lost
     /// one's child is not the new one's: there, emptiness is proved by cgroup, or searched for by session and mark.
     func keeperLost() {

@@ -36,6 +36,7 @@ package enum SupervisorDaemon {
             try watchSignals(supervisor)
             let beacon = try ProjectBeacon(
                 loop: supervisor.loop, identity: location.identity, stateDirectory: location.stateDirectory)
+            let watch = watchState(of: supervisor, location)
             if let ready = descriptors.ready {
                 say("ready \(getpid())\n", to: ready)
                 close(ready)
@@ -43,7 +44,7 @@ package enum SupervisorDaemon {
             supervisor.host.announceReady()
             supervisor.endIfUnused(after: .seconds(10))
             try supervisor.loop.run()
-            withExtendedLifetime((handler, beacon)) {}
+            withExtendedLifetime((handler, beacon, watch)) {}
             return 0
         } catch {
             let message = (error as? Refusal)?.message ?? "\(error)"
@@ -56,6 +57,12 @@ package enum SupervisorDaemon {
     private static func makeSupervisor(
         _ location: ProjectLocation, _ descriptors: KeeperDescriptors
     ) throws -> Supervisor {
+        guard access(location.stateDirectory, W_OK | X_OK) == 0 else {
+            throw Refusal(
+                message: "the state directory \(location.stateDirectory) cannot be written "
+                    + "(\(SystemError.message(for: errno))): what runs goes on, and so does its supervision once it can: "
+                    + "chmod u+rwx '\(location.stateDirectory)'")
+        }
         let loop = try EventLoop()
         let store = try StateStore(writing: location.journalPath)
         let bootID = currentBootID()
@@ -136,6 +143,17 @@ package enum SupervisorDaemon {
             while loop_signalfd_read(descriptor, &sender) > 0 {
                 supervisor.shutDown(by: .user)
             }
+        }
+    }
+
+    private static func watchState(of supervisor: Supervisor, _ location: ProjectLocation) -> StateWatch? {
+        do throws(SystemError) {
+            return try StateWatch(loop: supervisor.loop, location: location) { [unowned supervisor] in
+                supervisor.stateLost()
+            }
+        } catch {
+            supervisor.warn("a loss of the state directory would not be noticed: \(error)")
+            return nil
         }
     }
 

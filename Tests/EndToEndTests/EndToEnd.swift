@@ -1,5 +1,21 @@
+import Glibc
 import Testing
 
 /// The programs as they are built, seen from outside. One test after the other: each has processes and time to itself.
 @Suite(.serialized)
-enum EndToEnd {}
+enum EndToEnd {
+    static let canMount: Bool = {
+        guard getuid() == 0, let place = try? Directory.makeTemporary() else { return false }
+        defer { Directory.remove(place) }
+        let environment = ["PATH": Sandbox.path]
+        guard
+            let mount = try? Program(
+                ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], directory: "/", environment: environment
+            ),
+            let mounted = try? mount.end(), mounted.status == 0
+        else { return false }
+        let unmount = try? Program(["umount", place], directory: "/", environment: environment)
+        _ = try? unmount?.end()
+        return true
+    }()
+}

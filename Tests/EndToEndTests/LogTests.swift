@@ -56,7 +56,7 @@ extension EndToEnd {
             }
         }
 
-        @Test(.enabled(if: canMount, "needs a small file system of its own, which only root can mount"))
+        @Test(.enabled(if: EndToEnd.canMount, "needs a small file system of its own, which only root can mount"))
         func `a full disk drops whole lines and says how many, and the sidecar goes on`() throws {
             try Sandbox.run { sandbox in
                 let small = "\(sandbox.directory)/small"
@@ -94,21 +94,6 @@ extension EndToEnd {
                 try sandbox.succeed("down")
             }
         }
-
-        private static let canMount: Bool = {
-            guard getuid() == 0, let place = try? Directory.makeTemporary() else { return false }
-            defer { Directory.remove(place) }
-            let environment = ["PATH": Sandbox.path]
-            guard
-                let mount = try? Program(
-                    ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], directory: "/", environment: environment
-                ),
-                let mounted = try? mount.end(), mounted.status == 0
-            else { return false }
-            let unmount = try? Program(["umount", place], directory: "/", environment: environment)
-            _ = try? unmount?.end()
-            return true
-        }()
     }
 }
 

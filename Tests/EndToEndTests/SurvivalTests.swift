@@ -37,6 +37,23 @@ extension EndToEnd {
             }
         }
 
+        @Test func `no thread that spawns hands copies of a held port to a child`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  one: { command: [sleep, \"1000\"], replicas: 8, ports: { http: auto } }")
+                try sandbox.succeed("up", "-d")
+                let supervisor = try #require(sandbox.supervisor)
+                // Two threads, and three places of each to put a child's descriptors on: without them a child begins
+                // with all that the supervisor has open, the sockets that hold other sidecars' ports among it.
+                let places = Directory.entries("/proc/\(supervisor.pid)/fd").compactMap { Int($0) }.filter { number in
+                    guard let path = realpath("/proc/\(supervisor.pid)/fd/\(number)", nil) else { return false }
+                    defer { free(path) }
+                    return (3..<64).contains(number) && String(cString: path) == "/dev/null"
+                }
+                #expect(places.count >= 6)
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `when keeper and supervisor are both lost the next command adopts what lives`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.counting)

@@ -59,6 +59,11 @@ struct PortAllocatorTests {
         #expect(Listener(port: reservation.port).port == reservation.port)
     }
 
+    @Test func `the socket that holds a port is none of those that a child under way has copies of`() throws {
+        let reservation = try allocator().reserve(request(.automatic))
+        #expect(try #require(reservation.descriptor) >= ORCH_LOW_DESCRIPTORS)
+    }
+
     @Test func `an automatic port is the same for the same instance, another one for another`() throws {
         let allocator = try allocator()
         let first = try allocator.reserve(request(.automatic))

@@ -63,6 +63,8 @@ ssize_t loop_receive_with_credentials(int fd, void *buffer, size_t capacity, int
 
 int loop_inotify_create(void);
 int loop_inotify_add(int fd, const char *path);
+/* Of the directory itself, and of what is in it. */
+int loop_inotify_add_losses(int fd, const char *directory);
 
 /* memmem and memrchr, which are GNU's. */
 const void *loop_find(const void *text, size_t length, const void *part, size_t part_length);

@@ -49,7 +49,8 @@ struct orch_identity {
 };
 
 /// Only descriptors below are the child's until it executes, the keeper's socket and the lock among them.
-#define ORCH_LOW_DESCRIPTORS 32
+/// As many as the kernel copies without a table of their own; every thread that spawns needs three of them.
+#define ORCH_LOW_DESCRIPTORS 64
 
 struct orch_spawn_request {
     /// What is executed, relative to `directory`. Found along PATH beforehand.

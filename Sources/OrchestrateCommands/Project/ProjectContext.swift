@@ -149,15 +149,34 @@ struct ProjectContext {
 
     /// Throws when the project runs, but keeps its state in another place than this command looks at.
     func refuseElsewhere() throws {
-        guard let elsewhere = BeaconFinder.stateDirectory(ofProject: location.identity),
-            elsewhere != location.stateDirectory
-        else { return }
+        guard let beacon = BeaconFinder.beacon(ofProject: location.identity) else { return }
+        let elsewhere = beacon.stateDirectory
+        guard elsewhere != location.stateDirectory else { return try awaitEndOfDisowned() }
         let root = elsewhere.split(separator: "/").dropLast().joined(separator: "/")
         throw CommandFailure(
             .conflict,
             """
             \(name) runs already, with its state in \(elsewhere)
             Use it from there: ORCHESTRATE_STATE_DIR=/\(root)
+            """)
+    }
+
+    /// One whose state directory was deleted under it finds out and ends in order. Another one beside it would start
+    /// everything a second time.
+    private func awaitEndOfDisowned() throws {
+        // Whoever has a state directory holds its lock.
+        guard !SupervisorStarter.isHeld(location.lockPath) else { return }
+        for _ in 0..<1500 {
+            guard let beacon = BeaconFinder.beacon(ofProject: location.identity) else { return }
+            guard beacon.stateDirectory == location.stateDirectory else { return try refuseElsewhere() }
+            poll(nil, 0, 20)
+        }
+        guard let beacon = BeaconFinder.beacon(ofProject: location.identity) else { return }
+        throw CommandFailure(
+            .conflict,
+            """
+            \(name) still runs, though its state directory \(location.stateDirectory) was deleted
+            It is being brought down. To ask it again: kill \(beacon.supervisor)
             """)
     }
 

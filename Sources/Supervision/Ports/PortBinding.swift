@@ -1,3 +1,4 @@
+import CProcess
 import Glibc
 
 /// Binds a port to find out whether it is free, and to keep it so.
@@ -22,8 +23,13 @@ struct PortBinding {
 
     private func bind(reusing: Bool) throws(SystemError) -> Int32 {
         let kind = Int32((isTCP ? SOCK_STREAM : SOCK_DGRAM).rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let fd = socket(address.family.number, kind, 0)
-        guard fd >= 0 else { throw .last("socket") }
+        let low = socket(address.family.number, kind, 0)
+        guard low >= 0 else { throw .last("socket") }
+        // Of those below, a child that is just being spawned has a copy until it executes: let go of here, the port
+        // would still be held there, against the very sidecar it was held for.
+        let fd = fcntl(low, F_DUPFD_CLOEXEC, ORCH_LOW_DESCRIPTORS)
+        close(low)
+        guard fd >= 0 else { throw .last("dup") }
         if reusing {
             var one: Int32 = 1
             setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))

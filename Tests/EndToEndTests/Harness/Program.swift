@@ -92,6 +92,12 @@ final class Program {
         }
     }
 
+    /// Whether it has printed that by now.
+    func has(printed text: String) -> Bool {
+        Pipe.read([output, errors], waitingAtMost: 0)
+        return output.text.contains(text) || errors.text.contains(text)
+    }
+
     private func reap() -> Int32 {
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}

@@ -1,0 +1,99 @@
+/// A manifest by chance, and its edits.
+struct ChaosManifest {
+    struct Sidecar {
+        let name: String
+        let isTask: Bool
+        var replicas = 1
+        var dependencies: [String] = []
+        /// What the program is told to do.
+        var options: [String] = []
+        /// Further lines of its manifest.
+        var lines: [String] = []
+        /// An edit that needs a restart raises it.
+        var edition = 0
+    }
+
+    private(set) var sidecars: [Sidecar] = []
+    private var named = 0
+    private let stopsWithSupervision: Bool
+    private let program: String
+    private let directory: String
+
+    init(program: String, directory: String, by chance: inout Chance) {
+        self.program = program
+        self.directory = directory
+        stopsWithSupervision = chance.next(below: 2) == 0
+        for _ in 0..<3 + chance.next(below: 4) { add(by: &chance) }
+    }
+
+    var top: String { "supervisor: { on_exit: \(stopsWithSupervision ? "stop" : "keep") }" }
+
+    var text: String {
+        sidecars.map { sidecar in
+            let options = sidecar.options.map { "\"\($0)\"" }.joined(separator: ", ")
+            let instance = "${sidecar.name}.${replica}"
+            var lines = [
+                "  \(sidecar.name):",
+                "    command: [\(program), \(directory), \"\(instance)\", \(options)]",
+                "    replicas: \(sidecar.replicas)",
+                "    env: { EDITION: \"\(sidecar.edition)\" }",
+            ]
+            if sidecar.isTask { lines.append("    kind: task") }
+            if !sidecar.dependencies.isEmpty {
+                lines.append("    depends_on: [\(sidecar.dependencies.joined(separator: ", "))]")
+            }
+            return (lines + sidecar.lines.map { "    \($0)" }).joined(separator: "\n")
+        }.joined(separator: "\n")
+    }
+
+    /// Changes something, and says what.
+    mutating func edit(by chance: inout Chance) -> String {
+        let index = chance.next(below: sidecars.count)
+        let name = sidecars[index].name
+        switch chance.next(below: 4) {
+        case 0:
+            add(by: &chance)
+            return "add \(sidecars[sidecars.count - 1].name)"
+        case 1 where sidecars.count > 2:
+            sidecars.remove(at: index)
+            for other in sidecars.indices { sidecars[other].dependencies.removeAll { $0 == name } }
+            return "remove \(name)"
+        case 2 where !sidecars[index].isTask:
+            sidecars[index].replicas = 1 + chance.next(below: 3)
+            return "\(sidecars[index].replicas) replicas of \(name)"
+        default:
+            sidecars[index].edition += 1
+            return "change \(name)"
+        }
+    }
+
+    private mutating func add(by chance: inout Chance) {
+        let kind = chance.next(below: 7)
+        var sidecar = Sidecar(name: "s\(named)", isTask: kind == 0)
+        named += 1
+        sidecar.options = ["period=\(1 + chance.next(below: 20))"]
+        sidecar.lines = [
+            "stop: { grace: 400ms }", "restart: { delay: 50ms, jitter: 0, max_attempts: 3 }", "start: { timeout: 20s }",
+        ]
+        for earlier in sidecars where chance.next(below: 4) == 0 { sidecar.dependencies.append(earlier.name) }
+        switch kind {
+        case 0:
+            let code = chance.next(below: 4) == 0 ? 1 + chance.next(below: 99) : 0
+            sidecar.options += ["end=\(1 + chance.next(below: 200))", "code=\(code)"]
+        case 1: sidecar.options += ["deaf=1"]
+        case 2, 3:
+            let isHidden = chance.next(below: 2)
+            let isStubborn = chance.next(below: 2)
+            sidecar.options += [
+                "children=\(1 + chance.next(below: 3))", "hidden=\(isHidden)", "stubborn=\(isStubborn)",
+            ]
+        case 4: sidecar.options += ["end=\(20 + chance.next(below: 400))", "code=\(1 + chance.next(below: 99))"]
+        case 5:
+            sidecar.options += ["port=${ports.http}"]
+            sidecar.lines += ["ports: { http: auto }", "health: { tcp: http }"]
+        default: sidecar.lines += ["health: { log: ^#chaos }"]
+        }
+        if !sidecar.isTask, chance.next(below: 3) == 0 { sidecar.replicas = 2 }
+        sidecars.append(sidecar)
+    }
+}

@@ -1,0 +1,177 @@
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// What a project does that loses something other than a process. Each loss has an outcome, a sentence and a way out.
+    @Suite
+    struct LossTests {
+        private static let one = """
+              one: { command: [sleep, "1000"], restart: { delay: 50ms, jitter: 0 } }
+            """
+
+        @Test(arguments: ["deleted", "moved away", "without its lock"])
+        func `a project whose state directory is gone is brought down, and never doubled`(_ how: String) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
+                let before = try #require(sandbox.sidecars("one").first)
+                let state = try #require(sandbox.stateDirectory)
+                switch how {
+                case "deleted": Directory.remove(state)
+                case "moved away": rename(state, "\(sandbox.directory)/moved")
+                default: unlink("\(state)/lock")
+                }
+                // At once, before the other has come to its end.
+                try sandbox.succeed("up", "-d")
+                #expect(ProcessTable.process(before.pid) != before)
+                try sandbox.eventually("another one runs") {
+                    sandbox.sidecars("one").count == 1 && sandbox.sidecars("one").first != before
+                }
+                try sandbox.succeed("down")
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+
+        @Test func `with a damaged journal nothing is started until it is moved away, and then what lives is found`()
+            throws
+        {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
+                let before = sandbox.sidecars()
+                try sandbox.killSupervision()
+                let journal = "\(try #require(sandbox.stateDirectory))/journal.db"
+                unlink("\(journal)-wal")
+                unlink("\(journal)-shm")
+                try File.write(String(repeating: "damage", count: 5000), to: journal)
+
+                let refused = try sandbox.orchestrate("up", "-d")
+                #expect(refused.status == 1)
+                #expect(refused.errors.contains("mv '\(journal)' '\(journal).damaged'"), "\(refused.errors)")
+                #expect(sandbox.sidecars() == before)
+
+                rename(journal, "\(journal).damaged")
+                try sandbox.succeed("up", "-d")
+                try sandbox.eventually("one runs, and only one") {
+                    sandbox.sidecars("one").count == 1 && sandbox.sidecars("one") != before
+                }
+                try sandbox.succeed("down")
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+
+        @Test func `a journal cut off at any length is read as far as it goes, or refused`() throws {
+            var chance = Chance(seed: UInt64(getpid()))
+            for round in 0..<rounds {
+                try Sandbox.run { sandbox in
+                    try sandbox.declare(Self.one)
+                    try sandbox.succeed("up", "-d")
+                    try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
+                    try sandbox.killSupervision()
+                    let log = "\(try #require(sandbox.stateDirectory))/journal.db-wal"
+                    var facts = stat()
+                    stat(log, &facts)
+                    let length = chance.next(below: max(1, Int(facts.st_size)))
+                    truncate(log, length)
+                    try sandbox.succeed("up", "-d")
+                    try sandbox.eventually("one runs, round \(round), \(length) bytes") {
+                        sandbox.sidecars("one").count == 1
+                    }
+                    try sandbox.succeed("down")
+                    #expect(sandbox.sidecars().isEmpty)
+                }
+            }
+        }
+
+        @Test(arguments: ["--nproc=1:": "cannot clone", "--nofile=10:": "too many open files"])
+        func `without processes or descriptors it is said, tried again, and works when there are some`(
+            _ limit: String, _ sentence: String
+        ) throws {
+            // Root is not held by the number of processes.
+            try Sandbox.run(as: getuid() == 0 ? 65534 : nil) { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
+                let supervisor = try #require(sandbox.supervisor)
+                #expect(try sandbox.start(program: ["prlimit", "--pid", "\(supervisor.pid)", limit]).end().status == 0)
+                let restart = try sandbox.start("restart", "one")
+                try sandbox.eventually("it is said") {
+                    File.text("\(try #require(sandbox.stateDirectory))/logs/one.0.log").contains(sentence)
+                        || restart.has(printed: sentence)
+                }
+                let more = limit.hasPrefix("--nproc") ? "--nproc=4096:" : "--nofile=1024:"
+                #expect(try sandbox.start(program: ["prlimit", "--pid", "\(supervisor.pid)", more]).end().status == 0)
+                #expect(try restart.end().status == 0)
+                #expect(sandbox.sidecars("one").count == 1)
+                #expect(sandbox.supervisor == supervisor)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `a state directory that cannot be written keeps nothing from being restarted and stopped`() throws {
+            try Sandbox.run(as: getuid() == 0 ? 65534 : nil) { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
+                let before = sandbox.sidecars("one")
+                let state = try #require(sandbox.stateDirectory)
+                for place in [state, "\(state)/logs"] { chmod(place, 0o500) }
+                defer { for place in [state, "\(state)/logs"] { chmod(place, 0o700) } }
+                try sandbox.succeed("restart", "one")
+                try sandbox.eventually("another one runs") {
+                    sandbox.sidecars("one").count == 1 && sandbox.sidecars("one") != before
+                }
+                try sandbox.succeed("down")
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+
+        @Test func `a supervisor that is killed comes back to a state directory that cannot be written`() throws {
+            try Sandbox.run(as: getuid() == 0 ? 65534 : nil) { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
+                let before = sandbox.sidecars("one")
+                let state = try #require(sandbox.stateDirectory)
+                chmod(state, 0o500)
+                defer { chmod(state, 0o700) }
+                let supervisor = try #require(sandbox.supervisor)
+                supervisor.kill()
+                try sandbox.eventually("it is said why it does not come back") {
+                    File.text("\(state)/supervisor.log").contains("cannot be written")
+                }
+                #expect(sandbox.sidecars("one") == before)
+                chmod(state, 0o700)
+                try sandbox.succeed("down")
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+
+        @Test(.enabled(if: EndToEnd.canMount, "needs a small file system of its own, which only root can mount"))
+        func `a full disk under the state directory stops nothing, and it is said`() throws {
+            try Sandbox.run { sandbox in
+                let small = "\(sandbox.directory)/state"
+                mkdir(small, 0o755)
+                #expect(try sandbox.tool("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small) == 0)
+                defer { _ = try? sandbox.tool("umount", small) }
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
+                let before = sandbox.sidecars("one")
+                _ = try sandbox.tool("dd", "if=/dev/zero", "of=\(small)/filling", "bs=4096")
+                for _ in 0..<20 { try sandbox.succeed("restart", "one") }
+                #expect(sandbox.sidecars("one").count == 1)
+                #expect(sandbox.sidecars("one") != before)
+                let status = try sandbox.succeed("status")
+                #expect(status.contains("disk is full"), "\(status)")
+                unlink("\(small)/filling")
+                try sandbox.succeed("restart", "one")
+                #expect(try !sandbox.succeed("status").contains("disk is full"))
+                try sandbox.succeed("down")
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+    }
+}
