@@ -15,6 +15,13 @@ package final class ProcessHost {
     let groups: ControlGroups?
     package let containment: Containment
     private var spawner: Spawner?
+    /// Spawns whose outcome was not taken in yet, and those of them that have one.
+    private var ordered = 0
+    private var arrived: [Spawner.Outcome] = []
+    private var lastTaken = Instant(nanoseconds: 0)
+    private var batchTimer: EventLoop.TimerID?
+    /// The longest an outcome waits for others.
+    private static let batch = Duration.milliseconds(5)
     let descriptors: KeeperDescriptors?
     /// The soft limit of open files we were started with.
     let descriptorLimit: UInt64
@@ -53,9 +60,7 @@ package final class ProcessHost {
             link = nil
         }
         (groups, containment) = Self.contain(records, hasKeeper: link != nil, wanted: wanted)
-        let outcomes = loop.mailbox { [weak self] (outcomes: [Spawner.Outcome]) in
-            for outcome in outcomes { self?.finishSpawn(outcome) }
-        }
+        let outcomes = loop.mailbox { [weak self] (outcome: Spawner.Outcome) in self?.take(outcome) }
         let spawner = Spawner(records: records, descriptorLimit: descriptorLimit) { outcomes.send($0) }
         try spawner.start()
         self.spawner = spawner
@@ -161,6 +166,7 @@ package final class ProcessHost {
         let id = ProcessID(slot: slot, generation: records.slot(slot).pointee.generation)
         let mark = orch_slot_mark_value(&records.raw, slot)
         let isKeepers = hasKeeper
+        ordered += 1
         place(
             HostedProcess(
                 id: id, name: request.name, kind: request.kind, phase: .spawning(completion),
@@ -189,6 +195,27 @@ package final class ProcessHost {
                 errno: -failure)
         }
         return slot
+    }
+
+    /// Outcomes are taken in together while more are to come: one turn of the engine, and one commit, for many.
+    private func take(_ outcome: Spawner.Outcome) {
+        arrived.append(outcome)
+        let due = lastTaken + Self.batch
+        if arrived.count >= ordered || due <= loop.now {
+            finishArrived()
+        } else if batchTimer == nil {
+            batchTimer = loop.schedule(at: due) { [weak self] in self?.finishArrived() }
+        }
+    }
+
+    private func finishArrived() {
+        if let batchTimer { loop.cancel(batchTimer) }
+        batchTimer = nil
+        lastTaken = loop.now
+        let outcomes = arrived
+        arrived = []
+        ordered -= outcomes.count
+        for outcome in outcomes { finishSpawn(outcome) }
     }
 
     private func finishSpawn(_ outcome: Spawner.Outcome) {

@@ -39,20 +39,17 @@ final class Spawner: Sendable {
 
     /// One is held up by each exec it waits for; the other uses the processor meanwhile.
     private static let threads = 2
-    /// The longest an outcome waits for others to be told with.
-    private static let batch = Duration.milliseconds(5)
-
     private let state = Mutex(State())
     private let wakeUp = Semaphore()
     private let isDone = Semaphore()
     private let records: SpawnRecords
     private let descriptorLimit: UInt64
-    private let answer: @Sendable ([Outcome]) -> Void
+    private let answer: @Sendable (Outcome) -> Void
 
     /// - Parameters:
     ///   - descriptorLimit: the soft limit of open files every child gets. 0: ours.
     ///   - answer: called on a spawner's thread.
-    init(records: SpawnRecords, descriptorLimit: UInt64, answer: @escaping @Sendable ([Outcome]) -> Void) {
+    init(records: SpawnRecords, descriptorLimit: UInt64, answer: @escaping @Sendable (Outcome) -> Void) {
         self.records = records
         self.descriptorLimit = descriptorLimit
         self.answer = answer
@@ -117,38 +114,15 @@ final class Spawner: Sendable {
 
     private func work() {
         let reserved = ReservedDescriptors()
-        var outcomes: [Outcome] = []
-        var lastTold = Instant(nanoseconds: 0)
         while true {
             switch next() {
-            case .job(.spawn(let order)):
-                outcomes.append(perform(order, reserved))
-                let now = Instant.now
-                guard now - lastTold >= Self.batch else { continue }
-                lastTold = now
-            case .job(.removeGroup(let groups, let id)):
-                groups.remove(id)
-                continue
-            case .job(.perform(let work)):
-                work()
-                continue
-            case .sleep:
-                tell(&outcomes)
-                wakeUp.wait()
-                continue
-            case .end:
-                tell(&outcomes)
-                return
+            case .job(.spawn(let order)): answer(perform(order, reserved))
+            case .job(.removeGroup(let groups, let id)): groups.remove(id)
+            case .job(.perform(let work)): work()
+            case .sleep: wakeUp.wait()
+            case .end: return
             }
-            tell(&outcomes)
         }
-    }
-
-    /// In batches: one wake-up of the loop, and one commit of its journal, for many.
-    private func tell(_ outcomes: inout [Outcome]) {
-        guard !outcomes.isEmpty else { return }
-        answer(outcomes)
-        outcomes.removeAll(keepingCapacity: true)
     }
 
     // MARK: One spawn
