@@ -190,12 +190,36 @@ struct LogPumpTests {
         #expect(second.log(db).map(\.string) == ["incarnation 1 started", "whole", "half"])
     }
 
+    @Test func `what the life before wrote matches nothing of the one that is adopted`() throws {
+        let directory = TemporaryDirectory()
+        var first: PumpBench? = try PumpBench(in: directory)
+        let ends = try #require(try first?.pump.open(db, incarnation: Incarnation(1), spec: LogSpec()))
+        write("ready on 80\n", to: ends.standardOutput)
+        try first?.drain(db)
+        first?.leavesSidecars = true
+        first = nil
+        // Started by a supervisor that was killed before the first line: the note of its start went with it.
+        let second = try PumpBench(in: directory)
+        let pattern = LogPattern(token: 5, expression: try RegularExpression("^ready"), stream: .any)
+        _ = try second.pump.adopt(db, incarnation: Incarnation(2), spec: LogSpec(), patterns: [pattern])
+        try second.drain(db)
+        #expect(second.events == [])
+        write("ready on 81\n", to: ends.standardOutput)
+        try second.wait(for: "matched 5")
+        try second.drain(db)
+        ends.close()
+        #expect(
+            second.log(db).map(\.string)
+                == ["incarnation 1 started", "ready on 80", "incarnation 2 started", "ready on 81"])
+    }
+
     @Test func `a pattern that matched while nobody listened is found when the instance is adopted`() throws {
         let directory = TemporaryDirectory()
         var first: PumpBench? = try PumpBench(in: directory)
         let ends = try #require(try first?.pump.open(db, incarnation: Incarnation(1), spec: LogSpec()))
         write("ready on 80\n", to: ends.standardOutput)
         try first?.drain(db)
+        first?.leavesSidecars = true
         first = nil
         let second = try PumpBench(in: directory)
         let pattern = LogPattern(token: 5, expression: try RegularExpression("^ready"), stream: .any)

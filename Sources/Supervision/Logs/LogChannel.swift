@@ -242,9 +242,23 @@ final class LogChannel {
 
     // MARK: After a crash
 
+    /// What this incarnation wrote before we looked is looked at: a pattern may have matched while nobody could be told.
+    /// What the one before it wrote is not: the start of this one is noted with its first line, and a supervisor that was
+    /// killed before that took the note along.
+    func takeUp(_ incarnation: Incarnation, by pump: some LogPumping) throws(SystemError) {
+        let tail = try file.tail(patterns.isEmpty ? LogBuffers.outputSize : 1 << 20)
+        guard let written = LogLines.written(by: incarnation.number, in: tail) else {
+            return note(LogLine.startNote(incarnation.number), at: .now)
+        }
+        try countRepeats(by: pump)
+        for line in written where !patterns.isEmpty {
+            line.text.withUnsafeBytes { match($0, line.stream, by: pump) }
+        }
+    }
+
     /// A supervisor before us may have written lines it did not get to take out: they will be written again, and the
     /// log says how many at most.
-    func countRepeats(by pump: some LogPumping) throws(SystemError) {
+    private func countRepeats(by pump: some LogPumping) throws(SystemError) {
         var repeats = 0
         let tail = try file.tail(LogBuffers.outputSize)
         for stream in streams {
@@ -257,15 +271,6 @@ final class LogChannel {
             "\(LogLine.noticeMark)the supervisor was replaced: the next \(repeats) lines may repeat the last ones",
             at: .now)
         pump.report(.repeated(instance, lines: repeats))
-    }
-
-    /// What this incarnation wrote before we looked: a pattern may have matched while nobody could be told.
-    func matchWritten(by pump: some LogPumping) throws(SystemError) {
-        guard !patterns.isEmpty else { return }
-        let tail = try file.tail(1 << 20)
-        for line in LogLines.sinceStart(in: tail) {
-            line.text.withUnsafeBytes { match($0, line.stream, by: pump) }
-        }
     }
 }
 

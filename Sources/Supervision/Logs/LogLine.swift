@@ -127,10 +127,11 @@ enum LogLines {
         return count
     }
 
-    /// The lines after the last start of an incarnation.
-    static func sinceStart(in tail: [UInt8]) -> [LogLine] {
+    /// What an incarnation has written, as far as it is in the tail. Nil: not even its start stands there.
+    static func written(by incarnation: UInt64, in tail: [UInt8]) -> [LogLine]? {
+        guard !tail.isEmpty else { return nil }
         let lines = parse(tail)
-        let start = lines.lastIndex { $0.startedIncarnation != nil }.map { $0 + 1 } ?? 0
-        return Array(lines[start...])
+        guard let start = lines.lastIndex(where: { $0.startedIncarnation != nil }) else { return lines }
+        return lines[start].startedIncarnation == incarnation ? Array(lines[(start + 1)...]) : nil
     }
 }

@@ -124,8 +124,7 @@ final class LogPumpWorker: LogPumping {
             if opening.isAdopted {
                 channel.spec = opening.spec
                 channel.patterns = opening.patterns
-                try channel.countRepeats(by: self)
-                try channel.matchWritten(by: self)
+                try channel.takeUp(incarnation, by: self)
             } else {
                 if let moved = opening.moved {
                     // An unfinished line ends with the life that wrote it.
