@@ -27,7 +27,6 @@ final class LogFifos: Sendable {
     }
 
     private static let page = 4096
-    private static let usualPages = 16
     /// Fewer, and a pipe can be full with a line of a hundred bytes.
     private static let fewestPages = 4
 
