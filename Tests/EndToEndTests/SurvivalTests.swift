@@ -1,3 +1,4 @@
+import ChaosKit
 import Glibc
 import Testing
 
@@ -125,20 +126,6 @@ extension Sandbox {
     func killSupervisor(afterMilliseconds delay: Int) {
         poll(nil, 0, Int32(delay))
         supervisor?.kill()
-    }
-}
-
-/// Instants of a test, from a seed.
-struct Chance {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed | 1 }
-
-    mutating func next(below limit: Int) -> Int {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return Int(state % UInt64(limit))
     }
 }
 
