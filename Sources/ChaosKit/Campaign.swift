@@ -64,6 +64,12 @@ package struct Campaign {
 
     private func report(_ stage: Stage, _ scenario: some Scenario, _ seed: UInt64, _ failure: (any Error)?) {
         let log = stage.sandbox.stateDirectory.map { File.text("\($0)/supervisor.log") } ?? ""
+        if failure != nil {
+            for question in ["status", "events"] {
+                let said = try? stage.end(stage.start([question], programs: Sandbox.builtPrograms)).everything
+                stage.note(said.map { String($0.suffix(20_000)) } ?? "\(question) does not answer")
+            }
+        }
         say(
             """
             FAULT in \(scenario.name), again with: chaos --seed \(seed) --rounds 1 \(scenario.name)

@@ -55,7 +55,7 @@ package final class Stage {
     /// Waits for a command that may fail, but not by a bug.
     @discardableResult
     func end(_ command: Program) throws -> Program.Ended {
-        let ended = try command.end(within: 60)
+        let ended = try command.end(within: 40)
         note("ended with \(ended.status)")
         let last = ended.errors.split(separator: "\n").last.map(String.init) ?? ""
         if ended.status != 0, ended.status != 137 { note("  \(last)") }
@@ -184,6 +184,7 @@ package final class Stage {
         if let wrong = record.fault(in: life, endedBy: end, unknownAllowed: unknownAllowed) {
             tally.wrongExits += 1
             fault("exit: \(wrong)")
+            note("the log of \(life.instance):\n\(record.stories[life.instance, default: []].joined(separator: "\n"))")
         }
     }
 }

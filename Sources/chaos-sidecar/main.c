@@ -163,7 +163,7 @@ static void explode(uint64_t *forks_left, int is_stubborn) {
     claim_as_descendant();
     signal(SIGTERM, is_stubborn ? SIG_IGN : SIG_DFL);
     setsid();
-    struct timespec moment = {.tv_nsec = 200000};
+    struct timespec moment = {.tv_nsec = 2000000};
     for (;;) {
         if (__atomic_load_n(forks_left, __ATOMIC_RELAXED) > 0) {
             pid_t child = fork();

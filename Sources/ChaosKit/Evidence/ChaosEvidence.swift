@@ -34,7 +34,7 @@ struct ChaosEvidence {
             chmod(directory + folder, 0o777)
         }
         try File.write("", to: "\(directory)/shouts", mode: 0o666)
-        try File.copy("\(sandbox.programs)/chaos-sidecar", to: program)
+        try File.copy("\(Sandbox.builtPrograms)/chaos-sidecar", to: program)
     }
 
     var shouts: [String] { File.text("\(directory)/shouts").split(separator: "\n").map(String.init) }

@@ -9,6 +9,8 @@ struct ChaosRecord {
     private var exits: [String: [String]] = [:]
     /// Those that were asked to stop, and whose exit need not be told.
     private var asked: Set<String> = []
+    /// By instance: what its log says of itself, and whose lines come in between.
+    private(set) var stories: [String: [String]] = [:]
 
     init(of sandbox: Sandbox, instances: Set<String>, events: String) {
         if let directory = sandbox.stateDirectory.map({ "\($0)/logs" }) {
@@ -38,6 +40,7 @@ struct ChaosRecord {
         }
         let text = words[3].split(separator: " ", omittingEmptySubsequences: false)
         if words[1] == "system" {
+            stories[instance, default: []].append(String(line))
             if text[0] == "incarnation", text.count > 1 { incarnation = Int(text[1]) ?? incarnation }
             return
         }
@@ -47,7 +50,9 @@ struct ChaosRecord {
         }
         let life = "\(instance).\(text[1])"
         lines[life, default: []].append(number)
-        if incarnations[life] == nil { incarnations[life] = incarnation }
+        let isFirst = incarnations[life] == nil
+        if isFirst { stories[instance, default: []].append("\(words[0]) \(life) from \(number)") }
+        if isFirst { incarnations[life] = incarnation }
     }
 
     private mutating func readEvent(_ line: Substring) {

@@ -29,7 +29,7 @@ package struct FormatChanges: Scenario {
         try goBack(stage, load)
         // The state is kept over a loss in the new form too.
         stage.strike(SIGKILL, [sandbox.supervisor], "the supervisor")
-        let later = try stage.end(stage.start(["events", "-f", sandbox.manifest], programs: Sandbox.builtPrograms))
+        let later = try stage.end(stage.start(["events"], programs: Sandbox.builtPrograms))
         if later.output.split(separator: "\n").count < events { stage.fault("events of before are missing") }
         try stage.succeed("up", "-d", programs: Sandbox.builtPrograms)
         _ = try load.awaitLeaders()

@@ -44,7 +44,8 @@ struct Load {
             "  command: [\(evidence.program), \(evidence.directory), \"\(name).${replica}\", \"\(options)\"]",
             "  stop: { grace: \(Self.grace)ms }",
         ]
-        let restart = lines.contains("kind: task") ? [] : ["  restart: { delay: 50ms, factor: 1, jitter: 0, max_attempts: 0 }"]
+        let restart =
+            lines.contains("kind: task") ? [] : ["  restart: { delay: 50ms, factor: 1, jitter: 0, max_attempts: 0 }"]
         return (all + restart + lines.map { "  \($0)" }).map { "  \($0)" }.joined(separator: "\n")
     }
 

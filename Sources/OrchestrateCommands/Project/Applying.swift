@@ -14,6 +14,8 @@ struct Applying {
     var attachment: Apply.Attachment
     /// Of a connection to a supervisor that was started for this, before it is handed the manifest.
     var beforehand: (ControlClient) throws(ControlError) -> Void = { _ throws(ControlError) in }
+    /// Of the connection on which it was taken up. A supervisor that dies before it did this has taken nothing up.
+    var afterwards: (ControlClient, Apply.Answer) throws(ControlError) -> Void = { _, _ throws(ControlError) in }
 
     /// Answers with a connection on which it was taken up. A supervisor that dies under it is started again and asked
     /// again: applying twice is applying once.
@@ -25,6 +27,7 @@ struct Applying {
                 if connection.isFresh { try beforehand(connection.client) }
                 let answer = try connection.client.call(
                     Apply.self, parameters(preparation.secrets), timeout: nil)
+                try afterwards(connection.client, answer)
                 Self.show(preparation.diagnostics + answer.diagnostics)
                 return (connection.client, answer)
             } catch  where error.code == .noSupervisor && attempt < 20 {

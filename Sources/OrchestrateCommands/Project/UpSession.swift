@@ -4,6 +4,29 @@ import Glibc
 import SidecarModel
 import StateStore
 
+/// How an `up` comes to hear of all that happens.
+private final class Listening {
+    private let subscription: Subscribe.Parameters
+    private var empty: (client: ControlClient, project: ProjectReport)?
+    private(set) var view: ProjectView?
+
+    init(_ subscription: Subscribe.Parameters) { self.subscription = subscription }
+
+    /// A new project is empty: who hears every event from its beginning needs no list of what is there.
+    func begin(_ client: ControlClient) throws(ControlError) {
+        empty = (client, try client.call(Subscribe.self, subscription).project)
+    }
+
+    /// The one that was begun with may have died before it took the manifest up, and nobody listens to its successor yet.
+    func goOn(_ client: ControlClient, _ answer: Apply.Answer) throws(ControlError) {
+        if let empty, empty.client === client, !answer.created.isEmpty {
+            view = ProjectView(empty.project, created: answer.created)
+        } else {
+            view = ProjectView(try client.call(Subscribe.self, subscription).project)
+        }
+    }
+}
+
 /// An `up` from the hand-over of the manifest to its exit code.
 final class UpSession {
     struct Options {
@@ -51,25 +74,18 @@ final class UpSession {
         let (attachment, holder) = try options.binding.attachment(isDetached: options.isDetached, token: token)
         lease = holder.map { (token, $0) }
         if case .input = options.binding { watchesInput = true }
-        // A new project is empty: who hears every event from its beginning needs no list of what is there.
-        var emptyProject: ProjectReport?
-        let subscription = Self.subscription(terminal)
+        let listening = Listening(Self.subscription(terminal))
         let applying = Applying(
             context: context, names: options.names, refreshesEnvironment: options.refreshesEnvironment,
-            attachment: attachment
-        ) { client throws(ControlError) in
-            emptyProject = try client.call(Subscribe.self, subscription).project
-        }
+            attachment: attachment,
+            beforehand: { client throws(ControlError) in try listening.begin(client) },
+            afterwards: { client, answer throws(ControlError) in try listening.goOn(client, answer) })
         let (client, answer) = try applying.run()
         self.client = client
         isHolder = answer.isLeaseHolder
         let names = Set(answer.summary.wanted)
         wanted = names
-        if let emptyProject, !answer.created.isEmpty {
-            view = ProjectView(emptyProject, created: answer.created)
-        } else {
-            view = ProjectView(try client.call(Subscribe.self, subscription).project)
-        }
+        view = try listening.view ?? ProjectView(client.call(Subscribe.self, Self.subscription(terminal)).project)
         let instances = view.instances.filter { names.contains($0.sidecar) }
         health = GoalTracker(.healthy, instances)
         completion = GoalTracker(.completed, instances)
