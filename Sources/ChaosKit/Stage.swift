@@ -89,12 +89,15 @@ package final class Stage {
         return present.count
     }
 
-    /// None of them sees another die.
-    func strikeAtOnce(_ targets: [SeenProcess?], _ what: String) {
+    /// None of them sees another die. Returns when it was.
+    @discardableResult
+    func strikeAtOnce(_ targets: [SeenProcess?], _ what: String) -> ContinuousClock.Instant {
         keeperWasLost = true
         allWereLost = true
         for target in targets { target?.signal(SIGSTOP) }
+        let now = ContinuousClock.now
         strike(SIGKILL, targets, what)
+        return now
     }
 
     func kill(leader life: ChaosEvidence.Life) {

@@ -19,9 +19,10 @@ enum Chaos {
             let rounds = arguments.rounds ?? scenario.fullCount
             let tally = campaign.run(scenario, rounds: rounds, seed: arguments.seed)
             table.add(scenario, tally, seed: arguments.seed)
+            // Whoever ends a long count early has what was counted until then.
+            say(table.text)
             isFaultless = isFaultless && tally.isFaultless
         }
-        say("\n\(table.text)")
         exit(isFaultless ? 0 : 1)
     }
 

@@ -106,6 +106,36 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a supervisor that dies before it says who it is is followed by another`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  quiet: { command: [sleep, \"1000\"] }")
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("down")
+                let state = try #require(sandbox.stateDirectory)
+                // Takes one connection, and is gone.
+                let dying = try sandbox.start(
+                    program: [
+                        "python3", "-uc",
+                        """
+                        import os, socket
+                        os.chdir("\(state)")
+                        listener = socket.socket(socket.AF_UNIX)
+                        listener.bind("control.sock")
+                        listener.listen()
+                        print("listening")
+                        peer, _ = listener.accept()
+                        listener.close()
+                        peer.close()
+                        """,
+                    ])
+                try dying.prints("listening")
+                try sandbox.succeed("up", "-d")
+                #expect(try dying.end().status == 0)
+                #expect(sandbox.sidecars().count == 1)
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `a foreground client killed at any instant takes all with it`() throws {
             var chance = Chance(seed: UInt64(getpid()))
             for round in 0..<rounds {

@@ -45,8 +45,17 @@ package enum ProcessTable {
     /// Every living process whose program is the file at `path`. The link of a zombie is gone.
     static func processes(executing path: String) -> [SeenProcess] {
         Directory.entries("/proc").compactMap { name in
-            guard let pid = pid_t(name), file(of: pid) == path else { return nil }
+            guard let pid = pid_t(name), executes(pid, path) else { return nil }
             return process(pid, environment: [:])
+        }
+    }
+
+    /// One system call, as this is asked of every process there is.
+    private static func executes(_ pid: pid_t, _ path: String) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            guard let text = buffer.baseAddress else { return false }
+            let length = readlink("/proc/\(pid)/exe", text, buffer.count)
+            return length == path.utf8.count && path.utf8.elementsEqual(buffer[..<length])
         }
     }
 

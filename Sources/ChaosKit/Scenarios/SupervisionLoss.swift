@@ -36,9 +36,9 @@ package struct SupervisionLoss: Scenario {
         try stage.succeed("up", "-d")
         let before = try load.awaitLeaders()
         stage.pause(below: 200)
-        let killed = ContinuousClock.now
         let sandbox = stage.sandbox
-        stage.strikeAtOnce([sandbox.keeper, sandbox.supervisor] + (kind == .all ? [sandbox.guardian] : []), "\(kind)")
+        let killed = stage.strikeAtOnce(
+            [sandbox.keeper, sandbox.supervisor] + (kind == .all ? [sandbox.guardian] : []), "\(kind)")
         stage.tally.rounds += 1
         switch kind {
         case .stop:

@@ -5,7 +5,7 @@ import SidecarModel
 import StateStore
 
 /// How an `up` comes to hear of all that happens.
-private final class Listening {
+final class Listening {
     private let subscription: Subscribe.Parameters
     private var empty: (client: ControlClient, project: ProjectReport)?
     private(set) var view: ProjectView?
