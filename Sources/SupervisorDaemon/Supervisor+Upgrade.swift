@@ -40,7 +40,8 @@ extension Supervisor {
                 .conflict,
                 "the other program reads journals up to version \(versions.store), and this one is of version "
                     + "\(StateStore.schemaVersion); to go back to it take the project down and move the journal away "
-                    + "(mv '\(location.journalPath)' '\(location.journalPath).newer'): history and restart counts are lost")
+                    + "(mv '\(location.journalPath)' '\(location.journalPath).newer'): history and restart counts are lost"
+            )
         }
     }
 
