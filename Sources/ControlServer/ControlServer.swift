@@ -209,7 +209,9 @@ package final class ControlServer {
     /// The flush at the turn's end does it; the timer, which that flush cancels unarmed, is for what is queued after it.
     private func needsFlush(_ connection: ControlConnection) {
         unflushed.insert(connection.peer.id)
-        if flushTimer == nil { flushTimer = loop.schedule(at: loop.now) { [weak self] in self?.flush() } }
+        // The turn's end sends it, and no earlier: what an answer promises is stored first. The timer only sees to it that
+        // there is another turn.
+        if flushTimer == nil { flushTimer = loop.schedule(at: loop.now) {} }
     }
 
     /// Sends what was queued, as far as the sockets take it. Done at every turn's end.

@@ -161,7 +161,8 @@ extension Supervisor {
                 return nil
             }
             return Apply.Created(
-                name: ReportBuilder.shownName(of: status, spec), sidecar: status.sidecar, kind: spec.kind)
+                name: ReportBuilder.shownName(of: status, spec), sidecar: status.sidecar, kind: spec.kind,
+                isPrimary: spec.primary ? true : nil)
         }
     }
 

@@ -56,4 +56,12 @@ enum LeakSearch {
         }
         return remedies
     }
+
+    static func sentence(on fifos: [String]) -> String {
+        "\(fifos.count) \(fifos.count == 1 ? "directory" : "directories") in memory of projects whose state is gone"
+    }
+
+    static func remedy(forFIFOs fifos: [String]) -> String {
+        "the next start of a project removes them, or now: rm -r \(fifos.map { "'\($0)'" }.joined(separator: " "))"
+    }
 }

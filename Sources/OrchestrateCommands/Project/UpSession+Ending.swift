@@ -1,6 +1,7 @@
 import ControlAPI
 import ControlClient
 import SidecarModel
+import StateStore
 
 // How an `up` comes to its exit code, and what becomes of the project then.
 extension UpSession {
@@ -11,15 +12,8 @@ extension UpSession {
         case ofPrimary(otherwise: Int32)
     }
 
-    /// Nil: the supervisor is gone already, as it is after a primary's end; what it said before says more.
-    func fail(_ names: [String]) throws -> Int32? {
-        let report: ProjectReport
-        do {
-            report = try client.call(Status.self, .init())
-        } catch {
-            guard error.code == .noSupervisor else { throw error }
-            return nil
-        }
+    func fail(_ names: [String]) throws -> Int32 {
+        let report = try client.call(Status.self, .init())
         let failed = report.sidecars.filter { names.contains($0.name) }
         screen.clear()
         let text = FailureReport(
@@ -91,6 +85,20 @@ extension UpSession {
 
     private func exitCode(of name: String, in report: ProjectReport) -> Int32? {
         ProjectView(report).instances(named: name).compactMap { $0.lastExit?.shellCode }.max()
+    }
+
+    /// What came to its final end before the supervision was lost has decided already. What ends because of the loss
+    /// ends at our signal: its code would say that all went well.
+    var codeAfterLoss: Int32 {
+        let deciding = view.instances.filter { instance in
+            let isFinal = instance.state == .completed || instance.state == .failed
+            return isFinal && (instance.isPrimary || instance.sidecar == options.exitCodeFrom)
+        }
+        let rows = (try? StateStore(reading: context.location.journalPath).instances()) ?? []
+        let codes = deciding.compactMap { instance in
+            rows.first { $0.sidecar == instance.sidecar && $0.replica == instance.replica }?.lastExit?.shellCode
+        }
+        return codes.max() ?? ExitCode.noSupervisor.rawValue
     }
 
     func takeDown(presses: Int, code: Int32) throws -> Int32 { try takeDown(presses: presses, code: .fixed(code)) }

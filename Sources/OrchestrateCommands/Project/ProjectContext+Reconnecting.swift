@@ -1,0 +1,36 @@
+import ControlAPI
+import ControlClient
+import Glibc
+import StateStore
+
+// After a supervisor was lost under a command.
+extension ProjectContext {
+    /// The one that its keeper started again, or one that takes up what lives. Nil when there is nobody who would start
+    /// one, and nothing to take up.
+    func reconnected() throws -> SupervisorStarter.Connection? {
+        while true {
+            Guard.awaitEnd(of: location)
+            // A socket would prove nothing: it outlives who listened, and is away while it is made anew.
+            guard LivingSidecars.exist(in: location) || SupervisorStarter.isHeld(location.lockPath) else { return nil }
+            do {
+                return try connectOrStart()
+            } catch let error as ControlError where error.code == .noSupervisor {
+                poll(nil, 0, 20)
+            }
+        }
+    }
+
+    /// The same, with the project as it is found there.
+    func resubscribed(
+        _ subscription: Subscribe.Parameters
+    ) throws -> (connection: SupervisorStarter.Connection, project: ProjectReport)? {
+        while let connection = try reconnected() {
+            do throws(ControlError) {
+                return (connection, try connection.client.call(Subscribe.self, subscription).project)
+            } catch {
+                guard error.code == .noSupervisor else { throw error }
+            }
+        }
+        return nil
+    }
+}
