@@ -65,8 +65,7 @@ struct DoctorCommand: ParsableCommand {
         guard !fifos.isEmpty else { return [finding(on: leaks)] }
         return [
             finding(on: leaks),
-            .notice(
-                "processes", "FIFOs", "\(LeakSearch.sentence(on: fifos))", remedy: LeakSearch.remedy(forFIFOs: fifos)),
+            .notice("processes", "FIFOs", LeakSearch.sentence(on: fifos), remedy: LeakSearch.remedyForFIFOs),
         ]
     }
 

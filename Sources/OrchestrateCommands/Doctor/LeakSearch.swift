@@ -61,7 +61,5 @@ enum LeakSearch {
         "\(fifos.count) \(fifos.count == 1 ? "directory" : "directories") in memory of projects whose state is gone"
     }
 
-    static func remedy(forFIFOs fifos: [String]) -> String {
-        "the next start of a project removes them, or now: rm -r \(fifos.map { "'\($0)'" }.joined(separator: " "))"
-    }
+    static let remedyForFIFOs = "the next start of a project removes them; orchestrate doctor --leaks lists them"
 }

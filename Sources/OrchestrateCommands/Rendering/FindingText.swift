@@ -36,10 +36,8 @@ enum FindingText {
         let rest =
             fifos.isEmpty
             ? []
-            : [
-                "FIFOs: \(LeakSearch.sentence(on: fifos))".terminalSafe,
-                "\(palette.paint("→", .dim)) \(LeakSearch.remedy(forFIFOs: fifos).terminalSafe)",
-            ]
+            : ["\(LeakSearch.sentence(on: fifos)); the next start of a project removes them:"]
+                + fifos.map { "  \($0)".terminalSafe }
         guard !leaks.isEmpty else { return fifos.isEmpty ? ["nothing is left over"] : rest }
         var table = Table("PID", "COMMAND", "UID", "PROJECT", "KNOWN BY")
         for leak in leaks {
