@@ -121,7 +121,9 @@ extension EndToEnd {
                     usleep(UInt32(delay))
                     sandbox.supervisor?.kill()
                     try container.program.prints("ready after")
-                    #expect(sandbox.sidecars().count == 2, "round \(round), after \(delay) us")
+                    try sandbox.eventually("both run, round \(round), after \(delay) us") {
+                        sandbox.sidecars("db").count == 1 && sandbox.sidecars("web").count == 1
+                    }
                     try container.first.signal(SIGTERM)
                     #expect(try container.program.end().status == 130)
                     #expect(sandbox.processes.isEmpty)
