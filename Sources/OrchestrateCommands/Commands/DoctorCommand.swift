@@ -17,10 +17,7 @@ struct DoctorCommand: ParsableCommand {
               orchestrate doctor --json | jq '.findings[] | select(.verdict != "good")'
             """)
 
-    @Flag(
-        help:
-            "List processes that were started for a sidecar and belong to no living supervisor, and FIFOs that no project has."
-    )
+    @Flag(help: "List processes and FIFOs that were made for a sidecar and belong to no living supervisor.")
     var leaks = false
 
     @Flag(help: "Print JSON.")
