@@ -20,7 +20,21 @@ extension ProjectContext {
         }
     }
 
-    /// The same, with the project as it is found there.
+    /// One that its keeper starts again although nothing runs at present. Nil: there is none, or it is on its way out.
+    func returned() throws -> ControlClient? {
+        for _ in 0..<500 {
+            guard SupervisorStarter.isHeld(location.lockPath) else { return nil }
+            poll(nil, 0, 20)
+            do {
+                if let client = try running() { return client }
+            } catch let error as ControlError where error.code == .noSupervisor {
+                continue
+            }
+        }
+        return nil
+    }
+
+    /// A connection to who was started again, with the project as it is found there.
     func resubscribed(
         _ subscription: Subscribe.Parameters
     ) throws -> (connection: SupervisorStarter.Connection, project: ProjectReport)? {

@@ -95,7 +95,7 @@ final class FifoDirectory: Sendable {
         }
         Glibc.close(above)
         symlinkat(stateDirectory, descriptor, back)
-        FifoLeftovers.remove(from: root)
+        FifoLeftovers.remove(beside: place, in: root, of: stateDirectory)
         let link = stateDirectory + "/fifo"
         unlink(link)
         guard symlink(place, link) == 0 else {

@@ -4,24 +4,25 @@ import Glibc
 /// was left to remove them. What is in them holds nothing, and costs a little memory until the machine is started again.
 package enum FifoLeftovers {
     /// Of this user, wherever they may be.
-    package static func find() -> [String] { FifoDirectory.rootsInMemory().flatMap(find) }
+    package static func find() -> [String] { FifoDirectory.rootsInMemory().flatMap { find(in: $0) } }
 
-    /// Removed when another one is made beside them.
-    static func remove(from root: String) {
-        for place in find(in: root) {
+    /// Removed when `made` is made beside them, for a project that has the lock of its state directory: what else leads
+    /// back there is left by an earlier life of it.
+    static func remove(beside made: String, in root: String, of stateDirectory: String) {
+        for place in find(in: root, owner: stateDirectory) where place != made {
             for name in (try? Directory.names(in: place)) ?? [] { unlink(place + "/" + name) }
             rmdir(place)
         }
     }
 
-    private static func find(in root: String) -> [String] {
+    private static func find(in root: String, owner: String? = nil) -> [String] {
         guard let descriptor = FifoDirectory.open(root) else { return [] }
         close(descriptor)
         let names = (try? Directory.names(in: root)) ?? []
-        return names.sorted().map { "\(root)/\($0)" }.filter(isLeft)
+        return names.sorted().map { "\(root)/\($0)" }.filter { isLeft($0, owner) }
     }
 
-    private static func isLeft(_ place: String) -> Bool {
+    private static func isLeft(_ place: String, _ owner: String?) -> Bool {
         var facts = stat()
         guard lstat(place, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR, facts.st_uid == geteuid() else {
             return false
@@ -30,6 +31,7 @@ package enum FifoLeftovers {
             // Made by an earlier version, or just being made.
             return isOld(facts) && !isHeld(place)
         }
+        if state == owner { return !isHeld(place) }
         guard access(state, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) else { return !isHeld(place) }
         return FifoDirectory.target(of: state + "/fifo") != place && isOld(facts) && !isHeld(place)
     }
