@@ -49,8 +49,8 @@ extension EndToEnd {
 
         @Test(
             .enabled(
-                if: LimitedGroup.isPossible("memory"), "needs root and the memory controller of cgroup v1 for its limit"
-            ))
+                if: LimitedGroup.isPossible("memory") && EndToEnd.isInFirstNamespace,
+                "needs root, the memory controller of cgroup v1, and the pids that the kernel's log names"))
         func `a sidecar that the kernel kills for want of memory is reported as that`() throws {
             try Sandbox.run { sandbox in
                 let group = try LimitedGroup("memory", limit: ("memory.limit_in_bytes", "33554432"))
