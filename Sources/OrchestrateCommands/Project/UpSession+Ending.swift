@@ -90,13 +90,14 @@ extension UpSession {
     /// What came to its final end before the supervision was lost has decided already. What ends because of the loss
     /// ends at our signal: its code would say that all went well.
     var codeAfterLoss: Int32 {
-        let deciding = view.instances.filter { instance in
-            let isFinal = instance.state == .completed || instance.state == .failed
-            return isFinal && (instance.isPrimary || instance.sidecar == options.exitCodeFrom)
-        }
+        let deciding = view.instances.filter { $0.isPrimary || $0.sidecar == options.exitCodeFrom }
+        guard !deciding.isEmpty else { return ExitCode.noSupervisor.rawValue }
+        // By the journal: what the supervisor said last may not have come through.
         let rows = (try? StateStore(reading: context.location.journalPath).instances()) ?? []
-        let codes = deciding.compactMap { instance in
-            rows.first { $0.sidecar == instance.sidecar && $0.replica == instance.replica }?.lastExit?.shellCode
+        let codes = rows.compactMap { row -> Int32? in
+            let isFinal = row.state == .completed || row.state == .failed
+            let isDeciding = deciding.contains { $0.sidecar == row.sidecar && $0.replica == row.replica }
+            return isFinal && isDeciding ? row.lastExit?.shellCode : nil
         }
         return codes.max() ?? ExitCode.noSupervisor.rawValue
     }

@@ -293,10 +293,11 @@ final class UpSession {
             }
         }
         let wasHolder = isHolder
+        let code = codeAfterLoss
         guard let (connection, project) = try context.resubscribed(Self.subscription(terminal)) else {
             screen.clear()
             Console.printError(Self.nothingLeft)
-            return codeAfterLoss
+            return code
         }
         client = connection.client
         observe(project)
@@ -307,6 +308,6 @@ final class UpSession {
         guard isOver, connection.isFresh || (wasHolder && !isHolder) else { return nil }
         screen.clear()
         Console.printError("the supervision of the project was lost, and what was left of it is ended")
-        return try takeDown(presses: 0, code: codeAfterLoss)
+        return try takeDown(presses: 0, code: code)
     }
 }

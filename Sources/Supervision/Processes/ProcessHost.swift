@@ -226,6 +226,10 @@ package final class ProcessHost {
         let outcomes = arrived
         arrived = []
         ordered -= outcomes.count
+        if ordered == 0, let hangTimer {
+            loop.cancel(hangTimer)
+            self.hangTimer = nil
+        }
         for outcome in outcomes { finishSpawn(outcome) }
     }
 
