@@ -17,7 +17,7 @@ ROUNDS  ?= 20
 EARLIER ?=
 SWIFT_SOURCES := Package.swift Sources Tests
 
-.PHONY: demo test build bench format check install clean soak chaos packages test-packages
+.PHONY: demo test test-modes build bench format check install clean soak chaos packages test-packages
 
 # Brings the quickstart up, shows it recover from a crash, takes it down. Leaves nothing running.
 demo: build
@@ -61,10 +61,22 @@ chaos: build
 	$(BIN)/chaos $(if $(filter full,$(ROUNDS)),--full,--rounds $(ROUNDS)) $(if $(filter file,$(origin SEED)),,--seed $(SEED)) \
 		$(if $(EARLIER),--earlier $(EARLIER)) $(WHAT)
 
+# The tests that start processes, in each way a machine lets us run. MODES names some of them; QUICK=--quick leaves out what
+# is not about processes.
+test-modes: test-packages
+	$(SWIFT) build --build-tests $(STRICT)
+	Scripts/test-modes $(QUICK) $(MODES)
+
 packages:
 	@Scripts/install-packages build
 
-test-packages:
+test-# The tests that start processes, in each way a machine lets us run. MODES names some of them; QUICK=--quick leaves out what
+# is not about processes.
+test-modes: test-packages
+	$(SWIFT) build --build-tests $(STRICT)
+	Scripts/test-modes $(QUICK) $(MODES)
+
+packages:
 	@Scripts/install-packages build test
 
 clean:

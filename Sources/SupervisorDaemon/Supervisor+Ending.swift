@@ -25,9 +25,10 @@ extension Supervisor {
         let survivors = survivors
         logs.stop()
         finishReports()
-        if survivors.isEmpty { logs.discardFifos() }
+        // Beside the rest of what is to be done; `sayGoodbye` waits for it.
+        if survivors.isEmpty { host.perform { [logs] in logs.discardFifos() } }
         // What could not be ended stays on record, for the next command to find.
-        let ended = engine.reconciler.instances.filter { engine.reconciler.status(of: $0)?.state != .stopping }
+        let ended = engine.reconciler.instances.filter { engine.reconciler.stateName(of: $0) != .stopping }
         journal.forgetInstances(ended.compactMap { engine.name(of: $0) })
         if releasesPorts { releasePorts() }
         leases.release()
@@ -48,15 +49,25 @@ extension Supervisor {
     /// What SIGKILL did not end.
     private var survivors: [SurvivorReport] {
         let builder = reports
-        return engine.reconciler.instances.flatMap { index -> [SurvivorReport] in
-            guard let status = engine.reconciler.status(of: index), status.state == .stopping,
-                let process = lives.process(of: index, status.incarnation)
-            else { return [] }
-            return host.survivors(of: process).map {
-                SurvivorReport(
-                    instance: builder.shownName(of: index), pid: $0.pid, state: $0.state, waitChannel: $0.waitChannel)
-            }
+        let hanging = host.hangingSurvivors.map { name, survivor in
+            let instance = InstanceName(indexed: name)
+            let index = instance.flatMap { engine.reconciler.instance(sidecar: $0.sidecar, replica: $0.replica) }
+            return SurvivorReport(
+                instance: index.map(builder.shownName) ?? name, pid: survivor.pid, state: survivor.state,
+                waitChannel: survivor.waitChannel)
         }
+        return hanging
+            + engine.reconciler.instances.flatMap { index -> [SurvivorReport] in
+                guard engine.reconciler.stateName(of: index) == .stopping,
+                    let status = engine.reconciler.status(of: index),
+                    let process = lives.process(of: index, status.incarnation)
+                else { return [] }
+                return host.survivors(of: process).map {
+                    SurvivorReport(
+                        instance: builder.shownName(of: index), pid: $0.pid, state: $0.state,
+                        waitChannel: $0.waitChannel)
+                }
+            }
     }
 
     /// A client that was killed before it handed over a manifest leaves nothing to supervise.

@@ -42,6 +42,7 @@ final class Supervisor {
     private static let mostUnattributed = 1024
     /// Webhooks under way: the project's end waits for them as for other hooks.
     var openPosts = 0
+    var stateWatch: StateWatch?
     var server: ControlServer? {
         didSet { announcer.server = server }
     }
@@ -146,6 +147,7 @@ final class Supervisor {
         probes.supervisor = self
         host.onExit = { [unowned self] in exited($0, $1) }
         host.onEmpty = { [unowned self] in emptied($0) }
+        host.onUnwanted = { [unowned self] in helpers.endAdopted($0) }
         host.onKeeperLost = { [unowned self] in keeperLost() }
     }
 

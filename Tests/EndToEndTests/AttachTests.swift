@@ -18,6 +18,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.server)
                 try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("server").count == 1 }
                 let before = sandbox.sidecars("server")
                 let request = #"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
                 for _ in 1...2 {
@@ -38,6 +39,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.server)
                 try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("server").count == 1 }
                 let before = sandbox.sidecars("server")
                 let client = try Attachment(to: "server", in: sandbox)
                 var sent = 0

@@ -1,4 +1,5 @@
 #pragma once
+#include <semaphore.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -65,12 +66,16 @@ int loop_inotify_create(void);
 int loop_inotify_add(int fd, const char *path);
 /* Of the directory itself, and of what is in it. */
 int loop_inotify_add_losses(int fd, const char *directory);
+/* Its mark is given up in the background; a close that is the first to do so waits for that, some 10 ms. */
+void loop_inotify_remove(int fd, int watch);
 
 /* memmem and memrchr, which are GNU's. */
 const void *loop_find(const void *text, size_t length, const void *part, size_t part_length);
 const void *loop_find_last(const void *text, int byte, size_t length);
 /* Names the calling thread. */
 void loop_name_thread(const char *name);
+/// Waits so long at most, whatever becomes of the wall clock meanwhile. 0, or -1 and errno.
+int loop_semaphore_wait(sem_t *semaphore, int64_t nanoseconds);
 
 /* A static text for an errno, or NULL. */
 const char *loop_error_text(int number);

@@ -14,6 +14,8 @@ struct HostedProcess {
 
     enum Phase {
         case spawning((Result<SpawnedProcess, SpawnFailure>) -> Void)
+        /// Its spawn did not come to an end in time, which was said; it may still do so.
+        case hanging
         case running
         case exited(ExitStatus)
     }
@@ -37,6 +39,8 @@ struct HostedProcess {
     var isKilling = false
     /// Nothing of it can live any more.
     var isKnownEmpty = false
+    /// Its cgroup was removed, which showed that nobody was in it.
+    var isGroupRemoved = false
     /// `cgroup.events`, while its emptiness is awaited.
     var events: Int32 = -1
     var eventsWatch: EventLoop.WatchID?
@@ -45,6 +49,10 @@ struct HostedProcess {
 
     var hasExited: Bool {
         if case .exited = phase { true } else { false }
+    }
+
+    var isSpawning: Bool {
+        if case .spawning = phase { true } else { false }
     }
 
     var isRunning: Bool {
