@@ -46,6 +46,8 @@ package struct Campaign {
                 var failure: (any Error)?
                 do { try scenario.play(on: stage, limit: limit) } catch { failure = error }
                 tally = stage.tally
+                // What no column is for: too late, another process than before.
+                if !stage.faults.isEmpty, tally.isFaultless { tally.broken += 1 }
                 if failure != nil || !stage.faults.isEmpty { report(stage, scenario, seed, failure) }
                 if let failure {
                     _ = try? stage.end(stage.start(["down"], programs: Sandbox.builtPrograms))

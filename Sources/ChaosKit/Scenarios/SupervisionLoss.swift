@@ -86,8 +86,10 @@ package struct SupervisionLoss: Scenario {
     }
 
     private func endAll(_ stage: Stage, _ killed: ContinuousClock.Instant) throws {
-        try stage.succeed("down")
-        count(killed, stage, "ended")
+        let down = try stage.start(["down"])
+        let areEnded = stage.within(seconds: 20) { stage.evidence.everyone.isEmpty }
+        count(killed, stage, areEnded ? "all ended" : "not all ended")
+        try stage.end(down)
         stage.countLeft("after down")
     }
 }
