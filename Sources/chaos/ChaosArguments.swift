@@ -12,7 +12,7 @@ struct ChaosArguments {
         WHAT: \(Scenarios.all(earlier: "").map(\.name).joined(separator: ", ")); none: all
         """
 
-    private(set) var seed = UInt64(time(nil))
+    private(set) var seed = UInt64.random(in: 1...999_999)
     private(set) var rounds: Int?
     private(set) var scenarios: [any Scenario] = []
 
