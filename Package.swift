@@ -102,6 +102,11 @@ let package = Package(
         .executableTarget(
             name: "simulate", dependencies: ["SimulationKit"], swiftSettings: strict),
 
+        // Chaos: the programs as they are built, and `kill -9`
+        module("ChaosKit"),
+        .executableTarget(name: "chaos", dependencies: ["ChaosKit"], swiftSettings: strict),
+        staticProgram("chaos-sidecar"),
+
         // The programs of examples/quickstart
         .executableTarget(name: "quickstart-sidecar", swiftSettings: strict),
 
@@ -114,8 +119,7 @@ let package = Package(
         // Tests
         tests("ArchitectureTests", []),
         // The programs themselves, as built beside the test bundle.
-        tests("EndToEndTests", []),
-        staticProgram("chaos-sidecar"),
+        tests("EndToEndTests", ["ChaosKit"]),
         tests("CProcessTests", ["CProcess"]),
         tests("SimulationTests", ["SimulationKit", "Reconciliation", "Planning", "SidecarModel"]),
         tests("PlanningTests", ["Planning", "SidecarModel"]),
@@ -128,7 +132,7 @@ let package = Package(
                 "OrchestrateCommands", "ControlClient", "ControlServer", "ControlAPI", "StateStore", "Supervision",
                 "SidecarModel", argumentParser,
             ], exclude: ["Goldens"]),
-        tests("StateStoreTests", ["StateStore", "SidecarModel"]),
+        tests("StateStoreTests", ["StateStore", "SidecarModel", "CSQLite3"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
         tests("DiagnosticRenderingTests", ["DiagnosticRendering", "Planning", "SidecarModel"]),

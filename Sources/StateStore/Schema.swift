@@ -1,15 +1,40 @@
 /// The tables, and the version of them that this program writes.
 enum Schema {
-    static let version = 1
+    static let version = 2
 
-    /// What programs of the same version did not all have: made where it is missing, and of no interest to the others.
-    static let additions = """
-        CREATE TABLE IF NOT EXISTS good_runs (
-            sidecar TEXT PRIMARY KEY,
-            at_wall INTEGER NOT NULL,
-            fingerprints TEXT NOT NULL
-        ) WITHOUT ROWID;
-        """
+    /// What brings a journal of an earlier version to the next one.
+    struct Migration {
+        let from: Int
+        let statements: String
+    }
+
+    /// One for each version there was, in their order. All that are needed run in one commit: a journal is of the old
+    /// version as a whole or of this one.
+    static let migrations = [
+        Migration(
+            from: 1,
+            // There were programs of version 1 that kept no good runs. A project has one lease: its table says so.
+            statements: """
+                CREATE TABLE IF NOT EXISTS good_runs (
+                    sidecar TEXT PRIMARY KEY,
+                    at_wall INTEGER NOT NULL,
+                    fingerprints TEXT NOT NULL
+                ) WITHOUT ROWID;
+                CREATE TABLE lease (
+                    id INTEGER PRIMARY KEY CHECK (id = 1),
+                    token TEXT NOT NULL,
+                    pid INTEGER NOT NULL,
+                    start_time INTEGER NOT NULL,
+                    boot_id TEXT NOT NULL,
+                    taken_at INTEGER NOT NULL
+                );
+                INSERT INTO lease SELECT 1, token, pid, start_time, boot_id, taken_at FROM leases LIMIT 1;
+                DROP TABLE leases;
+                """)
+    ]
+
+    /// Where a journal of that version keeps the lease: whoever only reads one leaves its version as it is.
+    static func leaseTable(in version: Int) -> String { version < 2 ? "leases" : "lease" }
 
     static let tables = """
         CREATE TABLE project (
@@ -68,12 +93,18 @@ enum Schema {
             number INTEGER NOT NULL,
             PRIMARY KEY (sidecar, replica, name)
         ) WITHOUT ROWID;
-        CREATE TABLE leases (
-            token TEXT PRIMARY KEY,
+        CREATE TABLE lease (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            token TEXT NOT NULL,
             pid INTEGER NOT NULL,
             start_time INTEGER NOT NULL,
             boot_id TEXT NOT NULL,
             taken_at INTEGER NOT NULL
+        );
+        CREATE TABLE good_runs (
+            sidecar TEXT PRIMARY KEY,
+            at_wall INTEGER NOT NULL,
+            fingerprints TEXT NOT NULL
         ) WITHOUT ROWID;
         """
 }

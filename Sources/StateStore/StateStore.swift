@@ -15,45 +15,55 @@ package final class StateStore {
     private static let pruneInterval: Int64 = 1_000
 
     let database: Database
+    /// Of the tables that are there: an earlier one while a supervisor of that version still writes them.
+    private let version: Int
 
-    /// Opens the journal for its supervisor, and creates it when it isn't there.
+    /// Opens the journal for its supervisor, creates it when it isn't there, and brings one of an earlier version up to
+    /// this one.
     package init(writing path: String) throws(StoreError) {
         // The file holds the environment, which may hold secrets.
         let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         if descriptor >= 0 { close(descriptor) }
         database = try Database(path: path, access: .readWrite)
+        version = Schema.version
         // While it is made there is nothing in it to lose, and waiting for a disk would be the longest part of a start.
         try database.execute("PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256")
-        let version = try schemaVersion()
-        if version != 0 { try database.execute("PRAGMA synchronous = NORMAL") }
+        let found = try Self.version(of: database)
+        if found != 0 { try database.execute("PRAGMA synchronous = NORMAL") }
         var mode = ""
         try database.run("PRAGMA journal_mode = WAL") { mode = $0.text(0) }
         guard mode == "wal" else { throw .noWriteAheadLog(path: path) }
-        switch version {
+        switch found {
         case 0:
-            try commit { () throws(StoreError) in
-                try database.execute(Schema.tables)
-                try database.execute("PRAGMA user_version = \(Schema.version)")
-            }
+            try make(Schema.tables)
             try database.execute("PRAGMA synchronous = NORMAL")
         case Schema.version: break
-        case let version: throw .tooNew(path: path, schema: version)
+        case 1..<Schema.version:
+            try make(Schema.migrations.filter { $0.from >= found }.map(\.statements).joined(separator: "\n"))
+        case _: throw .tooNew(path: path, schema: found)
         }
-        try database.execute(Schema.additions)
+    }
+
+    private func make(_ statements: String) throws(StoreError) {
+        try commit { () throws(StoreError) in
+            try database.execute(statements)
+            try database.execute("PRAGMA user_version = \(Schema.version)")
+        }
     }
 
     /// Opens the journal to look at it, whether or not a supervisor writes to it.
     package init(reading path: String) throws(StoreError) {
         guard access(path, F_OK) == 0 else { throw .absent(path: path) }
         database = try Database(path: path, access: .readOnly)
-        switch try schemaVersion() {
+        version = try Self.version(of: database)
+        switch version {
+        case 1...Schema.version: break
         case 0: throw .absent(path: path)
-        case Schema.version: break
-        case let version: throw .tooNew(path: path, schema: version)
+        case _: throw .tooNew(path: path, schema: version)
         }
     }
 
-    private func schemaVersion() throws(StoreError) -> Int {
+    private static func version(of database: Database) throws(StoreError) -> Int {
         var version = 0
         try database.run("PRAGMA user_version") { version = Int($0.integer(0)) }
         return version
@@ -247,7 +257,8 @@ package final class StateStore {
 
     package func lease() throws(StoreError) -> LeaseRow? {
         var found: LeaseRow?
-        try database.run("SELECT token, pid, start_time, boot_id, taken_at FROM leases") { row in
+        let table = Schema.leaseTable(in: version)
+        try database.run("SELECT token, pid, start_time, boot_id, taken_at FROM \(table)") { row in
             found = LeaseRow(
                 token: row.text(0), pid: Int32(truncatingIfNeeded: row.integer(1)),
                 startTime: UInt64(bitPattern: row.integer(2)), bootID: row.text(3), takenAt: row.integer(4))
@@ -257,10 +268,9 @@ package final class StateStore {
 
     /// Replaces whatever lease there was. Nil: none.
     package func save(_ lease: LeaseRow?) throws(StoreError) {
-        try database.run("DELETE FROM leases")
-        guard let lease else { return }
+        guard let lease else { return try database.run("DELETE FROM lease") }
         try database.run(
-            "INSERT INTO leases VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO lease VALUES (1, ?, ?, ?, ?, ?)",
             [
                 .text(lease.token), .integer(Int64(lease.pid)), .integer(Int64(bitPattern: lease.startTime)),
                 .text(lease.bootID), .integer(lease.takenAt),

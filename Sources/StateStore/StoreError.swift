@@ -25,7 +25,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
             "the journal \(path) is locked by another process; "
                 + "see who holds it (fuser '\(path)'), end that and run the command again"
         case .tooNew(let path, let schema):
-            "the journal \(path) has schema \(schema), written by a newer orchestrate: use that one"
+            "the journal \(path) has schema \(schema), written by a newer orchestrate: use that one, or take the project "
+                + "down with it and move the journal away (mv '\(path)' '\(path).newer'): history and restart counts are lost"
         case .diskFull(let path):
             "cannot write the journal \(path): the disk is full; free some space and run the command again"
         case .noWriteAheadLog(let path):

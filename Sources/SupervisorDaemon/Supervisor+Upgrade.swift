@@ -38,8 +38,10 @@ extension Supervisor {
         guard versions.store >= StateStore.schemaVersion else {
             throw ControlError(
                 .conflict,
-                "the new program reads journals up to version \(versions.store), and this one is of version "
-                    + "\(StateStore.schemaVersion); take the project down before going back to it")
+                "the other program reads journals up to version \(versions.store), and this one is of version "
+                    + "\(StateStore.schemaVersion); to go back to it take the project down and move the journal away "
+                    + "(mv '\(location.journalPath)' '\(location.journalPath).newer'): history and restart counts are lost"
+            )
         }
     }
 

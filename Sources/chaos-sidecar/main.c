@@ -4,9 +4,17 @@
 //   period=MS    writes a numbered line this often
 //   end=MS       ends by itself after so long, with code=N
 //   deaf=1       ignores SIGTERM
-//   children=N   forks so many twice, each into a session of its own; stubborn=1 makes them deaf,
-//                hidden=1 lets them overwrite their environment
-//   port=N       listens there
+//   children=N   forks so many twice, each into a session of its own
+//   plain=N      forks so many into its own session
+//   bomb=N       forks for ever, as do all its descendants, each into a session of its own and N in all; what bounds
+//                their number at one time is the limit of processes that the manifest sets
+//                Of all descendants: stubborn=1 makes them deaf, hidden=1 lets them overwrite their environment, cleared=1
+//                lets them execute the program again with none, and with stopped=1 they and the leader stop themselves
+//   port=N       listens there; serve=1 answers each connection with what it sends
+//
+// usage: chaos-sidecar load PORT FILE RATE
+//   Sends RATE requests a second, each on a connection of its own, until FILE is there. Prints how many, how many of them
+//   failed, and the longest in microseconds.
 //
 // DIRECTORY/locks/INSTANCE is locked by the one leader that may live, DIRECTORY/locks/INSTANCE.rest by its descendants;
 // who finds one of them locked says so in DIRECTORY/shouts. DIRECTORY/lives/INSTANCE.PID.START holds a struct life, which
@@ -25,6 +33,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +45,7 @@ struct life {
 static const char *directory;
 static const char *instance;
 static volatile sig_atomic_t ending;
+static int leader_lock;
 
 static void shout(const char *format, ...) {
     char path[4096], text[512];
@@ -80,7 +90,8 @@ static int open_own(const char *folder) {
 }
 
 static void claim(void) {
-    if (flock(open_in("locks", ""), LOCK_EX | LOCK_NB) != 0)
+    leader_lock = open_in("locks", "");
+    if (flock(leader_lock, LOCK_EX | LOCK_NB) != 0)
         shout("double %s: %d finds another leader alive\n", instance, (int)getpid());
     int rest = open_in("locks", ".rest");
     if (flock(rest, LOCK_EX | LOCK_NB) != 0)
@@ -88,33 +99,164 @@ static void claim(void) {
     close(rest);
 }
 
-static void live_as_descendant(int is_stubborn, int is_hidden) {
+// MARK: Descendants
+
+static int option(int count, char **arguments, const char *key) {
+    size_t length = strlen(key);
+    for (int index = 3; index < count; index++)
+        if (strncmp(arguments[index], key, length) == 0 && arguments[index][length] == '=')
+            return atoi(arguments[index] + length + 1);
+    return 0;
+}
+
+struct manner {
+    int is_stubborn, is_hidden, is_cleared, is_stopped;
+};
+
+static void stop_oneself(void) { raise(SIGSTOP); }
+
+/// A lock belongs to all who share its opening: the leader's is not theirs.
+static void claim_as_descendant(void) {
+    if (leader_lock > 0) close(leader_lock);
     flock(open_in("locks", ".rest"), LOCK_SH);
+}
+
+static void live_as_descendant(struct manner manner) {
+    claim_as_descendant();
     close(open_own("children"));
-    signal(SIGTERM, is_stubborn ? SIG_IGN : SIG_DFL);
+    signal(SIGTERM, manner.is_stubborn ? SIG_IGN : SIG_DFL);
     extern char **environ;
-    if (is_hidden)
+    if (manner.is_hidden)
         for (char **entry = environ; *entry != NULL; entry++) memset(*entry, 'x', strlen(*entry));
+    if (manner.is_stopped) stop_oneself();
     for (;;) pause();
 }
 
-static void fork_twice(int is_stubborn, int is_hidden) {
+/// The same program with nothing in its environment, as a daemon that cleans up after itself does.
+static void execute_without_environment(struct manner manner) {
+    char stubborn[32], stopped[32], *none[] = {NULL};
+    snprintf(stubborn, sizeof stubborn, "stubborn=%d", manner.is_stubborn);
+    snprintf(stopped, sizeof stopped, "stopped=%d", manner.is_stopped);
+    char *again[] = {"chaos-sidecar", (char *)directory, (char *)instance, "descendant=1", stubborn, stopped, NULL};
+    execve("/proc/self/exe", again, none);
+    _exit(119);
+}
+
+static void begin_as_descendant(struct manner manner) {
+    if (manner.is_cleared) execute_without_environment(manner);
+    live_as_descendant(manner);
+}
+
+static void fork_twice(struct manner manner) {
     pid_t child = fork();
     if (child != 0) return;
     setsid();
-    if (fork() == 0) live_as_descendant(is_stubborn, is_hidden);
+    if (fork() == 0) begin_as_descendant(manner);
     _exit(0);
 }
 
-static void listen_on(int port) {
+static void fork_once(struct manner manner) {
+    if (fork() == 0) begin_as_descendant(manner);
+}
+
+static void explode(uint64_t *forks_left, int is_stubborn) {
+    claim_as_descendant();
+    signal(SIGTERM, is_stubborn ? SIG_IGN : SIG_DFL);
+    setsid();
+    struct timespec moment = {.tv_nsec = 2000000};
+    for (;;) {
+        if (__atomic_load_n(forks_left, __ATOMIC_RELAXED) > 0) {
+            pid_t child = fork();
+            if (child == 0) setsid();
+            if (child >= 0) __atomic_sub_fetch(forks_left, 1, __ATOMIC_RELAXED);
+        }
+        while (waitpid(-1, NULL, WNOHANG) > 0) {}
+        nanosleep(&moment, NULL);
+    }
+}
+
+static void start_bomb(int forks, int is_stubborn) {
+    uint64_t *forks_left = mmap(NULL, sizeof *forks_left, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (forks_left == MAP_FAILED) _exit(118);
+    *forks_left = (uint64_t)forks;
+    pid_t child;
+    // Zombies of the life before count against the limit until they are reaped.
+    while ((child = fork()) < 0) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    if (child == 0) explode(forks_left, is_stubborn);
+}
+
+// MARK: Requests
+
+static struct sockaddr_in loopback(int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
+
+static int listen_on(int port) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int yes = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct sockaddr_in address = loopback(port);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 128) != 0)
         shout("port %d of %s: %s\n", port, instance, strerror(errno));
+    return fd;
 }
+
+static void serve(int listener) {
+    if (fork() != 0) return;
+    claim_as_descendant();
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+    for (;;) {
+        int peer = accept(listener, NULL, NULL);
+        char text[64];
+        ssize_t length = peer < 0 ? 0 : read(peer, text, sizeof text);
+        if (length > 0 && write(peer, text, (size_t)length) != length) shout("serve %s: short answer\n", instance);
+        if (peer >= 0) close(peer);
+    }
+}
+
+/// Microseconds the request took; -1 when it failed.
+static long long request(int port, unsigned long long number) {
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    // Closed by a reset: a port that waits for a minute would be missing soon.
+    struct linger reset = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    struct sockaddr_in address = loopback(port);
+    char text[64], answer[64];
+    int length = snprintf(text, sizeof text, "request %llu", number);
+    int is_right = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 && write(fd, text, (size_t)length) == length
+        && read(fd, answer, sizeof answer) == length && memcmp(text, answer, (size_t)length) == 0;
+    close(fd);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    return is_right ? (end.tv_sec - begin.tv_sec) * 1000000LL + (end.tv_nsec - begin.tv_nsec) / 1000 : -1;
+}
+
+static int load(int port, const char *end, int rate) {
+    unsigned long long count = 0, failed = 0;
+    long long longest = 0;
+    struct timespec next;
+    clock_gettime(CLOCK_MONOTONIC, &next);
+    while (access(end, F_OK) != 0) {
+        long long took = request(port, count++);
+        if (took < 0) failed++;
+        if (took > longest) longest = took;
+        next.tv_nsec += 1000000000 / rate;
+        if (next.tv_nsec >= 1000000000) {
+            next.tv_nsec -= 1000000000;
+            next.tv_sec++;
+        }
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+    }
+    printf("%llu %llu %lld\n", count, failed, longest);
+    fflush(stdout);
+    return failed == 0 ? 0 : 1;
+}
+
+// MARK: The leader
 
 static void write_line(unsigned long long start, uint64_t number) {
     static const char padding[] = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -135,18 +277,18 @@ static long long milliseconds(void) {
     return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int option(int count, char **arguments, const char *key) {
-    size_t length = strlen(key);
-    for (int index = 3; index < count; index++)
-        if (strncmp(arguments[index], key, length) == 0 && arguments[index][length] == '=')
-            return atoi(arguments[index] + length + 1);
-    return 0;
-}
-
 int main(int count, char **arguments) {
+    if (count == 5 && strcmp(arguments[1], "load") == 0) return load(atoi(arguments[2]), arguments[3], atoi(arguments[4]));
     if (count < 3) return 64;
     directory = arguments[1];
     instance = arguments[2];
+    struct manner manner = {
+        .is_stubborn = option(count, arguments, "stubborn"),
+        .is_hidden = option(count, arguments, "hidden"),
+        .is_cleared = option(count, arguments, "cleared"),
+        .is_stopped = option(count, arguments, "stopped"),
+    };
+    if (option(count, arguments, "descendant")) live_as_descendant(manner);
     int is_deaf = option(count, arguments, "deaf");
     if (is_deaf) signal(SIGTERM, SIG_IGN);
     claim();
@@ -159,16 +301,20 @@ int main(int count, char **arguments) {
         struct sigaction action = {.sa_handler = note_signal};
         sigaction(SIGTERM, &action, NULL);
     }
-    for (int child = option(count, arguments, "children"); child > 0; child--)
-        fork_twice(option(count, arguments, "stubborn"), option(count, arguments, "hidden"));
+    for (int child = option(count, arguments, "children"); child > 0; child--) fork_twice(manner);
+    for (int child = option(count, arguments, "plain"); child > 0; child--) fork_once(manner);
+    int bomb = option(count, arguments, "bomb");
+    if (bomb != 0) start_bomb(bomb, manner.is_stubborn);
     int port = option(count, arguments, "port");
-    if (port != 0) listen_on(port);
+    int listener = port != 0 ? listen_on(port) : -1;
+    if (option(count, arguments, "serve")) serve(listener);
 
     unsigned long long start = own_start_time();
     int period = option(count, arguments, "period");
     int end = option(count, arguments, "end");
     long long begin = milliseconds();
     struct timespec pause_between = {.tv_sec = period / 1000, .tv_nsec = period % 1000 * 1000000L};
+    if (manner.is_stopped) stop_oneself();
     while (!ending && (end == 0 || milliseconds() - begin < end)) {
         write_line(start, life->written);
         life->written++;

@@ -36,13 +36,16 @@ enum Layers {
     static let system: Set<String> = ["Glibc", "CProcess", "FoundationEssentials", "Synchronization"]
 
     static let simulation: [String: Set<String>] = [
-        "SimulationKit": ["Reconciliation", "Planning", "SidecarModel"]
+        "SimulationKit": ["Reconciliation", "Planning", "SidecarModel"],
+        // It knows the programs from outside alone.
+        "ChaosKit": ["Glibc"],
     ]
 
     /// Executables: each is the composition of what it needs, and nothing imports it.
     static let programs: [String: Set<String>] = [
         "orchestrate": ["OrchestrateCommands"],
         "simulate": ["SimulationKit", "Glibc", "Musl"],
+        "chaos": ["ChaosKit", "Glibc"],
         "generate-reference": ["ManifestLoading", "DiagnosticRendering", "SidecarModel", "Planning", "Glibc"],
         "fuzz-manifest": ["DiagnosticRendering", "ManifestLoading", "SidecarModel"],
         "fuzz-words": ["ManifestLoading", "Planning", "SidecarModel"],

@@ -1,3 +1,4 @@
+import ChaosKit
 import Glibc
 import Testing
 

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import ChaosKit
 import Glibc
 import Testing
 

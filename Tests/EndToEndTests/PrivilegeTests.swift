@@ -1,3 +1,4 @@
+import ChaosKit
 import Glibc
 import Testing
 
@@ -52,6 +53,30 @@ extension EndToEnd {
                 for project in Directory.entries("\(sandbox.directory)/state/orchestrate") {
                     #expect(!Directory.entries("/run/orchestrate").contains { $0.hasPrefix(project) })
                 }
+            }
+        }
+
+        /// Root without CAP_SYS_RESOURCE, as it is in most containers, may not ask for another user's limits.
+        @Test(.enabled(if: getuid() == 0), arguments: ["best", "session"])
+        func `what another user's sidecar left in a session of its own is ended with it`(_ containment: String) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      web:
+                        cwd: /
+                        user: nobody
+                        command: [sh, -c, "(setsid sh -c 'trap \\"\\" TERM; sleep 1001 & sleep 1002' &) ; exec sleep 1003"]
+                        stop: { grace: 300ms }
+                    """)
+                let up = try sandbox.start(
+                    program: ["setpriv", "--bounding-set", "-sys_resource", "--inh-caps", "-sys_resource"]
+                        + ["\(sandbox.programs)/orchestrate", "up", "-d"],
+                    environment: ["ORCHESTRATE_CONTAINMENT": containment]
+                ).end()
+                try #require(up.status == 0, "\(up.everything)")
+                try sandbox.eventually("4 run") { sandbox.sidecars().count == 4 }
+                try sandbox.succeed("down")
+                #expect(sandbox.sidecars().isEmpty)
             }
         }
 

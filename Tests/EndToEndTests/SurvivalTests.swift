@@ -1,3 +1,4 @@
+import ChaosKit
 import Glibc
 import Testing
 
@@ -105,6 +106,36 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a supervisor that dies before it says who it is is followed by another`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  quiet: { command: [sleep, \"1000\"] }")
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("down")
+                let state = try #require(sandbox.stateDirectory)
+                // Takes one connection, and is gone.
+                let dying = try sandbox.start(
+                    program: [
+                        "python3", "-uc",
+                        """
+                        import os, socket
+                        os.chdir("\(state)")
+                        listener = socket.socket(socket.AF_UNIX)
+                        listener.bind("control.sock")
+                        listener.listen()
+                        print("listening")
+                        peer, _ = listener.accept()
+                        listener.close()
+                        peer.close()
+                        """,
+                    ])
+                try dying.prints("listening")
+                try sandbox.succeed("up", "-d")
+                #expect(try dying.end().status == 0)
+                #expect(sandbox.sidecars().count == 1)
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `a foreground client killed at any instant takes all with it`() throws {
             var chance = Chance(seed: UInt64(getpid()))
             for round in 0..<rounds {
@@ -125,20 +156,6 @@ extension Sandbox {
     func killSupervisor(afterMilliseconds delay: Int) {
         poll(nil, 0, Int32(delay))
         supervisor?.kill()
-    }
-}
-
-/// Instants of a test, from a seed.
-struct Chance {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed | 1 }
-
-    mutating func next(below limit: Int) -> Int {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return Int(state % UInt64(limit))
     }
 }
 

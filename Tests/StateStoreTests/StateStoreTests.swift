@@ -4,7 +4,7 @@ import StateStore
 import Testing
 
 /// A directory for one test.
-private final class Shelf {
+final class Shelf {
     let path: String
     var journal: String { path + "/journal.db" }
 

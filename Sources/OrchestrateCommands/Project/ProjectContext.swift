@@ -112,13 +112,31 @@ struct ProjectContext {
 
     /// The running supervisor, or nil.
     func running() throws -> ControlClient? {
-        guard let client = try ControlClient(socketPath: location.socketPath) else { return nil }
-        _ = try client.call(Hello.self, .init())
-        return client
+        try outlivingSupervisors {
+            guard let client = try ControlClient(socketPath: location.socketPath) else { return nil }
+            _ = try client.call(Hello.self, .init())
+            return client
+        }
+    }
+
+    /// One that closes the connection before it said who it is was just dying: whoever comes after it is asked.
+    private func outlivingSupervisors<Answer>(_ ask: () throws -> Answer) throws -> Answer {
+        for _ in 0..<20 {
+            do {
+                return try ask()
+            } catch let error as ControlError where error.code == .noSupervisor {
+                continue
+            }
+        }
+        return try ask()
     }
 
     /// - Parameter isGuarded: a supervisor that is started has a guard from the start.
     func connectOrStart(isGuarded: Bool = false) throws -> SupervisorStarter.Connection {
+        try outlivingSupervisors { try connectOrStartOnce(isGuarded: isGuarded) }
+    }
+
+    private func connectOrStartOnce(isGuarded: Bool) throws -> SupervisorStarter.Connection {
         if try ControlClient(socketPath: location.socketPath) == nil {
             try refuseElsewhere()
             Guard.awaitEnd(of: location)

@@ -87,7 +87,7 @@ final class LogChannel {
             case .bytes(let waiting): bytes = waiting
             }
             // What a command announces may be in this peek already: the command comes first.
-            if pump.isInterrupted { return .interrupted }
+            if pump.isInterrupted(instance) { return .interrupted }
             guard let consumed = try move(bytes, index, flushing: flushing, by: pump) else { return .blocked }
             moved += consumed
             if consumed == 0 {
@@ -281,6 +281,7 @@ final class LogChannel {
 protocol LogPumping {
     var buffers: LogBuffers { get }
     var fifos: LogFifos { get }
-    var isInterrupted: Bool { get }
+    /// Whether a command waits that may concern what the FIFOs hold.
+    func isInterrupted(_ instance: LogInstance) -> Bool
     func report(_ event: LogEvent)
 }

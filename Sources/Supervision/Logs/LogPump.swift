@@ -98,6 +98,7 @@ package final class LogPump: Sendable {
     private let logDirectory: String
     let fifos: LogFifos
     private let commands: Mailbox<Command>
+    private let openings: PendingOpenings
     private let thread: WorkerThread
 
     /// Keeps FIFOs in `fifo` and logs in `logs` under the state directory. Events are delivered on the pump's thread,
@@ -111,6 +112,7 @@ package final class LogPump: Sendable {
         // Made here so that failing is an error of `init`, then used by the thread alone.
         nonisolated(unsafe) let worker = try LogPumpWorker(fifos: fifos, events: events)
         commands = worker.commands
+        openings = worker.openings
         thread = try WorkerThread(name: "log pump") { worker.run() }
     }
 
@@ -134,6 +136,7 @@ package final class LogPump: Sendable {
         // All that waits now is from before; once the sidecar runs, that can't be told any more.
         let leftovers = outputs.contains { loop_bytes_readable($0.readEnd) > 0 }
         let moved = leftovers ? try? Acknowledgement() : nil
+        if moved == nil { openings.add(instance) }
         send(instance, incarnation, spec, outputs, patterns, isAdopted: false, moved: moved)
         moved?.wait()
         return LogEnds(

@@ -11,6 +11,7 @@ final class LogPumpWorker: LogPumping {
     let buffers: LogBuffers
     let fifos: LogFifos
     let commands: Mailbox<LogPump.Command>
+    let openings = PendingOpenings()
     private let loop: EventLoop
     private let compressor = LogCompressor()
     private let events: @Sendable (LogEvent) -> Void
@@ -60,7 +61,9 @@ final class LogPumpWorker: LogPumping {
         }
     }
 
-    var isInterrupted: Bool { !isObeying && !commands.isEmpty }
+    func isInterrupted(_ instance: LogInstance) -> Bool {
+        !isObeying && !commands.isEmpty || openings.contains(instance)
+    }
 
     func report(_ event: LogEvent) { events(event) }
 
@@ -105,6 +108,14 @@ final class LogPumpWorker: LogPumping {
     }
 
     private func open(_ opening: LogPump.Opening) {
+        let channel = prepare(opening)
+        if !opening.isAdopted, opening.incarnation != nil, opening.moved == nil { openings.remove(opening.instance) }
+        guard let channel else { return }
+        for index in channel.streams.indices { service(channel, index) }
+    }
+
+    /// Nil: it cannot be read.
+    private func prepare(_ opening: LogPump.Opening) -> LogChannel? {
         let channel: LogChannel
         if let known = channels[opening.instance], known.file.directory == opening.directory,
             known.streams.map(\.output.readEnd) == opening.outputs.map(\.readEnd)
@@ -117,11 +128,11 @@ final class LogPumpWorker: LogPumping {
             channels[opening.instance] = channel
             guard watch(channel, opening.outputs) else {
                 opening.moved?.post()
-                return
+                return nil
             }
         }
         do throws(SystemError) {
-            guard let incarnation = opening.incarnation else { return }
+            guard let incarnation = opening.incarnation else { return nil }
             if opening.isAdopted {
                 channel.spec = opening.spec
                 channel.patterns = opening.patterns
@@ -139,7 +150,7 @@ final class LogPumpWorker: LogPumping {
         } catch {
             report(.failed(channel.instance, error))
         }
-        for index in channel.streams.indices { service(channel, index) }
+        return channel
     }
 
     private func watch(_ channel: LogChannel, _ outputs: [LogFifos.Output]) -> Bool {

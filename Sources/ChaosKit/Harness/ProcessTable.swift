@@ -1,39 +1,39 @@
-import Glibc
+package import Glibc
 
 /// A process seen from outside, by /proc. Two are the same only when pid and start time are.
-struct SeenProcess: Hashable, CustomStringConvertible {
-    let pid: pid_t
-    let startTime: UInt64
-    let parent: pid_t
-    let arguments: [String]
+package struct SeenProcess: Hashable, CustomStringConvertible {
+    package let pid: pid_t
+    package let startTime: UInt64
+    package let parent: pid_t
+    package let arguments: [String]
     /// The name of the file it runs.
-    let executable: String
+    package let executable: String
     /// The file itself.
-    var file: String { ProcessTable.file(of: pid) }
+    package var file: String { ProcessTable.file(of: pid) }
     /// The sidecar it was started for, by the variable that the test's manifest sets.
-    let sidecar: String?
+    package let sidecar: String?
 
-    var description: String { "\(pid) \(arguments.joined(separator: " "))" }
+    package var description: String { "\(pid) \(arguments.joined(separator: " "))" }
 
-    static func == (one: Self, other: Self) -> Bool { one.pid == other.pid && one.startTime == other.startTime }
+    package static func == (one: Self, other: Self) -> Bool { one.pid == other.pid && one.startTime == other.startTime }
 
-    func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         hasher.combine(pid)
         hasher.combine(startTime)
     }
 
     /// Kills it if it is still the process that was seen.
-    func kill() { signal(SIGKILL) }
+    package func kill() { signal(SIGKILL) }
 
-    func signal(_ number: Int32) {
+    package func signal(_ number: Int32) {
         guard let now = ProcessTable.process(pid), now == self else { return }
         Glibc.kill(pid, number)
     }
 }
 
-enum ProcessTable {
+package enum ProcessTable {
     /// Every living process that carries `variable=value` in its environment.
-    static func processes(with variable: String, _ value: String) -> [SeenProcess] {
+    package static func processes(with variable: String, _ value: String) -> [SeenProcess] {
         Directory.entries("/proc").compactMap { name in
             guard let pid = pid_t(name) else { return nil }
             let environment = environment(of: pid)
@@ -42,11 +42,28 @@ enum ProcessTable {
         }
     }
 
-    static func all() -> [SeenProcess] {
+    /// Every living process whose program is the file at `path`. The link of a zombie is gone.
+    static func processes(executing path: String) -> [SeenProcess] {
+        Directory.entries("/proc").compactMap { name in
+            guard let pid = pid_t(name), executes(pid, path) else { return nil }
+            return process(pid, environment: [:])
+        }
+    }
+
+    /// One system call, as this is asked of every process there is.
+    private static func executes(_ pid: pid_t, _ path: String) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            guard let text = buffer.baseAddress else { return false }
+            let length = readlink("/proc/\(pid)/exe", text, buffer.count)
+            return length == path.utf8.count && path.utf8.elementsEqual(buffer[..<length])
+        }
+    }
+
+    package static func all() -> [SeenProcess] {
         Directory.entries("/proc").compactMap { pid_t($0) }.compactMap { process($0, environment: [:]) }
     }
 
-    static func process(_ pid: pid_t, environment: [String: String]? = nil) -> SeenProcess? {
+    package static func process(_ pid: pid_t, environment: [String: String]? = nil) -> SeenProcess? {
         let stat = File.text("/proc/\(pid)/stat")
         guard let end = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: end)...].split(separator: " ")
@@ -64,7 +81,7 @@ enum ProcessTable {
         file(of: pid).split(separator: "/").last.map(String.init) ?? ""
     }
 
-    static func file(_ link: String = "exe", of pid: pid_t) -> String {
+    package static func file(_ link: String = "exe", of pid: pid_t) -> String {
         guard let path = realpath("/proc/\(pid)/\(link)", nil) else { return "" }
         defer { free(path) }
         return String(cString: path)

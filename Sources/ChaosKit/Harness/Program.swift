@@ -1,23 +1,23 @@
-import Glibc
+package import Glibc
 
 /// A program that a test started: what it prints, and how it ends.
-final class Program {
-    struct Ended {
+package final class Program {
+    package struct Ended {
         /// 128+n is a signal.
-        let status: Int32
-        let output: String
-        let errors: String
+        package let status: Int32
+        package let output: String
+        package let errors: String
 
-        var everything: String { output + errors }
+        package var everything: String { output + errors }
     }
 
-    let pid: pid_t
+    package let pid: pid_t
     private let arguments: [String]
     private var output: Pipe
     private var errors: Pipe
 
     /// Starts `arguments` in `directory`, with these variables and no others. On a terminal all it prints is `output`.
-    init(
+    package init(
         _ arguments: [String], directory: String, environment: [String: String], onTerminal: Bool = false
     ) throws {
         self.arguments = arguments
@@ -62,13 +62,13 @@ final class Program {
         errors.closeWriting()
     }
 
-    func signal(_ number: Int32) { kill(pid, number) }
+    package func signal(_ number: Int32) { kill(pid, number) }
 
     /// As if typed at its terminal.
-    func type(_ text: String) { output.type(text) }
+    package func type(_ text: String) { output.type(text) }
 
     /// Waits until it has ended and nobody holds its output. One that does not end in time is killed, and the test fails.
-    func end(within seconds: Int = 60) throws -> Ended {
+    package func end(within seconds: Int = 60) throws -> Ended {
         let deadline = Deadline(seconds: seconds)
         while output.isOpen || errors.isOpen {
             guard let left = deadline.milliseconds else {
@@ -82,7 +82,7 @@ final class Program {
     }
 
     /// Waits until a line of its output contains `text`.
-    func prints(_ text: String, within seconds: Int = 30) throws {
+    package func prints(_ text: String, within seconds: Int = 30) throws {
         let deadline = Deadline(seconds: seconds)
         while !output.text.contains(text), !errors.text.contains(text) {
             guard let left = deadline.milliseconds, output.isOpen || errors.isOpen else {
@@ -93,7 +93,7 @@ final class Program {
     }
 
     /// Whether it has printed that by now.
-    func has(printed text: String) -> Bool {
+    package func has(printed text: String) -> Bool {
         Pipe.read([output, errors], waitingAtMost: 0)
         return output.text.contains(text) || errors.text.contains(text)
     }
@@ -105,37 +105,37 @@ final class Program {
     }
 }
 
-struct HarnessError: Error, CustomStringConvertible {
-    let description: String
+package struct HarnessError: Error, CustomStringConvertible {
+    package let description: String
 
-    init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }
 
-struct Deadline {
+package struct Deadline {
     private let instant: ContinuousClock.Instant
 
-    init(seconds: Int) { instant = .now + .seconds(seconds) }
+    package init(seconds: Int) { instant = .now + .seconds(seconds) }
 
     /// What is left, or nil when it has passed.
-    var milliseconds: Int32? {
+    package var milliseconds: Int32? {
         let left = instant - .now
         return left > .zero ? Int32(left / .milliseconds(1)) + 1 : nil
     }
 }
 
 /// The reading end of a program's output.
-final class Pipe {
+package final class Pipe {
     private let reading: Int32
-    private(set) var writing: Int32
-    private(set) var isOpen = true
+    package private(set) var writing: Int32
+    package private(set) var isOpen = true
     private var bytes: [UInt8] = []
 
-    var text: String { String(decoding: bytes, as: UTF8.self) }
+    package var text: String { String(decoding: bytes, as: UTF8.self) }
 
     /// A terminal's path. What is read is what it would show.
-    let terminal: String?
+    package let terminal: String?
 
-    init(terminalOf rows: UInt16) throws {
+    package init(terminalOf rows: UInt16) throws {
         reading = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
         // TIOCSPTLCK and TIOCGPTN: posix_openpt and its kin are behind _GNU_SOURCE.
         var locked: Int32 = 0
@@ -149,9 +149,9 @@ final class Pipe {
         writing = -1
     }
 
-    func type(_ text: String) { _ = text.withCString { write(reading, $0, strlen($0)) } }
+    package func type(_ text: String) { _ = text.withCString { write(reading, $0, strlen($0)) } }
 
-    init() throws {
+    package init() throws {
         terminal = nil
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw HarnessError("no pipe: errno \(errno)") }
@@ -165,12 +165,12 @@ final class Pipe {
         closeWriting()
     }
 
-    func closeWriting() {
+    package func closeWriting() {
         if writing >= 0 { close(writing) }
         writing = -1
     }
 
-    static func read(_ pipes: [Pipe], waitingAtMost milliseconds: Int32) {
+    package static func read(_ pipes: [Pipe], waitingAtMost milliseconds: Int32) {
         let open = pipes.filter(\.isOpen)
         var entries = open.map { pollfd(fd: $0.reading, events: Int16(POLLIN), revents: 0) }
         guard poll(&entries, nfds_t(entries.count), milliseconds) > 0 else { return }

@@ -1,3 +1,4 @@
+import ChaosKit
 import Glibc
 
 /// A mount of one empty directory that answers, or does not.

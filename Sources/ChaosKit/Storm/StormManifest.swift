@@ -1,5 +1,5 @@
 /// A manifest by chance, and its edits.
-struct ChaosManifest {
+struct StormManifest {
     struct Sidecar {
         let name: String
         let isTask: Bool
