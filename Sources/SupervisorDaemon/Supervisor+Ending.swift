@@ -39,6 +39,7 @@ extension Supervisor {
         for reply in pendingDowns { reply(.success(.down(Down.Answer(survivors: survivors)))) }
         pendingDowns = []
         server?.close()
+        ClientDoor.removeAll(in: location.stateDirectory)
         unlink(location.socketPath)
         unlink(location.stateDirectory + "/notify")
         host.sayGoodbye()
@@ -49,10 +50,8 @@ extension Supervisor {
     private var survivors: [SurvivorReport] {
         let builder = reports
         return engine.reconciler.instances.flatMap { index -> [SurvivorReport] in
-            guard let status = engine.reconciler.status(of: index), status.state == .stopping,
-                let process = lives.process(of: index, status.incarnation)
-            else { return [] }
-            return host.survivors(of: process).map {
+            guard engine.reconciler.status(of: index)?.state == .stopping else { return [] }
+            return processes(of: index).flatMap { host.survivors(of: $0) }.map {
                 SurvivorReport(
                     instance: builder.shownName(of: index), pid: $0.pid, state: $0.state, waitChannel: $0.waitChannel)
             }
