@@ -197,6 +197,8 @@ int loop_inotify_add_losses(int fd, const char *directory) {
         fd, directory, IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 }
 
+void loop_inotify_remove(int fd, int watch) { inotify_rm_watch(fd, watch); }
+
 const void *loop_find(const void *text, size_t length, const void *part, size_t part_length) {
     return memmem(text, length, part, part_length);
 }

@@ -256,6 +256,17 @@ uint64_t orch_raise_descriptor_limit(void) {
     return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : before;
 }
 
+void orch_grow_descriptor_table(int fd, uint64_t count) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+    struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) < 0) raised = limit;
+    uint64_t last = (count < raised.rlim_cur ? count : raised.rlim_cur) - 1;
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, (int)last);
+    if (high >= 0) close(high);
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void orch_set_process_name(const char *name) { prctl(PR_SET_NAME, name); }
 
 int orch_eventfd(void) {

@@ -15,26 +15,44 @@ package struct Timestamp: Hashable, Comparable, Codable, Sendable, CustomStringC
         let (days, rest) = Self.divide(microseconds, 86_400_000_000)
         let date = CivilDate(daysSince1970: days)
         let seconds = rest / 1_000_000
-        func padded(_ value: Int64, _ width: Int) -> String {
-            let digits = String(value)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        return padded(date.year, 4) + "-" + padded(date.month, 2) + "-" + padded(date.day, 2) + "T"
-            + padded(seconds / 3600, 2) + ":" + padded(seconds / 60 % 60, 2) + ":" + padded(seconds % 60, 2)
-            + "." + padded(rest % 1_000_000, 6) + "Z"
+        // One for each event and each printed line, so written in place.
+        let fields: [(value: Int64, width: Int, after: UInt8)] = [
+            (date.month, 2, UInt8(ascii: "-")), (date.day, 2, UInt8(ascii: "T")),
+            (seconds / 3600, 2, UInt8(ascii: ":")), (seconds / 60 % 60, 2, UInt8(ascii: ":")),
+            (seconds % 60, 2, UInt8(ascii: ".")), (rest % 1_000_000, 6, UInt8(ascii: "Z")),
+        ]
+        let year = String(date.year)
+        return String(repeating: "0", count: max(0, 4 - year.utf8.count)) + year
+            + String(unsafeUninitializedCapacity: 23) { buffer in
+                buffer[0] = UInt8(ascii: "-")
+                var end = 1
+                for field in fields {
+                    var value = field.value
+                    for place in (end..<end + field.width).reversed() {
+                        buffer[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10)
+                        value /= 10
+                    }
+                    buffer[end + field.width] = field.after
+                    end += field.width + 1
+                }
+                return end
+            }
     }
 
     /// Reads RFC 3339 with `Z` or an offset, and any number of fraction digits.
     package init?(_ text: String) {
-        var rest = Substring(text)
+        var rest = text.utf8[...]
         func number(_ digits: Int) -> Int64? {
-            let part = rest.prefix(digits)
-            guard part.utf8.count == digits, part.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
-            rest = rest.dropFirst(digits)
-            return Int64(part)
+            var value: Int64 = 0
+            for _ in 0..<digits {
+                guard let digit = rest.first, (48...57).contains(digit) else { return nil }
+                rest.removeFirst()
+                value = value * 10 + Int64(digit - 48)
+            }
+            return value
         }
-        func separator(_ allowed: String) -> Character? {
-            guard let first = rest.first, allowed.contains(first) else { return nil }
+        func separator(_ allowed: StaticString) -> UInt8? {
+            guard let first = rest.first, allowed.withUTF8Buffer({ $0.contains(first) }) else { return nil }
             rest.removeFirst()
             return first
         }
@@ -45,16 +63,19 @@ package struct Timestamp: Hashable, Comparable, Codable, Sendable, CustomStringC
         else { return nil }
         var fraction: Int64 = 0
         if separator(".") != nil {
-            let digits = rest.prefix { $0.isASCII && $0.isNumber }
-            guard !digits.isEmpty else { return nil }
-            rest = rest.dropFirst(digits.count)
-            fraction = Int64((digits.prefix(6) + "000000").prefix(6)) ?? 0
+            var unit: Int64 = 100_000
+            let before = rest.count
+            while let digit = number(1) {
+                fraction += digit * unit
+                unit /= 10
+            }
+            guard rest.count < before else { return nil }
         }
         var offset: Int64 = 0
         guard let zone = separator("Zz+-") else { return nil }
-        if zone == "+" || zone == "-" {
+        if zone == UInt8(ascii: "+") || zone == UInt8(ascii: "-") {
             guard let hours = number(2), separator(":") != nil, let minutes = number(2) else { return nil }
-            offset = (hours * 60 + minutes) * (zone == "-" ? -60 : 60)
+            offset = (hours * 60 + minutes) * (zone == UInt8(ascii: "-") ? -60 : 60)
         }
         guard rest.isEmpty else { return nil }
         let days = CivilDate(year: year, month: month, day: day).daysSince1970

@@ -1,13 +1,14 @@
 import SidecarModel
 
 /// Writes the one message there are thousands of, a transition without a report, without the detour of an encoder: it is
-/// on the way of every start and stop.
+/// on the way of every start and stop. `TransitionLineReader` is its other end.
 struct TransitionLine {
+    static let beginning = #"{"jsonrpc":"2.0","method":"event","params":{"kind":"transition","sequence":"#
     private(set) var bytes: [UInt8] = []
 
     init(_ message: EventMessage, _ transition: TransitionEvent) {
         bytes.reserveCapacity(384)
-        append(#"{"jsonrpc":"2.0","method":"event","params":{"kind":"transition","sequence":"#)
+        append(Self.beginning)
         append(String(message.sequence))
         add("at", message.at.description)
         add("instance", transition.instance)

@@ -89,7 +89,8 @@ package enum WireFormat {
     }
 
     /// Sorts a line from the server. Throws `ControlError` when it is not one this version understands.
-    package static func serverMessage(_ bytes: some Sequence<UInt8>) throws(ControlError) -> ServerMessage {
+    package static func serverMessage(_ bytes: ArraySlice<UInt8>) throws(ControlError) -> ServerMessage {
+        if let transition = TransitionLineReader.read(bytes) { return .event(transition) }
         let incoming: Incoming = try decode(Data(bytes))
         guard incoming.method == "event", let event = incoming.params else { return .reply(id: incoming.id) }
         return .event(event)

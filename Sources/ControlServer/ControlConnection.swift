@@ -28,6 +28,8 @@ final class ControlConnection {
     private var framing = LineFraming(limit: ControlLimits.requestBytes)
     private var output: [UInt8] = []
     private var written = 0
+    /// What goes out after `output` and is not encoded yet: what was asked for is done before it is told.
+    private var unencoded: [() -> [UInt8]] = []
     /// Events not queued, and when the last of them happened.
     private var missed = 0
     private var lastMissed: (sequence: UInt64, at: Timestamp)?
@@ -36,6 +38,8 @@ final class ControlConnection {
 
     /// What a client may leave unread before it isn't listened to any more.
     private static let pauseReadingAt = 8 << 20
+    /// Few: what is not encoded is not counted in the backlog.
+    private static let maximumUnencoded = 2
 
     init(peer: ControlPeer, descriptor: Int32) {
         self.peer = peer
@@ -54,7 +58,22 @@ final class ControlConnection {
     /// Nothing more will come of it in either direction.
     var isFinished: Bool { isHalfClosed && openRequests == 0 && backlog == 0 && subscription == nil }
 
-    func queue(_ bytes: [UInt8]) { output.append(contentsOf: bytes) }
+    func queue(_ bytes: [UInt8]) {
+        encodeRest()
+        output.append(contentsOf: bytes)
+    }
+
+    /// Queues what is encoded at the turn's end, or before something else is queued.
+    func queue(later encode: @escaping () -> [UInt8]) {
+        if unencoded.count == Self.maximumUnencoded { encodeRest() }
+        unencoded.append(encode)
+    }
+
+    private func encodeRest() {
+        guard !unencoded.isEmpty else { return }
+        for encode in unencoded { output.append(contentsOf: encode()) }
+        unencoded.removeAll()
+    }
 
     /// Takes an event, or counts it as missed when the client is too far behind.
     func queueEvent(_ bytes: [UInt8], sequence: UInt64, at: Timestamp) {
@@ -103,6 +122,7 @@ final class ControlConnection {
 
     /// Sends what the socket takes. False: the client is gone.
     func flush() -> Bool {
+        encodeRest()
         guard write() else { return false }
         guard backlog == 0, lastMissed != nil else { return true }
         tellMissed()

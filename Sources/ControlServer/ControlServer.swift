@@ -53,6 +53,12 @@ package final class ControlServer {
         var brief: [UInt8]?
         for connection in connections.values {
             guard let subscription = connection.subscription, subscription.wants(message.event) else { continue }
+            if case .applied = message.event {
+                // It names every sidecar, and is told while the first of them are about to start.
+                connection.queue { WireFormat.event(message) }
+                needsFlush(connection)
+                continue
+            }
             let bytes: [UInt8]
             if subscription.withReports {
                 bytes = full ?? WireFormat.event(message)
@@ -193,7 +199,7 @@ package final class ControlServer {
         connection.openRequests -= 1
         if let requestID = message.id {
             switch result {
-            case .success(let response): connection.queue(WireFormat.response(response, to: requestID))
+            case .success(let response): connection.queue { WireFormat.response(response, to: requestID) }
             case .failure(let error): connection.queue(WireFormat.failure(error, to: requestID))
             }
         }
@@ -206,10 +212,11 @@ package final class ControlServer {
 
     // MARK: Output
 
-    /// The flush at the turn's end does it; the timer, which that flush cancels unarmed, is for what is queued after it.
+    /// The flush at the turn's end does it, after all that the turn decided is on its way; the timer, which that flush
+    /// cancels unarmed, makes another turn for what is queued after it.
     private func needsFlush(_ connection: ControlConnection) {
         unflushed.insert(connection.peer.id)
-        if flushTimer == nil { flushTimer = loop.schedule(at: loop.now) { [weak self] in self?.flush() } }
+        if flushTimer == nil { flushTimer = loop.schedule(at: loop.now) { [weak self] in self?.flushTimer = nil } }
     }
 
     /// Sends what was queued, as far as the sockets take it. Done at every turn's end.

@@ -6,10 +6,13 @@ package struct LoadOptions: Hashable, Sendable {
     package var checksHost: Bool
     /// Replace `${VAR}`. Without it they stay as they are and what they stand for is not checked.
     package var interpolates: Bool
+    /// Compute what tells a changed sidecar from an unchanged one. Without it the plan is good for looking at alone.
+    package var makesFingerprints: Bool
 
-    package init(checksHost: Bool = true, interpolates: Bool = true) {
+    package init(checksHost: Bool = true, interpolates: Bool = true, makesFingerprints: Bool = true) {
         self.checksHost = checksHost
         self.interpolates = interpolates
+        self.makesFingerprints = makesFingerprints
     }
 }
 

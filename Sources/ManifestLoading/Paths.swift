@@ -15,12 +15,18 @@ package func absolutePath(_ path: String, from directory: String) -> String {
 
 /// An empty part, `.` or `..`, or a slash at the end.
 private func needsNormalising(_ path: String) -> Bool {
-    var previous: UInt8 = 0
-    for byte in path.utf8 {
-        if previous == UInt8(ascii: "/"), byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".") { return true }
-        previous = byte
+    var dots = 0
+    var length = 0
+    for byte in path.utf8.dropFirst() {
+        guard byte == UInt8(ascii: "/") else {
+            if byte == UInt8(ascii: ".") { dots += 1 }
+            length += 1
+            continue
+        }
+        if length == 0 || (dots == length && dots <= 2) { return true }
+        (dots, length) = (0, 0)
     }
-    return previous == UInt8(ascii: "/") && path.utf8.count > 1
+    return path.utf8.count > 1 && (length == 0 || (dots == length && dots <= 2))
 }
 
 package func parentDirectory(of path: String) -> String {

@@ -27,12 +27,12 @@ extension Reconciler {
 
     /// The spec this instance runs, or would be started, by.
     package func spec(of instance: InstanceIndex) -> SidecarSpec? {
-        guard slots.indices.contains(instance.value), !slots[instance.value].isRetired else { return nil }
+        guard isThere(instance) else { return nil }
         return slots[instance.value].spec
     }
 
     package func replica(of instance: InstanceIndex) -> Int? {
-        guard slots.indices.contains(instance.value), !slots[instance.value].isRetired else { return nil }
+        guard isThere(instance) else { return nil }
         return slots[instance.value].replica
     }
 
@@ -40,39 +40,60 @@ extension Reconciler {
     package var isShuttingDown: Bool { shutdown != nil }
 
     package func status(of index: InstanceIndex) -> InstanceStatus? {
-        guard slots.indices.contains(index.value), !slots[index.value].isRetired else { return nil }
-        let instance = slots[index.value]
-        let run = instance.phase.run
-        return InstanceStatus(
-            sidecar: groups[instance.group].name, replica: instance.replica, state: instance.phase.name,
-            incarnation: instance.incarnation, pid: run?.pid, startedAt: run?.pid == nil ? nil : run?.startedAt,
-            since: instance.since, restartsTotal: instance.restartsTotal,
-            consecutiveFailures: instance.consecutiveFailures, lastExit: instance.lastExit, reason: instance.reason,
-            waitingFor: waitedFor(by: instance), until: instance.until, isWanted: instance.isWanted,
-            lastProbe: run?.lastProbe, lastProbeAt: run?.lastProbeAt, isUnverified: run?.lastProbe == .unverified)
+        guard isThere(index) else { return nil }
+        return slots[index.value].status(in: groups)
     }
 
-    private func waitedFor(by instance: Instance) -> [String] {
-        switch instance.phase {
+    /// What an instance is called: its sidecar and its number among the replicas.
+    package func name(of index: InstanceIndex) -> (sidecar: String, replica: Int)? {
+        guard isThere(index) else { return nil }
+        return (groups[slots[index.value].group].name, slots[index.value].replica)
+    }
+
+    /// True where an instance's number is part of what people call it.
+    package func isOneOfSeveral(_ index: InstanceIndex) -> Bool {
+        isThere(index) && (slots[index.value].spec.replicas > 1 || slots[index.value].replica > 0)
+    }
+
+    package func stateName(of index: InstanceIndex) -> StateName? {
+        isThere(index) ? slots[index.value].phase.name : nil
+    }
+
+    private func isThere(_ index: InstanceIndex) -> Bool {
+        slots.indices.contains(index.value) && !slots[index.value].isRetired
+    }
+
+    func record(of slot: Int) -> InstanceRecord { slots[slot].record(in: groups) }
+}
+
+// Methods of the instance, read where it is: a copy of one is some fifty references to count.
+extension Instance {
+    fileprivate func status(in groups: [Group]) -> InstanceStatus {
+        let run = phase.run
+        return InstanceStatus(
+            sidecar: groups[group].name, replica: replica, state: phase.name, incarnation: incarnation, pid: run?.pid,
+            startedAt: run?.pid == nil ? nil : run?.startedAt, since: since, restartsTotal: restartsTotal,
+            consecutiveFailures: consecutiveFailures, lastExit: lastExit, reason: reason,
+            waitingFor: waitedFor(in: groups), until: until, isWanted: isWanted, lastProbe: run?.lastProbe,
+            lastProbeAt: run?.lastProbeAt, isUnverified: run?.lastProbe == .unverified)
+    }
+
+    private func waitedFor(in groups: [Group]) -> [String] {
+        switch phase {
         case .waiting(let targets), .blocked(let targets): targets.map { groups[$0].name }
         case .stopped, .backoff, .failed, .completed, .starting, .healthy, .unhealthy, .stopping: []
         }
     }
 
-    func record(of slot: Int) -> InstanceRecord {
-        let instance = slots[slot]
-        return InstanceRecord(
-            sidecar: groups[instance.group].name, replica: instance.replica, state: instance.phase.name,
-            incarnation: instance.incarnation.number, isWanted: instance.isWanted, since: instance.since,
-            startedAt: instance.phase.run?.startedAt, restartsTotal: instance.restartsTotal,
-            consecutiveFailures: instance.consecutiveFailures, lastExit: instance.lastExit, reason: instance.reason,
-            until: instance.until, startedFingerprint: instance.startedFingerprint,
-            healthySince: instance.healthySince, recentRestarts: instance.recentRestarts, end: instance.end,
-            pendingRestart: instance.pendingRestart)
+    fileprivate func record(in groups: [Group]) -> InstanceRecord {
+        InstanceRecord(
+            sidecar: groups[group].name, replica: replica, state: phase.name, incarnation: incarnation.number,
+            isWanted: isWanted, since: since, startedAt: phase.run?.startedAt, restartsTotal: restartsTotal,
+            consecutiveFailures: consecutiveFailures, lastExit: lastExit, reason: reason, until: until,
+            startedFingerprint: startedFingerprint, healthySince: healthySince, recentRestarts: recentRestarts,
+            end: end, pendingRestart: pendingRestart)
     }
-}
 
-extension Instance {
     fileprivate var end: End? {
         switch phase {
         case .failed(let end, _): return end

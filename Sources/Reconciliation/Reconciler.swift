@@ -18,6 +18,8 @@ package struct Reconciler: Sendable {
     var jitter: JitterGenerator
     var nextIncarnation: UInt64
     private var dirty: [Int] = []
+    /// Those of them before it were looked at.
+    private var firstDirty = 0
     private var isDirty: [Bool] = []
     /// Instances with a probe that may be due in this turn.
     private var probing: [Int] = []
@@ -90,31 +92,38 @@ package struct Reconciler: Sendable {
         }
     }
 
-    /// What is to be done now.
-    package mutating func reconcile(at now: Instant) -> [Effect] {
+    /// What is to be done now, or the first of it: `hasMore` tells whether to ask again before anything else is waited
+    /// for.
+    ///
+    /// - Parameter limit: how many effects are enough for now. Those of one instance stay together.
+    package mutating func reconcile(at now: Instant, atMost limit: Int = .max) -> [Effect] {
+        defer { effects = [] }
         repeat {
             // What time ends, it ends before anything begins: the end of a primary is the end of all.
             while let slot = deadlines.popDue(at: now) {
                 expire(slot, at: now)
                 touch(slot)
             }
-            var head = 0
-            while head < dirty.count {
-                let slot = dirty[head]
-                head += 1
+            while firstDirty < dirty.count {
+                guard effects.count < limit else { return effects }
+                let slot = dirty[firstDirty]
+                firstDirty += 1
                 isDirty[slot] = false
                 while advance(slot, at: now) {}
                 deadlines.set(slots[slot].phase.deadline, for: slot)
             }
             dirty.removeAll(keepingCapacity: true)
+            firstDirty = 0
             // Whoever was given a turn may have had no use for it: the next one in line gets it.
             giveNextTurn()
             if dirty.isEmpty { beginProbes(at: now) }
         } while !dirty.isEmpty || deadlines.next.map({ $0 <= now }) ?? false
         finishWhenEmpty()
-        defer { effects = [] }
         return effects
     }
+
+    /// True when the limit cut the last call short.
+    package var hasMore: Bool { firstDirty < dirty.count }
 
     /// The last thing of a turn: who was told to stop in it is not asked any more.
     private mutating func beginProbes(at now: Instant) {

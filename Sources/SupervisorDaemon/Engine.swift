@@ -16,6 +16,8 @@ final class Engine {
     /// Hands over what was gathered by the effects of a turn (sweeps, spawns).
     private let flush: () -> Void
     private let announce: ([Announcement]) -> Void
+    /// Effects done before more is decided: the first of a thousand processes starts while the rest is thought about.
+    private static let slice = 64
     private var hasInput = true
     private var isTurning = false
     private var wake: (timer: EventLoop.TimerID, at: Instant)?
@@ -61,11 +63,11 @@ final class Engine {
         isTurning = true
         repeat {
             hasInput = false
-            let effects = reconciler.reconcile(at: loop.now)
+            let effects = reconciler.reconcile(at: loop.now, atMost: Self.slice)
             record(effects)
             for effect in effects { perform(effect) }
             flush()
-        } while hasInput
+        } while hasInput || reconciler.hasMore
         isTurning = false
         arm()
     }
@@ -112,8 +114,8 @@ final class Engine {
 
     /// Remembered, because a retired instance can't be asked any more.
     func name(of index: InstanceIndex) -> InstanceName? {
-        if let status = reconciler.status(of: index) {
-            let name = InstanceName(sidecar: status.sidecar, replica: status.replica)
+        if let (sidecar, replica) = reconciler.name(of: index) {
+            let name = InstanceName(sidecar: sidecar, replica: replica)
             names[index.value] = name
             return name
         }

@@ -19,7 +19,7 @@ struct ReportBuilder {
 
     func report(of index: InstanceIndex, usage: UsageReport? = nil) -> InstanceReport? {
         guard let status = reconciler.status(of: index), let spec = reconciler.spec(of: index) else { return nil }
-        let shown = Self.shownName(of: status, spec)
+        let shown = shownName(of: index)
         let book = spec.stdio == .none ? ClientBook() : clients(index)
         return InstanceReport(
             name: shown, sidecar: status.sidecar, replica: status.replica, kind: spec.kind, state: status.state,
@@ -33,13 +33,9 @@ struct ReportBuilder {
     }
 
     /// `db` when there is one, `mcp/0` when there are more.
-    static func shownName(of status: InstanceStatus, _ spec: SidecarSpec) -> String {
-        spec.replicas > 1 || status.replica > 0 ? "\(status.sidecar)/\(status.replica)" : status.sidecar
-    }
-
     func shownName(of index: InstanceIndex) -> String {
-        guard let status = reconciler.status(of: index), let spec = reconciler.spec(of: index) else { return "?" }
-        return Self.shownName(of: status, spec)
+        guard let (sidecar, replica) = reconciler.name(of: index) else { return "?" }
+        return reconciler.isOneOfSeveral(index) ? "\(sidecar)/\(replica)" : sidecar
     }
 
     private func ports(of status: InstanceStatus, _ spec: SidecarSpec, shown: String) -> [PortReport] {

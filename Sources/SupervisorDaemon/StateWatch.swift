@@ -12,6 +12,8 @@ final class StateWatch {
     private let lock: UInt64?
     private let lost: () -> Void
     private var watch: EventLoop.WatchID?
+    /// Inotify's number for the directory. Negative: it is not looked at now.
+    private var directory: Int32
 
     init(loop: EventLoop, location: ProjectLocation, lost: @escaping () -> Void) throws(SystemError) {
         self.loop = loop
@@ -20,7 +22,8 @@ final class StateWatch {
         lock = Self.inode(of: location.lockPath)
         descriptor = loop_inotify_create()
         guard descriptor >= 0 else { throw .last("inotify_init1") }
-        guard loop_inotify_add_losses(descriptor, location.stateDirectory) >= 0 else {
+        directory = loop_inotify_add_losses(descriptor, location.stateDirectory)
+        guard directory >= 0 else {
             let failure = SystemError.last("inotify_add_watch \(location.stateDirectory)")
             close(descriptor)
             throw failure
@@ -33,11 +36,27 @@ final class StateWatch {
         close(descriptor)
     }
 
+    /// The project goes down: it needs no directory any more, and the end of the supervisor is not to wait until the
+    /// kernel has given up the watch.
+    func rest() {
+        guard directory >= 0 else { return }
+        loop_inotify_remove(descriptor, directory)
+        directory = -1
+    }
+
+    /// An `up` came while it went down.
+    func resume() {
+        guard directory < 0, watch != nil else { return }
+        directory = loop_inotify_add_losses(descriptor, location.stateDirectory)
+        look()
+    }
+
     /// Whoever has another lock, or asks at another socket, does not know of us.
     private func look() {
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { buffer in
             while read(descriptor, buffer.baseAddress, 4096) > 0 {}
         }
+        guard directory >= 0 else { return }
         let isThere = Self.inode(of: location.lockPath) == lock && access(location.socketPath, F_OK) == 0
         guard !isThere, let watch else { return }
         loop.unwatch(watch)

@@ -122,7 +122,11 @@ extension Supervisor {
     func exited(_ process: ProcessID, _ status: ExitStatus) {
         if helpers.exited(process, status) || sessions.exited(process, status) { return }
         guard let life = lives.life(of: process) else { return }
-        if let name = engine.name(of: life.index) { logs.note(name.logInstance, "\(status)") }
+        if let name = engine.name(of: life.index) {
+            // That one was stopped which never said a word, the journal tells.
+            let isStopped = engine.reconciler.stateName(of: life.index) == .stopping
+            logs.note(name.logInstance, "\(status)", startsLog: !isStopped)
+        }
         engine.observe(.exited(life.index, life.incarnation, status))
     }
 

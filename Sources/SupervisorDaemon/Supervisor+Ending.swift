@@ -25,9 +25,10 @@ extension Supervisor {
         let survivors = survivors
         logs.stop()
         finishReports()
-        if survivors.isEmpty { logs.discardFifos() }
+        // Beside the rest of what is to be done; `sayGoodbye` waits for it.
+        if survivors.isEmpty { host.perform { [logs] in logs.discardFifos() } }
         // What could not be ended stays on record, for the next command to find.
-        let ended = engine.reconciler.instances.filter { engine.reconciler.status(of: $0)?.state != .stopping }
+        let ended = engine.reconciler.instances.filter { engine.reconciler.stateName(of: $0) != .stopping }
         journal.forgetInstances(ended.compactMap { engine.name(of: $0) })
         if releasesPorts { releasePorts() }
         leases.release()
@@ -50,7 +51,7 @@ extension Supervisor {
     private var survivors: [SurvivorReport] {
         let builder = reports
         return engine.reconciler.instances.flatMap { index -> [SurvivorReport] in
-            guard engine.reconciler.status(of: index)?.state == .stopping else { return [] }
+            guard engine.reconciler.stateName(of: index) == .stopping else { return [] }
             return processes(of: index).flatMap { host.survivors(of: $0) }.map {
                 SurvivorReport(
                     instance: builder.shownName(of: index), pid: $0.pid, state: $0.state, waitChannel: $0.waitChannel)

@@ -146,6 +146,7 @@ extension Supervisor {
         prepareForeignNotifySocket(for: plan)
         assignPorts(in: plan)
         cancelPendingDowns(because: "an up overtook it")
+        stateWatch?.resume()
         engine.observe(.apply(plan, selection: parameters.names.isEmpty ? nil : parameters.names))
         recordStops()
         settleLoss()
@@ -158,12 +159,12 @@ extension Supervisor {
     }
 
     private var created: [Apply.Created] {
-        engine.reconciler.instances.compactMap { index in
-            guard let status = engine.reconciler.status(of: index), let spec = engine.reconciler.spec(of: index) else {
+        let builder = reports
+        return engine.reconciler.instances.compactMap { index in
+            guard let name = engine.reconciler.name(of: index), let spec = engine.reconciler.spec(of: index) else {
                 return nil
             }
-            return Apply.Created(
-                name: ReportBuilder.shownName(of: status, spec), sidecar: status.sidecar, kind: spec.kind)
+            return Apply.Created(name: builder.shownName(of: index), sidecar: name.sidecar, kind: spec.kind)
         }
     }
 
@@ -301,6 +302,7 @@ extension Supervisor {
     func shutDown(by initiator: Initiator) {
         if !isNew { saveProject(engine.reconciler.plan, isWanted: false) }
         engine.observe(.shutdown(by: initiator))
+        stateWatch?.rest()
     }
 
     func saveProject(_ plan: Plan, isWanted: Bool = true) {

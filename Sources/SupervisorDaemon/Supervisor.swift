@@ -43,6 +43,7 @@ final class Supervisor {
     private static let mostUnattributed = 1024
     /// Webhooks under way: the project's end waits for them as for other hooks.
     var openPosts = 0
+    var stateWatch: StateWatch?
     var server: ControlServer? {
         didSet { announcer.server = server }
     }

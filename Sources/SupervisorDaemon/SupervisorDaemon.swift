@@ -13,6 +13,9 @@ package enum SupervisorDaemon {
     /// Why it cannot serve; said in its log, and to the client that waits for it.
     private struct Refusal: Error { var message: String }
 
+    /// Room for what some two thousand sidecars take, in 64 KiB of the kernel's memory.
+    private static let descriptorTable: UInt64 = 8192
+
     /// Supervises the project until it is down. Returns the program's exit code; the keeper starts it again after any
     /// end but the one it was told of.
     ///
@@ -28,6 +31,7 @@ package enum SupervisorDaemon {
         umask(0o077)
         orch_set_process_name("orchestrate")
         orch_memory_share_arena()
+        orch_grow_descriptor_table(descriptors.socket, descriptorTable)
         do {
             let supervisor = try makeSupervisor(location, descriptors)
             let handler = RequestHandler(supervisor: supervisor)
@@ -36,7 +40,7 @@ package enum SupervisorDaemon {
             try watchSignals(supervisor)
             let beacon = try ProjectBeacon(
                 loop: supervisor.loop, identity: location.identity, stateDirectory: location.stateDirectory)
-            let watch = watchState(of: supervisor, location)
+            supervisor.stateWatch = watchState(of: supervisor, location)
             if let ready = descriptors.ready {
                 say("ready \(getpid())\n", to: ready)
                 close(ready)
@@ -44,7 +48,7 @@ package enum SupervisorDaemon {
             supervisor.host.announceReady()
             supervisor.endIfUnused(after: .seconds(10))
             try supervisor.loop.run()
-            withExtendedLifetime((handler, beacon, watch)) {}
+            withExtendedLifetime((handler, beacon)) {}
             return 0
         } catch {
             let message = (error as? Refusal)?.message ?? "\(error)"

@@ -24,8 +24,9 @@ struct TreeBuilder {
     private(set) var root: UInt32?
 
     init(byteCount: Int) {
-        nodes.reserveCapacity(byteCount / 12)
-        links.reserveCapacity(byteCount / 12)
+        // More than most manifests need: what is not touched costs nothing, and to grow is to copy.
+        nodes.reserveCapacity(byteCount / 6)
+        links.reserveCapacity(byteCount / 6)
         text.reserveCapacity(byteCount)
     }
 

@@ -82,6 +82,54 @@ import Testing
         #expect(back == message)
     }
 
+    /// Lines a transition may stand in: as we write it, and as another program of the same protocol might.
+    @Test(arguments: [
+        #"{"jsonrpc":"2.0","method":"event","params":{"kind":"transition","sequence":7,"at":"2026-11-25T10:00:00.123456Z","instance":"db/0","incarnation":3,"from":"starting","to":"healthy","initiator":"probe","cause":"größer 火"}}"#,
+        #"{"jsonrpc":"2.0","method":"event","params":{"kind":"transition","sequence":7,"at":"2026-11-25T10:00:00.123456Z","instance":"db/0","incarnation":3,"from":"starting","to":"healthy","initiator":"probe","cause":"c","caused_by":"web"}}"#,
+        #"{"jsonrpc":"2.0","method":"event","params":{"kind":"transition","sequence":7,"at":"2026-11-25T11:00:00+01:00","instance":"a \"b\"","incarnation":3,"from":"starting","to":"healthy","initiator":"probe","cause":"c","new_key":[1]}}"#,
+        #"{"method":"event","params":{"sequence":7,"kind":"transition","at":"2026-11-25T10:00:00Z","instance":"db","incarnation":3,"from":"starting","to":"healthy","initiator":"probe","cause":"c"}}"#,
+    ])
+    func `a transition is read the same by the quick reader and by the decoder`(line: String) throws {
+        // A space at the end is JSON all the same, and nothing the quick reader knows.
+        guard case .event(let quick) = try WireFormat.serverMessage(Array(line.utf8)[...]),
+            case .event(let thorough) = try WireFormat.serverMessage(Array((line + " ").utf8)[...])
+        else {
+            Issue.record("not an event")
+            return
+        }
+        #expect(quick == thorough)
+        #expect(quick.sequence == 7)
+    }
+
+    @Test(arguments: [
+        #"{"jsonrpc":"2.0","method":"event","params":{"kind":"transition","sequence":18446744073709551616,"at":"2026-11-25T10:00:00.123456Z","instance":"db","incarnation":3,"from":"starting","to":"healthy","initiator":"probe","cause":"c"}}"#,
+        #"{"jsonrpc":"2.0","method":"event","params":{"kind":"transition","sequence":1,"at":"2026-11-25T10:00:00.123456Z","instance":"db","incarnation":3,"from":"starting","to":"asleep","initiator":"probe","cause":"c"}}"#,
+        #"{"jsonrpc":"2.0","method":"event","params":{"kind":"transition","sequence":1,"at":"2026-11-25T10:00:00.123456Z","instance":"db"#,
+    ])
+    func `a transition that is none is refused`(line: String) {
+        #expect(throws: ControlError.self) { try WireFormat.serverMessage(Array(line.utf8)[...]) }
+    }
+
+    @Test(arguments: [
+        ("2026-11-23T10:00:00Z", "2026-11-23T10:00:00.000000Z"),
+        ("2026-11-23t10:00:00.1234567z", "2026-11-23T10:00:00.123456Z"),
+        ("2024-02-29 23:59:59.5+02:30", "2024-02-29T21:29:59.500000Z"),
+        ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
+    ])
+    func `a time is read in every form of RFC 3339 and written in one`(text: String, written: String) throws {
+        #expect(try #require(Timestamp(text)).description == written)
+    }
+
+    @Test(arguments: [
+        "", "2026-11-23", "2026-13-01T00:00:00Z", "2026-11-23T10:00:00", "2026-11-23T10:00:00.Z",
+        "2026-11-23T24:00:00Z",
+        "2026-11-23T10:00:00Z ", "２026-11-23T10:00:00Z", "2026-11-23T10:00:00+0100",
+    ])
+    func `what is no time is not read as one`(text: String) {
+        #expect(Timestamp(text) == nil)
+    }
+
     @Test func `an error keeps its names and diagnostics`() throws {
         let error = ControlError(
             .invalidManifest, "wrong", names: ["a"], diagnostics: [Diagnostic(rule: "r", message: "m")])

@@ -23,6 +23,14 @@ import YAMLReading
         #expect(project.directory == "/app/My Shop!")
     }
 
+    @Test(arguments: [
+        ("/a/.build/x", "/a/.build/x"), ("x", "/app/x"), ("../x", "/x"), ("./x/./y/", "/app/x/y"), ("/..", "/"),
+        ("/a//b", "/a/b"), ("/a/..b/...", "/a/..b/..."), ("/", "/"), ("..", "/"), ("/a/b/..", "/a"), ("", "/app"),
+    ])
+    func `a path is made absolute and plain`(path: String, absolute: String) {
+        #expect(absolutePath(path, from: "/app") == absolute)
+    }
+
     @Test func `a manifest that is not there is a diagnostic`() {
         #expect(load("x.yaml", [:]).report == ["0:0 manifest-not-found: cannot read the manifest x.yaml: no such file"])
         #expect(

@@ -65,6 +65,8 @@ int loop_inotify_create(void);
 int loop_inotify_add(int fd, const char *path);
 /* Of the directory itself, and of what is in it. */
 int loop_inotify_add_losses(int fd, const char *directory);
+/* Its mark is given up in the background; a close that is the first to do so waits for that, some 10 ms. */
+void loop_inotify_remove(int fd, int watch);
 
 /* memmem and memrchr, which are GNU's. */
 const void *loop_find(const void *text, size_t length, const void *part, size_t part_length);

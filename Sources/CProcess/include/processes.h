@@ -59,6 +59,11 @@ long orch_signal_descendants(int32_t pid, uint64_t mark, uint32_t nonce, int32_t
 
 /// Sets the soft limit of open files to the hard one and returns what it was.
 uint64_t orch_raise_descriptor_limit(void);
+
+/// Makes the table of open files large enough for `count`, as far as the hard limit goes. To be called before there is a
+/// second thread: from then on the kernel waits for a grace period, some 10 ms, whenever the table grows, and holds up
+/// whoever opens something meanwhile.
+void orch_grow_descriptor_table(int fd, uint64_t count);
 /// The name shown by ps; a program started from a descriptor would be called after its number.
 void orch_set_process_name(const char *name);
 /// An eventfd, close-on-exec and non-blocking, or -errno.

@@ -34,7 +34,9 @@ extension ManifestDecoder {
 
     func buildPlan() -> Plan? {
         guard !sidecars.isEmpty else { return nil }
-        for position in sidecars.indices { sidecars[position].fingerprints = sidecars[position].makeFingerprints() }
+        if options.makesFingerprints {
+            for position in sidecars.indices { sidecars[position].fingerprints = sidecars[position].makeFingerprints() }
+        }
         do {
             return try Plan(project: project, sidecars: sidecars)
         } catch {

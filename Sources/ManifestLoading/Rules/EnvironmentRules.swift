@@ -1,6 +1,11 @@
 import SidecarModel
 import YAMLReading
 
+/// How the names of variables end that hold what should not be read by everyone.
+private let secretNames = [
+    "PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "API_KEY", "PRIVATE_KEY", "ACCESS_KEY", "CREDENTIALS",
+]
+
 extension ManifestDecoder {
     /// Variables that carry a port are set by us; a value of the manifest is lost.
     func checkEnvironment(of sidecar: SidecarSpec, _ position: Int) {
@@ -29,11 +34,8 @@ extension ManifestDecoder {
     }
 
     private func isSecretName(_ name: String) -> Bool {
-        let words = [
-            "PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "API_KEY", "PRIVATE_KEY", "ACCESS_KEY", "CREDENTIALS",
-        ]
         let upper = name.uppercased()
-        return words.contains { upper.hasSuffix($0) }
+        return secretNames.contains { upper.hasSuffix($0) }
     }
 
     /// Forms that only keys have.

@@ -32,7 +32,7 @@ struct ValidateCommand: ParsableCommand {
     var strict = false
 
     func run() throws {
-        let loaded = try manifest.load(interpolates: !noInterpolate)
+        let loaded = try manifest.load(interpolates: !noInterpolate, isForPlan: false)
         switch format {
         case .json: Console.write(diagnosticJSON(loaded.diagnostics).withFinalNewline)
         case .text:

@@ -17,8 +17,9 @@ struct ManifestOptions: ParsableArguments {
     @Flag(help: "Don't look at what depends on this machine: files, commands, users.")
     var noHost = false
 
-    func load(interpolates: Bool = true) throws -> LoadedManifest {
-        let options = LoadOptions(checksHost: !noHost, interpolates: interpolates)
+    /// - Parameter isForPlan: false where nothing is done with the plan but to know that there is one.
+    func load(interpolates: Bool = true, isForPlan: Bool = true) throws -> LoadedManifest {
+        let options = LoadOptions(checksHost: !noHost, interpolates: interpolates, makesFingerprints: isForPlan)
         let path = path ?? file
         let environment = ProcessEnvironment.variables()
         let directory = ProcessEnvironment.workingDirectory(environment)

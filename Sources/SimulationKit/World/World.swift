@@ -102,15 +102,29 @@ package struct World: Sendable {
         try turn(about: slot)
     }
 
+    /// Has the core decide, in slices as the engine does.
     /// - Parameter slot: whom the fact was about. What a person asked for is answered after it was written down, so
     ///   only facts can be forgotten.
     mutating func turn(about slot: Int?) throws(InvariantBroken) {
+        // Drawn from what is there, so that it changes nothing of what a seed stands for.
+        let limit = inputs.isMultiple(of: 3) ? 1 + inputs % 4 : .max
+        repeat {
+            guard try slice(about: slot, atMost: limit) else { return }
+        } while core.hasMore && finished == nil
+        if finished == nil {
+            try checkContract()
+            try checkLimits()
+        }
+    }
+
+    /// False: the supervisor was lost over it.
+    private mutating func slice(about slot: Int?, atMost limit: Int) throws(InvariantBroken) -> Bool {
         let undecided = bug == .forgetsDecisions ? core : nil
-        var effects = core.reconcile(at: now)
+        var effects = core.reconcile(at: now, atMost: limit)
         if let slot, generator.chance(perMille: mix[.crashBeforeRecords]) {
             slots[slot].excuseStart()
             loseSupervisor()
-            return
+            return false
         }
         let hasRecords = store(core.takeChangedRecords())
         let transitions = core.takeTransitions()
@@ -122,15 +136,12 @@ package struct World: Sendable {
         for effect in effects {
             if generator.chance(perMille: mix[.crashBetweenEffects]) || countEffect() {
                 loseSupervisor()
-                return
+                return false
             }
             tell { "    → \($0.describe(effect))" }
             try perform(effect)
         }
-        if finished == nil {
-            try checkContract()
-            try checkLimits()
-        }
+        return true
     }
 
     private mutating func checkContract() throws(InvariantBroken) {

@@ -63,6 +63,9 @@ final class LogChannel {
     /// Written before the next line, or with the next `flushNotes`.
     func note(_ text: String, at time: WallTime) { notes.append((time, text)) }
 
+    /// Its life ended without a line, and nobody needs to read that it began.
+    func dropNotes() { notes = [] }
+
     // MARK: Moving lines
 
     /// Moves what there is, about `limit` bytes of it at most.

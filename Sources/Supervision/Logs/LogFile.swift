@@ -28,6 +28,9 @@ final class LogFile {
 
     var path: String { directory + "/" + instance.fileName }
 
+    /// Something was written at some time, by us or before us.
+    var isThere: Bool { descriptor >= 0 || access(path, F_OK) == 0 }
+
     private var limit: Int { max(1, Int(clamping: spec.maxSize.bytes)) }
 
     /// How much may be appended before the file is to be rotated.

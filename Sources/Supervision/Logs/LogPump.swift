@@ -72,7 +72,7 @@ package struct LogEnds: Sendable {
 package final class LogPump: Sendable {
     enum Command: Sendable {
         case open(Opening)
-        case note(LogInstance, String, WallTime)
+        case note(LogInstance, String, WallTime, startsLog: Bool)
         case configure(LogInstance, LogSpec)
         case unwatch(LogInstance, token: UInt64)
         case drain(LogInstance, token: UInt64)
@@ -186,7 +186,10 @@ package final class LogPump: Sendable {
     }
 
     /// A line of the supervisor's own (`exit 1`), placed after what was written before.
-    package func note(_ instance: LogInstance, _ text: String) { commands.send(.note(instance, text, .now)) }
+    /// - Parameter startsLog: false notes nothing where nothing was ever written: no file comes of it.
+    package func note(_ instance: LogInstance, _ text: String, startsLog: Bool = true) {
+        commands.send(.note(instance, text, .now, startsLog: startsLog))
+    }
 
     /// The same, for everyone who reads the log and not only for those who ask for such lines.
     package func notice(_ instance: LogInstance, _ text: String) { note(instance, LogLine.noticeMark + text) }

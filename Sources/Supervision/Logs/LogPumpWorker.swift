@@ -71,9 +71,10 @@ final class LogPumpWorker: LogPumping {
         defer { isObeying = false }
         switch command {
         case .open(let opening): open(opening)
-        case .note(let instance, let text, let time):
+        case .note(let instance, let text, let time, let startsLog):
             guard let channel = channels[instance] else { return }
             moveAll(channel)
+            guard startsLog || channel.file.isThere else { return channel.dropNotes() }
             channel.note(text, at: time)
             channel.flushNotes(by: self)
         case .configure(let instance, let spec): channels[instance]?.spec = spec

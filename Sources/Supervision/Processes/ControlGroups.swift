@@ -64,6 +64,12 @@ struct ControlGroups: Sendable {
         return descriptor >= 0 ? descriptor : -errno
     }
 
+    /// Removes it if nobody is in it; true when it is gone. What can be removed was empty, and nobody can be cloned into
+    /// it any more.
+    func removeIfEmpty(_ id: ProcessID) -> Bool {
+        unlinkat(directory, Self.name(id), AT_REMOVEDIR) == 0 || errno == ENOENT
+    }
+
     /// Removes it, and what its processes made in it.
     func remove(_ id: ProcessID) {
         guard unlinkat(directory, Self.name(id), AT_REMOVEDIR) != 0, errno != ENOENT else { return }

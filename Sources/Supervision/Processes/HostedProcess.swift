@@ -37,6 +37,8 @@ struct HostedProcess {
     var isKilling = false
     /// Nothing of it can live any more.
     var isKnownEmpty = false
+    /// Its cgroup was removed, which showed that nobody was in it.
+    var isGroupRemoved = false
     /// `cgroup.events`, while its emptiness is awaited.
     var events: Int32 = -1
     var eventsWatch: EventLoop.WatchID?

@@ -70,7 +70,10 @@ extension ProcessHost {
         guard let process = process(id) else { return }
         processes[Int(id.slot)]?.isAwaited = true
         if process.isInGroup, let groups {
-            if !isPopulated(id) {
+            if process.hasExited, groups.removeIfEmpty(id) {
+                processes[Int(id.slot)]?.isKnownEmpty = true
+                processes[Int(id.slot)]?.isGroupRemoved = true
+            } else if !isPopulated(id) {
                 processes[Int(id.slot)]?.isKnownEmpty = true
             } else if let signal {
                 groups.signal(id, signal.number)

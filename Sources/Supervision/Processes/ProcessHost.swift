@@ -292,7 +292,7 @@ package final class ProcessHost {
         guard let process = process(id), process.hasExited else { return }
         dismiss(process)
         processes[Int(id.slot)] = nil
-        if process.isInGroup, let groups { spawner?.remove(id, in: groups) }
+        if process.isInGroup, !process.isGroupRemoved, let groups { spawner?.remove(id, in: groups) }
         if process.custody == .keeper, hasKeeper {
             link?.send(ORCH_MESSAGE_RELEASE, slot: id.slot, pid: process.pid)
         } else {
