@@ -14,7 +14,7 @@ SEED    ?= 1
 ROUNDS  ?= 100
 SWIFT_SOURCES := Package.swift Sources Tests
 
-.PHONY: demo test build bench format check install clean soak chaos packages test-packages
+.PHONY: demo test test-modes build bench format check install clean soak chaos packages test-packages
 
 # Brings the quickstart up, shows it recover from a crash, takes it down. Leaves nothing running.
 demo: build
@@ -58,10 +58,22 @@ chaos: test-packages
 	$(SWIFT) build --build-tests $(STRICT)
 	ORCHESTRATE_CHAOS_ROUNDS=$(ROUNDS) $(SWIFT) test --skip-build $(STRICT) --filter EndToEndTests
 
+# The tests that start processes, in each way a machine lets us run. MODES names some of them; QUICK=--quick leaves out what
+# is not about processes.
+test-modes: test-packages
+	$(SWIFT) build --build-tests $(STRICT)
+	Scripts/test-modes $(QUICK) $(MODES)
+
 packages:
 	@Scripts/install-packages build
 
-test-packages:
+test-# The tests that start processes, in each way a machine lets us run. MODES names some of them; QUICK=--quick leaves out what
+# is not about processes.
+test-modes: test-packages
+	$(SWIFT) build --build-tests $(STRICT)
+	Scripts/test-modes $(QUICK) $(MODES)
+
+packages:
 	@Scripts/install-packages build test
 
 clean:

@@ -205,6 +205,18 @@ const void *loop_find(const void *text, size_t length, const void *part, size_t 
 
 const void *loop_find_last(const void *text, int byte, size_t length) { return memrchr(text, byte, length); }
 
+int loop_semaphore_wait(sem_t *semaphore, int64_t nanoseconds) {
+    struct timespec deadline;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += nanoseconds / 1000000000;
+    deadline.tv_nsec += nanoseconds % 1000000000;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_sec++;
+        deadline.tv_nsec -= 1000000000;
+    }
+    return sem_clockwait(semaphore, CLOCK_MONOTONIC, &deadline);
+}
+
 void loop_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 const char *loop_error_text(int number) { return strerrordesc_np(number); }

@@ -126,6 +126,9 @@ static IN_CHILD void record_identity(const struct child_context *context) {
     slot->pid = (int32_t)pid;
     slot->mark = mark;
     slot->start_time = own_start_time(context);
+    // The kernel counts the memory that was ours until exec as the child's: its own peak shows only above it.
+    struct rusage usage;
+    slot->max_rss_kib = RAW2(SYS_getrusage, RUSAGE_SELF, &usage) < 0 ? 0 : (uint64_t)usage.ru_maxrss;
     __atomic_store_n(&slot->state, ORCH_SLOT_RUNNING, __ATOMIC_RELEASE);
 }
 

@@ -7,13 +7,20 @@ package struct ExitReport: Hashable, Codable, Sendable {
     package var signal: String?
     /// As a shell shows it: the code, or 128 plus the signal.
     package var shellCode: Int32
+    /// The kernel killed it for want of memory. Nil: it did not, or does not say.
+    package var isOutOfMemory: Bool?
 
-    enum CodingKeys: String, CodingKey { case code, signal, shellCode = "shell_code" }
+    enum CodingKeys: String, CodingKey {
+        case code, signal, shellCode = "shell_code", isOutOfMemory = "out_of_memory"
+    }
 
     package init(_ status: ExitStatus) {
         switch status {
         case .code(let code): self.code = code
         case .signal(let signal): self.signal = signal.description
+        case .outOfMemory:
+            signal = Signal.kill.description
+            isOutOfMemory = true
         case .unknown: break
         }
         shellCode = status.shellCode
@@ -22,6 +29,7 @@ package struct ExitReport: Hashable, Codable, Sendable {
     /// `exit 1`, `SIGKILL`
     package var sentence: String {
         if let code { return "exit \(code)" }
+        if isOutOfMemory == true { return ExitStatus.outOfMemory.description }
         return signal ?? "exit status unknown"
     }
 }

@@ -45,19 +45,24 @@ package struct SupervisorStarter: Sendable {
         while flock(lock, LOCK_EX) != 0 {
             guard errno == EINTR else { throw failure("lock \(startLockPath)") }
         }
-        // One that lives but doesn't answer is being started, started again, or on its way out.
-        for _ in 0..<500 {
-            if let client = try ControlClient(socketPath: socketPath) {
-                return Connection(client: client, isFresh: false)
-            }
-            guard Self.isHeld(lockPath) else { break }
-            poll(nil, 0, 20)
-        }
+        if let client = try awaitAnswer() { return Connection(client: client, isFresh: false) }
         try start()
-        guard let client = try ControlClient(socketPath: socketPath) else {
+        // It may have been killed since it said that it was ready, and is started again.
+        guard let client = try awaitAnswer() else {
             throw ControlError(.failed, "the supervisor does not answer at \(socketPath); see \(logPath)")
         }
         return Connection(client: client, isFresh: true)
+    }
+
+    /// One that lives but doesn't answer is being started, started again, or on its way out. Nil: there is none, or it
+    /// does not answer in time.
+    private func awaitAnswer() throws(ControlError) -> ControlClient? {
+        for _ in 0..<500 {
+            if let client = try ControlClient(socketPath: socketPath) { return client }
+            guard Self.isHeld(lockPath) else { return nil }
+            poll(nil, 0, 20)
+        }
+        return nil
     }
 
     /// Whether a keeper or a supervisor has this lock.

@@ -212,11 +212,11 @@ package final class ControlServer {
 
     // MARK: Output
 
-    /// The flush at the turn's end does it, after all that the turn decided is on its way; the timer, which that flush
-    /// cancels unarmed, makes another turn for what is queued after it.
+    /// The flush at the turn's end does it, and no earlier: what an answer promises is stored and on its way first. The
+    /// timer, which that flush cancels unarmed, makes another turn for what is queued after it.
     private func needsFlush(_ connection: ControlConnection) {
         unflushed.insert(connection.peer.id)
-        if flushTimer == nil { flushTimer = loop.schedule(at: loop.now) { [weak self] in self?.flushTimer = nil } }
+        if flushTimer == nil { flushTimer = loop.schedule(at: loop.now) {} }
     }
 
     /// Sends what was queued, as far as the sockets take it. Done at every turn's end.

@@ -41,6 +41,8 @@ package struct Signal: Hashable, Codable, Sendable, CustomStringConvertible {
 package enum ExitStatus: Hashable, Codable, Sendable, CustomStringConvertible {
     case code(Int32)
     case signal(Signal)
+    /// The kernel killed it, as there was no more memory for it.
+    case outOfMemory
     /// It ended while nobody could look: its parent was gone and the kernel kept no record.
     case unknown
 
@@ -48,6 +50,7 @@ package enum ExitStatus: Hashable, Codable, Sendable, CustomStringConvertible {
         switch self {
         case .code(let code): "exit \(code)"
         case .signal(let signal): "\(signal)"
+        case .outOfMemory: "SIGKILL by the kernel, out of memory"
         case .unknown: "exit status unknown"
         }
     }
@@ -57,6 +60,7 @@ package enum ExitStatus: Hashable, Codable, Sendable, CustomStringConvertible {
         switch self {
         case .code(let code): code
         case .signal(let signal): 128 + signal.number
+        case .outOfMemory: 128 + Signal.kill.number
         case .unknown: 1
         }
     }

@@ -67,9 +67,9 @@ package struct ProjectLocation: Hashable, Sendable {
         var path = ""
         for part in stateDirectory.split(separator: "/") {
             path += "/" + part
-            guard mkdir(path, 0o700) == 0 || errno == EEXIST || access(path, X_OK) == 0 else {
-                throw .unusable(directory: path, reason: lastError())
-            }
+            guard mkdir(path, 0o700) != 0, errno != EEXIST else { continue }
+            let reason = lastError()
+            guard access(path, X_OK) == 0 else { throw .unusable(directory: path, reason: reason) }
         }
         try refuseSharedRoot()
         // Held while it is looked at: what is made private is what was found to be ours. It is the only part of the path

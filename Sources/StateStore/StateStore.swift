@@ -269,11 +269,12 @@ package final class StateStore {
 }
 
 extension ExitStatus {
-    /// `code 1`, `signal 9`, `unknown`
+    /// `code 1`, `signal 9`, `memory`, `unknown`
     fileprivate var stored: String {
         switch self {
         case .code(let code): "code \(code)"
         case .signal(let signal): "signal \(signal.number)"
+        case .outOfMemory: "memory"
         case .unknown: "unknown"
         }
     }
@@ -283,6 +284,7 @@ extension ExitStatus {
         switch (parts.first, parts.count == 2 ? Int32(parts[1]) : nil) {
         case ("code", let code?): self = .code(code)
         case ("signal", let number?): self = .signal(Signal(number: number))
+        case ("memory", nil): self = .outOfMemory
         case ("unknown", nil): self = .unknown
         default: return nil
         }

@@ -33,6 +33,7 @@ struct HookPayload: Codable {
         switch facts.exit {
         case .code(let code): exitCode = code
         case .signal(let signal): self.signal = signal.description
+        case .outOfMemory: signal = Signal.kill.description
         case .unknown, nil: break
         }
         attempt = facts.attempt

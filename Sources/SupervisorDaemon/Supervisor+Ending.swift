@@ -50,13 +50,22 @@ extension Supervisor {
     /// What SIGKILL did not end.
     private var survivors: [SurvivorReport] {
         let builder = reports
-        return engine.reconciler.instances.flatMap { index -> [SurvivorReport] in
-            guard engine.reconciler.stateName(of: index) == .stopping else { return [] }
-            return processes(of: index).flatMap { host.survivors(of: $0) }.map {
-                SurvivorReport(
-                    instance: builder.shownName(of: index), pid: $0.pid, state: $0.state, waitChannel: $0.waitChannel)
-            }
+        let hanging = host.hangingSurvivors.map { name, survivor in
+            let instance = InstanceName(indexed: name)
+            let index = instance.flatMap { engine.reconciler.instance(sidecar: $0.sidecar, replica: $0.replica) }
+            return SurvivorReport(
+                instance: index.map(builder.shownName) ?? name, pid: survivor.pid, state: survivor.state,
+                waitChannel: survivor.waitChannel)
         }
+        return hanging
+            + engine.reconciler.instances.flatMap { index -> [SurvivorReport] in
+                guard engine.reconciler.stateName(of: index) == .stopping else { return [] }
+                return processes(of: index).flatMap { host.survivors(of: $0) }.map {
+                    SurvivorReport(
+                        instance: builder.shownName(of: index), pid: $0.pid, state: $0.state,
+                        waitChannel: $0.waitChannel)
+                }
+            }
     }
 
     /// A client that was killed before it handed over a manifest leaves nothing to supervise.

@@ -164,7 +164,9 @@ extension Supervisor {
             guard let name = engine.reconciler.name(of: index), let spec = engine.reconciler.spec(of: index) else {
                 return nil
             }
-            return Apply.Created(name: builder.shownName(of: index), sidecar: name.sidecar, kind: spec.kind)
+            return Apply.Created(
+                name: builder.shownName(of: index), sidecar: name.sidecar, kind: spec.kind,
+                isPrimary: spec.primary ? true : nil)
         }
     }
 

@@ -153,6 +153,7 @@ final class Supervisor {
         sessions.supervisor = self
         host.onExit = { [unowned self] in exited($0, $1) }
         host.onEmpty = { [unowned self] in emptied($0) }
+        host.onUnwanted = { [unowned self] in helpers.endAdopted($0) }
         host.onKeeperLost = { [unowned self] in keeperLost() }
     }
 

@@ -86,7 +86,12 @@ void leader_ended(uint32_t slot) {
     record->exit_value = information.si_status;
     record->exited_at_ns = (uint64_t)now_ns();
     record->cpu_time_us = microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
-    record->max_rss_kib = (uint64_t)usage.ru_maxrss;
+    // What it began with stays where its own was no more than that; the other threads of who cloned it may have added some.
+    enum { slack_kib = 1024 };
+    if ((uint64_t)usage.ru_maxrss > record->max_rss_kib + slack_kib) {
+        record->max_rss_kib = (uint64_t)usage.ru_maxrss;
+        record->flags |= ORCH_SLOT_PEAK_IS_KNOWN;
+    }
     orch_slot_set_state(record, ORCH_SLOT_EXITED);
     leader->remaining = -1;
     if (keeper.supervisor.socket < 0) {

@@ -71,6 +71,22 @@ struct ArchitectureTests {
         }
     }
 
+    @Test func `nothing is decided by the wall clock, which anybody may set`() {
+        let allowed: Set<String> = [
+            // What people read.
+            "Sources/SupervisorDaemon/WallClock.swift", "Sources/OrchestrateCommands/Commands/StatusCommand.swift",
+            "Sources/Supervision/Logs/WallTime.swift",
+            // Leaves a directory alone that was made within the minute; one that is wrongly old has nobody in it.
+            "Sources/Supervision/Logs/FifoLeftovers.swift",
+        ]
+        for file in SourceTree.sources where !allowed.contains(file.path) {
+            for (number, text) in file.code
+            where text.contains("CLOCK_REALTIME") || text.contains("gettimeofday") || text.contains("time(nil)") {
+                Issue.record("\(file.path):\(number): reads the wall clock: \(text)")
+            }
+        }
+    }
+
     @Test func `operating system calls of one platform live in files of their own`() {
         for file in SourceTree.sources {
             for (number, text) in file.code where text.contains("#if os(") {

@@ -11,6 +11,8 @@ private final class Desk: ControlHandler {
     var requests: [ControlRequest] = []
     var replies: [Reply] = []
     var closed = 0
+    /// What stores what was decided, at the end of each turn.
+    var storing: () -> Void = {}
     var answers: (ControlRequest) -> Result<ControlResponse, ControlError>? = { _ in nil }
 
     func handle(_ request: ControlRequest, from peer: ControlPeer, reply: @escaping Reply) {
@@ -40,6 +42,7 @@ private final class Office {
         }
         self.path = path + "/control.sock"
         loop = try EventLoop()
+        loop.onTurnEnd { [desk] in desk.storing() }
         server = try ControlServer(loop: loop, listener: ControlSocket.listen(path: self.path), handler: desk)
     }
 
@@ -87,6 +90,19 @@ private final class Office {
         #expect(
             try WireFormat.answer(office.receive(on: client).utf8.dropLast(), of: Start.self)
                 == .init(sidecars: ["db"]))
+    }
+
+    @Test func `an answer leaves when what it promises was stored, and not before`() throws {
+        let office = try Office()
+        office.desk.answers = { _ in .success(.start(.init(sidecars: ["db"]))) }
+        let client = try office.connect()
+        defer { close(client) }
+        var heard: [String] = []
+        office.desk.storing = { [unowned office] in heard.append(office.receive(on: client)) }
+        try office.send(WireFormat.request(Start.self, id: 4, .init(names: ["db"])), on: client)
+        #expect(heard == [""])
+        #expect(office.receive(on: client).contains(#""id":4"#))
+        office.desk.storing = {}
     }
 
     @Test func `a reply may come later and out of order`() throws {

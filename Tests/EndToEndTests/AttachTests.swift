@@ -17,6 +17,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.server)
                 try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("server").count == 1 }
                 let before = sandbox.sidecars("server")
                 let request = #"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
                 for _ in 1...2 {
@@ -37,6 +38,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.server)
                 try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("server").count == 1 }
                 let before = sandbox.sidecars("server")
                 let client = try Attachment(to: "server", in: sandbox)
                 var sent = 0

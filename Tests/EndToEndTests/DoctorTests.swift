@@ -95,6 +95,30 @@ extension EndToEnd {
             }
         }
 
+        @Test func `FIFOs in memory that nobody has any more are listed, and gone with the next start`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  one: { command: [sleep, \"1000\"] }")
+                try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
+                let state = try #require(sandbox.stateDirectory)
+                let link = try #require(realpath("\(state)/fifo", nil))
+                let place = String(cString: link)
+                free(link)
+                try loseSupervision(of: sandbox)
+                Directory.remove("\(sandbox.directory)/state")
+                let before = sandbox.sidecars("one")
+                #expect(try !sandbox.orchestrate("doctor", "--leaks").output.contains(place))
+                for process in before { process.kill() }
+                try sandbox.eventually("it is gone") { before.allSatisfy { ProcessTable.process($0.pid) != $0 } }
+                let ended = try sandbox.orchestrate("doctor", "--leaks")
+                // Other tests may have started something meanwhile.
+                #expect((ended.status == 1 && ended.output.contains(place)) || !File.exists(place), "\(ended.output)")
+                try sandbox.succeed("up", "-d")
+                #expect(!File.exists(place))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `a lease whose client is gone is stale`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare("  one: { command: [sleep, \"1000\"] }")

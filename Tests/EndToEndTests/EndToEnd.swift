@@ -4,6 +4,12 @@ import Testing
 /// The programs as they are built, seen from outside. One test after the other: each has processes and time to itself.
 @Suite(.serialized)
 enum EndToEnd {
+    /// Not in a container.
+    static let isInFirstNamespace: Bool = {
+        var facts = stat()
+        return stat("/proc/self/ns/pid", &facts) == 0 && facts.st_ino == 0xEFFF_FFFC
+    }()
+
     static let canMount: Bool = {
         guard getuid() == 0, let place = try? Directory.makeTemporary() else { return false }
         defer { Directory.remove(place) }

@@ -112,6 +112,63 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a supervisor killed at any instant of an up loses nothing`() throws {
+            var chance = Chance(seed: UInt64(getpid()))
+            for round in 0..<rounds {
+                try Self.withContainer(Self.pair) { sandbox, container in
+                    try sandbox.eventually("a supervisor is there") { sandbox.supervisor != nil }
+                    let delay = chance.next(below: 60_000)
+                    usleep(UInt32(delay))
+                    sandbox.supervisor?.kill()
+                    try container.program.prints("ready after")
+                    try sandbox.eventually("both run, round \(round), after \(delay) us") {
+                        sandbox.sidecars("db").count == 1 && sandbox.sidecars("web").count == 1
+                    }
+                    try container.first.signal(SIGTERM)
+                    #expect(try container.program.end().status == 130)
+                    #expect(sandbox.processes.isEmpty)
+                }
+            }
+        }
+
+        @Test func `a container whose supervision is lost does not end as if all went well`() throws {
+            let sidecars = """
+                  main:
+                    primary: true
+                    shell: "trap 'exit 0' TERM; echo up; while :; do sleep 1000 & wait; done"
+                    health: { log: up }
+                """
+            try Self.withContainer(sidecars) { sandbox, container in
+                try container.program.prints("ready after")
+                try sandbox.killSupervision()
+                let ended = try container.program.end()
+                #expect(ended.status == 5, "\(ended.everything)")
+                #expect(sandbox.processes.isEmpty)
+            }
+        }
+
+        @Test func `a primary that had ended before the supervision was lost has decided`() throws {
+            let sidecars = """
+                  db: { shell: "trap '' TERM; echo up; while :; do sleep 1000 & wait; done", health: { log: up }, stop: { grace: 2s } }
+                  main:
+                    primary: true
+                    shell: "trap 'exit 7' TERM; echo up; while :; do sleep 1000 & wait; done"
+                    health: { log: up }
+                    restart: never
+                    depends_on: [db]
+                """
+            try Self.withContainer(sidecars) { sandbox, container in
+                try container.program.prints("ready after")
+                let main = try #require(sandbox.sidecars("main").first { $0.executable != "sleep" })
+                main.signal(SIGTERM)
+                try container.program.prints("main failed")
+                try sandbox.killSupervision()
+                let ended = try container.program.end()
+                #expect(ended.status == 7, "\(ended.everything)")
+                #expect(sandbox.processes.isEmpty)
+            }
+        }
+
         @Test func `a first process can't detach`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.pair)

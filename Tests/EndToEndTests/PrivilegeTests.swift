@@ -5,7 +5,7 @@ extension EndToEnd {
     /// Users, limits, and what an earlier life left behind, by the real programs.
     @Suite
     struct PrivilegeTests {
-        @Test(.enabled(if: getuid() == 0))
+        @Test(.enabled(if: getuid() == 0, "becoming another user needs root"))
         func `a sidecar, its hooks and its probes run as its user, and its secrets are its own`() throws {
             try Sandbox.run { sandbox in
                 let shared = "\(sandbox.directory)/shared"

@@ -46,6 +46,26 @@ extension EndToEnd {
             }
         }
 
+        @Test func `the memory of a report is the sidecar's own, and not what its supervisor had`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      small: { kind: task, command: ["false"] }
+                      large: { kind: task, shell: "head -c 90000000 /dev/zero | tail -c 90000000 >/dev/null; exit 3" }
+                    """)
+                _ = try sandbox.orchestrate("up", "-d")
+                let small = File.text("\(try #require(try sandbox.reports(of: "small", atLeast: 1).last))/summary.txt")
+                #expect(small.contains("less than "), "\(small)")
+                let large = File.text("\(try #require(try sandbox.reports(of: "large", atLeast: 1).last))/summary.txt")
+                let line = try #require(large.split(separator: "\n").first { $0.hasPrefix("used:") })
+                let words = line.split(separator: " ")
+                let kibibytes = try #require(words.firstIndex(of: "KiB").flatMap { Int(words[$0 - 1]) })
+                #expect(line.contains("at most "), "\(line)")
+                #expect(kibibytes > 80_000, "\(line)")
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `a report says which keys changed since it was last well`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare("  one: { command: [sleep, \"1000\"], restart: { max_attempts: 1 } }")

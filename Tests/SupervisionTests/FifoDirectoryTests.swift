@@ -55,6 +55,53 @@ struct FifoDirectoryTests {
         pump.discardFifos()
     }
 
+    @Test func `a project whose state is deleted under it takes its FIFOs with it`() throws {
+        let directory = TemporaryDirectory()
+        let pump = try LogPump(stateDirectory: directory.path) { _ in }
+        try pump.open(db, incarnation: Incarnation(1), spec: LogSpec()).close()
+        let place = try #require(target(of: directory.path))
+        unlink(directory.path + "/fifo")
+        pump.stop()
+        pump.discardFifos()
+        #expect(access(place, F_OK) != 0)
+    }
+
+    @Test func `what a lost project left goes when another one begins, once nobody has it open`() throws {
+        let directory = TemporaryDirectory()
+        let (place, held) = try leaveFifos(of: directory.path + "/lost")
+        rename(directory.path + "/lost", directory.path + "/gone")
+        #expect(!FifoLeftovers.find().contains(place))
+        close(held)
+        // Other tests begin projects too.
+        #expect(FifoLeftovers.find().contains(place) || access(place, F_OK) != 0)
+        let other = directory.path + "/other"
+        mkdir(other, 0o700)
+        let pump = try LogPump(stateDirectory: other) { _ in }
+        #expect(access(place, F_OK) != 0)
+        #expect(!FifoLeftovers.find().contains(try #require(target(of: other))))
+        pump.stop()
+        pump.discardFifos()
+    }
+
+    /// Of a supervisor that was killed, and a sidecar that writes on.
+    private func leaveFifos(of state: String) throws -> (place: String, held: Int32) {
+        mkdir(state, 0o700)
+        let pump = try LogPump(stateDirectory: state) { _ in }
+        try pump.open(db, incarnation: Incarnation(1), spec: LogSpec()).close()
+        let place = try #require(target(of: state))
+        let output = try #require(try Directory.names(in: place).first { $0.hasSuffix(".out") })
+        let held = open("\(place)/\(output)", O_RDWR | O_CLOEXEC)
+        pump.stop()
+        return (place, held)
+    }
+
+    private func target(of state: String) -> String? {
+        realpath(state + "/fifo", nil).map { path in
+            defer { free(path) }
+            return String(cString: path)
+        }
+    }
+
     private func removeAll(of link: String) {
         guard let path = realpath(link, nil) else { return }
         defer { free(path) }

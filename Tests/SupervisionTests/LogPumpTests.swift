@@ -248,6 +248,7 @@ struct LogPumpTests {
         try bench.drain(db)
         #expect(bench.log(db).map(\.string) == ["incarnation 1 started", "last words"])
         let left = try Directory.names(in: bench.directory.path + "/fifo")
-        #expect(left == [])
+        // In memory, a link back to the state directory.
+        #expect(left.filter { $0 != ".state" } == [])
     }
 }

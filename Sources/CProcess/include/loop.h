@@ -1,4 +1,5 @@
 #pragma once
+#include <semaphore.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -73,6 +74,8 @@ const void *loop_find(const void *text, size_t length, const void *part, size_t 
 const void *loop_find_last(const void *text, int byte, size_t length);
 /* Names the calling thread. */
 void loop_name_thread(const char *name);
+/// Waits so long at most, whatever becomes of the wall clock meanwhile. 0, or -1 and errno.
+int loop_semaphore_wait(sem_t *semaphore, int64_t nanoseconds);
 
 /* A static text for an errno, or NULL. */
 const char *loop_error_text(int number);

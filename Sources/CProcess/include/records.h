@@ -44,6 +44,8 @@ enum {
     ORCH_SLOT_IN_CGROUP = 1,
     /// It ended while nobody could look.
     ORCH_SLOT_STATUS_UNKNOWN = 2,
+    /// `max_rss_kib` is what it used, and no longer what its supervisor had when it was cloned.
+    ORCH_SLOT_PEAK_IS_KNOWN = 4,
 };
 
 enum {

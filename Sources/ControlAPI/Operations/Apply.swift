@@ -88,11 +88,16 @@ package enum Apply: ControlOperation {
         package var name: String
         package var sidecar: String
         package var kind: SidecarSpec.Kind
+        /// Nil: it is not, or an older supervisor answered.
+        package var isPrimary: Bool?
 
-        package init(name: String, sidecar: String, kind: SidecarSpec.Kind) {
+        enum CodingKeys: String, CodingKey { case name, sidecar, kind, isPrimary = "primary" }
+
+        package init(name: String, sidecar: String, kind: SidecarSpec.Kind, isPrimary: Bool? = nil) {
             self.name = name
             self.sidecar = sidecar
             self.kind = kind
+            self.isPrimary = isPrimary
         }
     }
 }

@@ -17,7 +17,7 @@ struct DoctorCommand: ParsableCommand {
               orchestrate doctor --json | jq '.findings[] | select(.verdict != "good")'
             """)
 
-    @Flag(help: "List processes that were started for a sidecar and belong to no living supervisor.")
+    @Flag(help: "List processes and FIFOs that were made for a sidecar and belong to no living supervisor.")
     var leaks = false
 
     @Flag(help: "Print JSON.")
@@ -29,29 +29,41 @@ struct DoctorCommand: ParsableCommand {
         var findings: [Finding]
     }
 
-    private struct LeakList: Encodable { var leaks: [Leak] }
+    private struct LeakList: Encodable {
+        var leaks: [Leak]
+        var fifos: [String]
+    }
 
     func run() throws {
         let environment = ProcessEnvironment.variables()
         let root = try ProjectContext.root(environment, ProcessEnvironment.workingDirectory(environment))
         let palette = Terminal(environment: environment).palette
         let (left, projects) = LeakSearch.run { KnownProject.all(below: root) }
+        let fifos = FifoLeftovers.find()
         if leaks {
             Console.print(
                 json
-                    ? WireFormat.json(LeakList(leaks: left), pretty: true)
-                    : FindingText.lines(left, palette: palette).joined(separator: "\n"))
-            if !left.isEmpty { throw CommandFailure(.failed) }
+                    ? WireFormat.json(LeakList(leaks: left, fifos: fifos), pretty: true)
+                    : FindingText.lines(left, fifos: fifos, palette: palette).joined(separator: "\n"))
+            if !left.isEmpty || !fifos.isEmpty { throw CommandFailure(.failed) }
             return
         }
         let findings =
             KernelExamination.findings() + LimitExamination.findings() + StateExamination.findings(of: root)
-            + ProjectExamination.findings(of: projects, root: root) + [Self.finding(on: left)]
+            + ProjectExamination.findings(of: projects, root: root) + Self.findings(on: left, fifos)
         Console.print(
             json
                 ? WireFormat.json(Examination(findings: findings), pretty: true)
                 : FindingText.lines(findings, palette: palette).joined(separator: "\n"))
         if findings.contains(where: { $0.verdict == .wrong }) { throw CommandFailure(.failed) }
+    }
+
+    private static func findings(on leaks: [Leak], _ fifos: [String]) -> [Finding] {
+        guard !fifos.isEmpty else { return [finding(on: leaks)] }
+        return [
+            finding(on: leaks),
+            .notice("processes", "FIFOs", LeakSearch.sentence(on: fifos), remedy: LeakSearch.remedyForFIFOs),
+        ]
     }
 
     private static func finding(on leaks: [Leak]) -> Finding {

@@ -56,4 +56,10 @@ enum LeakSearch {
         }
         return remedies
     }
+
+    static func sentence(on fifos: [String]) -> String {
+        "\(fifos.count) \(fifos.count == 1 ? "directory" : "directories") in memory of projects whose state is gone"
+    }
+
+    static let remedyForFIFOs = "the next start of a project removes them; orchestrate doctor --leaks lists them"
 }

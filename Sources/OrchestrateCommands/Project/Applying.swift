@@ -12,27 +12,34 @@ struct Applying {
     var names: [String]
     var refreshesEnvironment: Bool
     var attachment: Apply.Attachment
-    /// Of a connection to a supervisor that was started for this, before it is handed the manifest.
-    var beforehand: (ControlClient) throws(ControlError) -> Void = { _ throws(ControlError) in }
+    /// Of who wants to hear what becomes of it.
+    var subscription: Subscribe.Parameters?
+
+    struct Outcome {
+        var client: ControlClient
+        var answer: Apply.Answer
+        /// What those who subscribed know. Nil: nobody did, or the supervisor was lost after its answer.
+        var view: ProjectView?
+    }
 
     /// Answers with a connection on which it was taken up. A supervisor that dies under it is started again and asked
     /// again: applying twice is applying once.
-    func run() throws -> (client: ControlClient, answer: Apply.Answer) {
+    func run() throws -> Outcome {
         let preparation = try ManifestPreparation(of: context, names: names)
         for attempt in 0... {
-            let connection = try context.connectOrStart(isGuarded: isLeased)
+            var reached: SupervisorStarter.Connection?
             do {
-                if connection.isFresh { try beforehand(connection.client) }
-                let answer = try connection.client.call(
-                    Apply.self, parameters(preparation.secrets), timeout: nil)
-                Self.show(preparation.diagnostics + answer.diagnostics)
-                return (connection.client, answer)
-            } catch  where error.code == .noSupervisor && attempt < 20 {
+                let connection = try context.connectOrStart(isGuarded: isLeased)
+                reached = connection
+                let outcome = try apply(preparation, on: connection)
+                Self.show(preparation.diagnostics + outcome.answer.diagnostics)
+                return outcome
+            } catch let error as ControlError where error.code == .noSupervisor && attempt < 20 {
                 continue
-            } catch {
+            } catch let error as ControlError {
                 // A supervisor that was started for this has nothing to supervise.
-                if connection.isFresh, !LivingSidecars.exist(in: context.location) {
-                    dismiss(connection.client)
+                if let reached, reached.isFresh, !LivingSidecars.exist(in: context.location) {
+                    dismiss(reached.client)
                 }
                 guard error.code == .invalidManifest else { throw CommandFailure(error) }
                 Self.show(error.diagnostics)
@@ -41,6 +48,28 @@ struct Applying {
             }
         }
         throw CommandFailure(.failed, "the supervisor ends again and again; see \(context.location.supervisorLogPath)")
+    }
+
+    private func apply(
+        _ preparation: ManifestPreparation, on connection: SupervisorStarter.Connection
+    ) throws(ControlError) -> Outcome {
+        let client = connection.client
+        // A new project is empty: who hears every event from its beginning needs no list of what is there.
+        var empty: ProjectReport?
+        if let subscription, connection.isFresh { empty = try client.call(Subscribe.self, subscription).project }
+        let answer = try client.call(Apply.self, parameters(preparation.secrets), timeout: nil)
+        var outcome = Outcome(client: client, answer: answer)
+        if let empty, !answer.created.isEmpty {
+            outcome.view = ProjectView(empty, created: answer.created)
+        } else if let subscription {
+            do throws(ControlError) {
+                outcome.view = ProjectView(try client.call(Subscribe.self, subscription).project)
+            } catch {
+                // It was taken up: to ask again might begin anew what is over.
+                guard error.code == .noSupervisor else { throw error }
+            }
+        }
+        return outcome
     }
 
     private var isLeased: Bool {

@@ -41,18 +41,13 @@ final class DownSession {
             do {
                 return try runOnce()
             } catch let error as ControlError where error.code == .noSupervisor {
-                guard let again = try takeUpAgain() else { return 0 }
-                client = again
+                // Nil: it went because all is down.
+                guard let again = try context.reconnected() else { return 0 }
+                client = again.client
             }
         }
         throw CommandFailure(
             .failed, "the supervisor ends again and again; see \(context.location.supervisorLogPath)")
-    }
-
-    /// Nil: it went because all is down.
-    private func takeUpAgain() throws -> ControlClient? {
-        if let running = try? context.running() { return running }
-        return LivingSidecars.exist(in: context.location) ? try context.connectOrStart().client : nil
     }
 
     private func runOnce() throws -> Int32 {

@@ -102,6 +102,7 @@ struct ProjectContext {
     func connect() throws -> ControlClient {
         if let client = try running() { return client }
         guard LivingSidecars.exist(in: location) else {
+            if let client = try returned() { return client }
             try refuseElsewhere()
             throw CommandFailure(
                 .noSupervisor, "nothing of \(name) is running; start it with 'orchestrate up\(selector)'")

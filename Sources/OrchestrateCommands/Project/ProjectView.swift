@@ -19,7 +19,7 @@ struct ProjectView {
             let replica = instance.name.split(separator: "/").dropFirst().first.flatMap { Int($0) } ?? 0
             return InstanceReport(
                 name: instance.name, sidecar: instance.sidecar, replica: replica, kind: instance.kind, state: .waiting,
-                isWanted: true, incarnation: 0, since: now)
+                isWanted: true, incarnation: 0, since: now, isPrimary: instance.isPrimary ?? false)
         }
         self.init(project)
     }

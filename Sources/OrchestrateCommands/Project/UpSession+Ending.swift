@@ -1,6 +1,7 @@
 import ControlAPI
 import ControlClient
 import SidecarModel
+import StateStore
 
 // How an `up` comes to its exit code, and what becomes of the project then.
 extension UpSession {
@@ -11,15 +12,8 @@ extension UpSession {
         case ofPrimary(otherwise: Int32)
     }
 
-    /// Nil: the supervisor is gone already, as it is after a primary's end; what it said before says more.
-    func fail(_ names: [String]) throws -> Int32? {
-        let report: ProjectReport
-        do {
-            report = try client.call(Status.self, .init())
-        } catch {
-            guard error.code == .noSupervisor else { throw error }
-            return nil
-        }
+    func fail(_ names: [String]) throws -> Int32 {
+        let report = try client.call(Status.self, .init())
         let failed = report.sidecars.filter { names.contains($0.name) }
         screen.clear()
         let text = FailureReport(
@@ -91,6 +85,21 @@ extension UpSession {
 
     private func exitCode(of name: String, in report: ProjectReport) -> Int32? {
         ProjectView(report).instances(named: name).compactMap { $0.lastExit?.shellCode }.max()
+    }
+
+    /// What came to its final end before the supervision was lost has decided already. What ends because of the loss
+    /// ends at our signal: its code would say that all went well.
+    var codeAfterLoss: Int32 {
+        let deciding = view.instances.filter { $0.isPrimary || $0.sidecar == options.exitCodeFrom }
+        guard !deciding.isEmpty else { return ExitCode.noSupervisor.rawValue }
+        // By the journal: what the supervisor said last may not have come through.
+        let rows = (try? StateStore(reading: context.location.journalPath).instances()) ?? []
+        let codes = rows.compactMap { row -> Int32? in
+            let isFinal = row.state == .completed || row.state == .failed
+            let isDeciding = deciding.contains { $0.sidecar == row.sidecar && $0.replica == row.replica }
+            return isFinal && isDeciding ? row.lastExit?.shellCode : nil
+        }
+        return codes.max() ?? ExitCode.noSupervisor.rawValue
     }
 
     func takeDown(presses: Int, code: Int32) throws -> Int32 { try takeDown(presses: presses, code: .fixed(code)) }

@@ -36,7 +36,8 @@ final class UpSession {
     private var completion: GoalTracker
     var isHolder = false
     var lease: (token: String, identity: ClientIdentity)?
-    private var watchesInput = false
+    private let watchesInput: Bool
+    private var isInterrupted = false
     private var phase = Phase.settling
     private let started = Timestamp.now
     private let deadline: ContinuousClock.Instant?
@@ -50,31 +51,28 @@ final class UpSession {
         let token = Self.token()
         let (attachment, holder) = try options.binding.attachment(isDetached: options.isDetached, token: token)
         lease = holder.map { (token, $0) }
-        if case .input = options.binding { watchesInput = true }
-        // A new project is empty: who hears every event from its beginning needs no list of what is there.
-        var emptyProject: ProjectReport?
+        watchesInput = if case .input = options.binding { true } else { false }
         let subscription = Self.subscription(terminal)
         let applying = Applying(
             context: context, names: options.names, refreshesEnvironment: options.refreshesEnvironment,
-            attachment: attachment
-        ) { client throws(ControlError) in
-            emptyProject = try client.call(Subscribe.self, subscription).project
-        }
-        let (client, answer) = try applying.run()
-        self.client = client
-        isHolder = answer.isLeaseHolder
-        let names = Set(answer.summary.wanted)
+            attachment: attachment, subscription: subscription)
+        let outcome = try applying.run()
+        let names = Set(outcome.answer.summary.wanted)
+        isHolder = outcome.answer.isLeaseHolder
         wanted = names
-        if let emptyProject, !answer.created.isEmpty {
-            view = ProjectView(emptyProject, created: answer.created)
+        if let known = outcome.view {
+            (client, view) = (outcome.client, known)
         } else {
-            view = ProjectView(try client.call(Subscribe.self, subscription).project)
+            guard let (found, project) = try context.resubscribed(subscription) else {
+                throw CommandFailure(.noSupervisor, Self.nothingLeft)
+            }
+            (client, view) = (found.client, ProjectView(project))
         }
         let instances = view.instances.filter { names.contains($0.sidecar) }
         health = GoalTracker(.healthy, instances)
         completion = GoalTracker(.completed, instances)
         screen = UpScreen(terminal: terminal, context: context, followsLogs: !options.isDetached, started: started)
-        screen.show(answer.summary)
+        screen.show(outcome.answer.summary)
     }
 
     /// 128 bits nobody guesses.
@@ -103,19 +101,31 @@ final class UpSession {
     }
 
     private func stay() throws -> Int32 {
+        var isLost = false
         while true {
-            if let code = try verdict() { return code }
-            let descriptors = [client.descriptor, signals.descriptor] + input + screen.descriptors
-            let found =
-                client.hasArrived
-                ? [] : Poll.wait(for: descriptors, writing: ready?.waiting ?? [], timeout: patience)
-            // Events first: whether Ctrl-C ends the project may have changed before it was pressed.
-            if found.contains(client.descriptor) || client.hasArrived, let code = try takeEvents() { return code }
-            if found.contains(signals.descriptor), let code = try takeSignals() { return code }
-            if !found.isDisjoint(with: input), InputLease.hasEnded, let code = try takeEndOfInput() { return code }
-            ready?.flush()
-            screen.followLogs()
+            do {
+                if let code = try isLost ? reconnect() : turn() { return code }
+                isLost = false
+            } catch let error as ControlError where error.code == .noSupervisor {
+                isLost = true
+            }
         }
+    }
+
+    /// Waits for what comes next and takes it in. Answers the exit code, once it is known.
+    private func turn() throws -> Int32? {
+        if let code = try verdict() { return code }
+        let descriptors = [client.descriptor, signals.descriptor] + input + screen.descriptors
+        let found =
+            client.hasArrived || isInterrupted
+            ? [] : Poll.wait(for: descriptors, writing: ready?.waiting ?? [], timeout: patience)
+        // Events first: whether Ctrl-C ends the project may have changed before it was pressed.
+        if found.contains(client.descriptor) || client.hasArrived, let code = try takeEvents() { return code }
+        if found.contains(signals.descriptor) || isInterrupted, let code = try takeSignals() { return code }
+        if !found.isDisjoint(with: input), InputLease.hasEnded { return try takeEndOfInput() }
+        ready?.flush()
+        screen.followLogs()
+        return nil
     }
 
     private var input: [Int32] { watchesInput ? [InputLease.descriptor] : [] }
@@ -155,7 +165,7 @@ final class UpSession {
         case .settling:
             switch health.progress {
             case .reached:
-                guard try sayReady() else { return nil }
+                try sayReady()
                 screen.settled(view, count: health.count)
                 if options.isDetached { return 0 }
                 phase = .attached
@@ -174,48 +184,41 @@ final class UpSession {
         }
     }
 
-    /// False: the supervisor was lost at this moment, and is to be asked again.
-    private func sayReady() throws -> Bool {
-        guard let ready else { return true }
-        do {
-            let report = try client.call(Status.self, .init())
-            let secrets = try client.call(GeneratedSecrets.self, .init()).values
-            ready.say(
-                .ready(
-                    .init(
-                        report, wanted: wanted, secrets: secrets, controlSocket: context.location.socketPath,
-                        isBound: isHolder)))
-            return true
-        } catch {
-            guard error.code == .noSupervisor else { throw error }
-            return false
-        }
+    private func sayReady() throws {
+        guard let ready else { return }
+        let report = try client.call(Status.self, .init())
+        let secrets = try client.call(GeneratedSecrets.self, .init()).values
+        ready.say(
+            .ready(
+                .init(
+                    report, wanted: wanted, secrets: secrets, controlSocket: context.location.socketPath,
+                    isBound: isHolder)))
     }
 
     // MARK: Signals and events
 
+    /// Remembered until it was answered: the supervisor may be lost at this moment.
     private func takeSignals() throws -> Int32? {
         while let signal = signals.next() {
-            guard signal != SIGWINCH else { continue }
-            let interrupted = ExitCode.interrupted.rawValue
-            screen.clear()
-            if options.isDetached {
-                Console.printError("interrupted; the project goes on: orchestrate status\(context.selector)")
-                return interrupted
-            }
-            guard try FirstProcess.isUs || stillHoldsLease() else {
-                Console.printError("detached; the project goes on")
-                return interrupted
-            }
-            Console.printError("stopping in order; Ctrl-C again skips the grace periods")
-            return try takeDown(presses: 1, code: .ofPrimary(otherwise: interrupted))
+            if signal != SIGWINCH { isInterrupted = true }
         }
-        return nil
+        guard isInterrupted else { return nil }
+        let interrupted = ExitCode.interrupted.rawValue
+        screen.clear()
+        if options.isDetached {
+            Console.printError("interrupted; the project goes on: orchestrate status\(context.selector)")
+            return interrupted
+        }
+        guard try FirstProcess.isUs || stillHoldsLease() else {
+            Console.printError("detached; the project goes on")
+            return interrupted
+        }
+        Console.printError("stopping in order; Ctrl-C again skips the grace periods")
+        return try takeDown(presses: 1, code: .ofPrimary(otherwise: interrupted))
     }
 
     /// Whoever held the other end has closed it, or is gone.
-    private func takeEndOfInput() throws -> Int32? {
-        watchesInput = false
+    private func takeEndOfInput() throws -> Int32 {
         screen.clear()
         guard try FirstProcess.isUs || stillHoldsLease() else {
             Console.printError("standard input ended; the project goes on")
@@ -233,22 +236,11 @@ final class UpSession {
     }
 
     private func takeEvents() throws -> Int32? {
-        guard let arrived = try arrivals() else { return try reconnect() }
-        for incoming in arrived {
-            if case .event(let message) = incoming, let code = try take(message) { return code }
+        for case .event(let message) in try client.receive() {
+            if let code = try take(message) { return code }
         }
         screen.flush()
         return nil
-    }
-
-    /// Nil when the connection is over.
-    private func arrivals() throws -> [ControlClient.Incoming]? {
-        do {
-            return try client.receive()
-        } catch {
-            guard error.code == .noSupervisor else { throw error }
-            return nil
-        }
     }
 
     /// The exit code, when the event ends this command.
@@ -290,32 +282,32 @@ final class UpSession {
 
     private func look() throws { observe(try client.call(Status.self, .init())) }
 
+    private static let nothingLeft = "the supervision of the project was lost, and nothing of it is left"
+
     /// The supervisor was lost: its keeper starts it again, and the lease goes on where it was.
     private func reconnect() throws -> Int32? {
-        let wasHolder = isHolder
-        for _ in 0..<50 {
-            if Guard.awaitEnd(of: context.location), !LivingSidecars.exist(in: context.location) { break }
-            guard LivingSidecars.exist(in: context.location) || access(context.location.socketPath, F_OK) == 0 else {
-                break
-            }
-            do {
-                let connection = try context.connectOrStart()
-                client = connection.client
-                isHolder = try stillHoldsLease()
-                observe(try client.call(Subscribe.self, Self.subscription(terminal)).project)
-                // Keeper, supervisor and guard were lost: what they left is ended, and the project is over. A supervisor
-                // that we had to start for that waits for nobody else.
-                let isOver = view.instances.allSatisfy { !$0.isWanted }
-                guard isOver, connection.isFresh || (wasHolder && !isHolder) else { return nil }
-                screen.clear()
-                Console.printError("the supervision of the project was lost, and what was left of it is ended")
-                return try takeDown(presses: 0, code: ExitCode.noSupervisor.rawValue)
-            } catch let error as ControlError where error.code == .noSupervisor {
-                poll(nil, 0, 50)
+        // What it said to the end says more than that it is gone.
+        while let arrived = try? client.receive(), !arrived.isEmpty {
+            for case .event(let message) in arrived {
+                if let code = try take(message) { return code }
             }
         }
+        let wasHolder = isHolder
+        let code = codeAfterLoss
+        guard let (connection, project) = try context.resubscribed(Self.subscription(terminal)) else {
+            screen.clear()
+            Console.printError(Self.nothingLeft)
+            return code
+        }
+        client = connection.client
+        observe(project)
+        isHolder = try stillHoldsLease()
+        // Keeper, supervisor and guard were lost: what they left is ended, and the project is over. A supervisor that we
+        // had to start for that waits for nobody else.
+        let isOver = view.instances.allSatisfy { !$0.isWanted }
+        guard isOver, connection.isFresh || (wasHolder && !isHolder) else { return nil }
         screen.clear()
-        Console.printError("the supervision of the project was lost, and nothing of it is left")
-        return ExitCode.noSupervisor.rawValue
+        Console.printError("the supervision of the project was lost, and what was left of it is ended")
+        return try takeDown(presses: 0, code: code)
     }
 }

@@ -32,8 +32,13 @@ enum FindingText {
         return parts.joined(separator: ", ")
     }
 
-    static func lines(_ leaks: [Leak], palette: Palette) -> [String] {
-        guard !leaks.isEmpty else { return ["nothing is left over"] }
+    static func lines(_ leaks: [Leak], fifos: [String], palette: Palette) -> [String] {
+        let rest =
+            fifos.isEmpty
+            ? []
+            : ["\(LeakSearch.sentence(on: fifos)); the next start of a project removes them:"]
+                + fifos.map { "  \($0)".terminalSafe }
+        guard !leaks.isEmpty else { return fifos.isEmpty ? ["nothing is left over"] : rest }
         var table = Table("PID", "COMMAND", "UID", "PROJECT", "KNOWN BY")
         for leak in leaks {
             table.rows.append([
@@ -42,6 +47,6 @@ enum FindingText {
             ])
         }
         let remedies = LeakSearch.remedies(for: leaks).map { "\(palette.paint("→", .dim)) \($0.terminalSafe)" }
-        return table.lines(palette) + [""] + remedies
+        return table.lines(palette) + [""] + remedies + rest
     }
 }

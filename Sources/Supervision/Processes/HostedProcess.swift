@@ -14,6 +14,8 @@ struct HostedProcess {
 
     enum Phase {
         case spawning((Result<SpawnedProcess, SpawnFailure>) -> Void)
+        /// Its spawn did not come to an end in time, which was said; it may still do so.
+        case hanging
         case running
         case exited(ExitStatus)
     }
@@ -47,6 +49,10 @@ struct HostedProcess {
 
     var hasExited: Bool {
         if case .exited = phase { true } else { false }
+    }
+
+    var isSpawning: Bool {
+        if case .spawning = phase { true } else { false }
     }
 
     var isRunning: Bool {

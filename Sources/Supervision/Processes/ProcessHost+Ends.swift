@@ -4,12 +4,13 @@ package import SidecarModel
 
 // Ends of leaders, and of what they leave behind.
 extension ProcessHost {
-    func leaderEnded(_ id: ProcessID, _ status: ExitStatus) {
+    func leaderEnded(_ id: ProcessID, _ seen: ExitStatus) {
         guard let process = process(id) else { return }
+        let status = explained(seen, of: process)
         let slot = Int(id.slot)
         switch process.phase {
         case .exited: return
-        case .spawning:
+        case .spawning, .hanging:
             processes[slot]?.earlyExit = status
             return
         case .running: break
@@ -19,6 +20,14 @@ extension ProcessHost {
         processes[slot]?.phase = .exited(status)
         onExit(id, status)
         if self.process(id)?.isAwaited == true { look(id) }
+    }
+
+    /// Whom we did not kill may have been killed by the kernel.
+    private func explained(_ status: ExitStatus, of process: HostedProcess) -> ExitStatus {
+        guard status == .signal(.kill), !process.isKilling else { return status }
+        let group = process.isInGroup ? groups?.directoryPath(of: process.id) : nil
+        let pid = process.pid != 0 ? process.pid : records.slot(process.id.slot).pointee.pid
+        return shortage.killed(pid, group: group) ? .outOfMemory : status
     }
 
     // MARK: Leaders that are not the keeper's

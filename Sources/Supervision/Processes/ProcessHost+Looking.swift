@@ -17,15 +17,18 @@ extension ProcessHost {
 
     /// Who lives of it, and what they wait for.
     package func survivors(of id: ProcessID) -> [Survivor] {
-        members(of: id).compactMap { pid in
-            var facts = orch_process_facts()
-            guard orch_process_look(pid, &facts) == 0 else { return nil }
-            let state = String(UnicodeScalar(UInt8(bitPattern: facts.state)))
-            guard state != "Z", state != "X" else { return nil }
-            var channel = [CChar](repeating: 0, count: 64)
-            orch_process_wait_channel(pid, &channel, channel.count)
-            return Survivor(pid: pid, state: state, waitChannel: text(channel))
-        }
+        members(of: id).compactMap(survivor)
+    }
+
+    /// Nil: it has ended.
+    func survivor(_ pid: Int32) -> Survivor? {
+        var facts = orch_process_facts()
+        guard orch_process_look(pid, &facts) == 0 else { return nil }
+        let state = String(UnicodeScalar(UInt8(bitPattern: facts.state)))
+        guard state != "Z", state != "X" else { return nil }
+        var channel = [CChar](repeating: 0, count: 64)
+        orch_process_wait_channel(pid, &channel, channel.count)
+        return Survivor(pid: pid, state: state, waitChannel: text(channel))
     }
 
     /// The process this one belongs to: itself a leader, or descended from one. Nil: it is no process of ours.

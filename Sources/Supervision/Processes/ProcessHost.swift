@@ -14,15 +14,20 @@ package final class ProcessHost {
     let link: KeeperLink?
     let groups: ControlGroups?
     package let containment: Containment
-    private var spawner: Spawner?
+    var spawner: Spawner?
     /// Spawns whose outcome was not taken in yet, and those of them that have one.
-    private var ordered = 0
+    private(set) var ordered = 0
     private var arrived: [Spawner.Outcome] = []
     private var lastTaken = Instant(nanoseconds: 0)
     private var batchTimer: EventLoop.TimerID?
+    /// While spawns are under way.
+    var hangTimer: EventLoop.TimerID?
+    /// Spawns that were given up and have not come to an end.
+    var hanging: Set<ProcessID> = []
     /// The longest an outcome waits for others.
     private static let batch = Duration.milliseconds(5)
     let descriptors: KeeperDescriptors?
+    let shortage = MemoryShortage()
     /// The soft limit of open files we were started with.
     let descriptorLimit: UInt64
     var processes: [HostedProcess?] = []
@@ -38,6 +43,8 @@ package final class ProcessHost {
     package var onExit: (ProcessID, ExitStatus) -> Void = { _, _ in }
     /// Nothing of it lives. Answers `clear` and `kill`, once each time, never before `onExit`.
     package var onEmpty: (ProcessID) -> Void = { _ in }
+    /// A spawn that was given up has come to its end after all: whatever runs is wanted by nobody.
+    package var onUnwanted: (ProcessID) -> Void = { _ in }
     /// The keeper is gone. Processes live on and are watched from here; what is started now is our own child.
     package var onKeeperLost: () -> Void = {}
 
@@ -165,7 +172,10 @@ package final class ProcessHost {
         _ request: ProcessRequest, completion: @escaping (Result<SpawnedProcess, SpawnFailure>) -> Void
     ) {
         let slot: UInt32
-        do throws(SpawnFailure) { slot = try takeSlot() } catch {
+        do throws(SpawnFailure) {
+            try refuseWhileHanging(request)
+            slot = try takeSlot()
+        } catch {
             completion(.failure(error))
             return
         }
@@ -181,6 +191,7 @@ package final class ProcessHost {
                 custody: isKeepers ? .keeper : .own, mark: mark, isInGroup: groups != nil))
         spawner?.spawn(
             Spawner.Order(id: id, request: request, mark: mark, isKeepersChild: isKeepers, groups: groups))
+        watchForHanging()
     }
 
     /// Does on the spawner's thread what may take long.
@@ -223,11 +234,22 @@ package final class ProcessHost {
         let outcomes = arrived
         arrived = []
         ordered -= outcomes.count
+        if ordered == 0, let hangTimer {
+            loop.cancel(hangTimer)
+            self.hangTimer = nil
+        }
         for outcome in outcomes { finishSpawn(outcome) }
     }
 
     private func finishSpawn(_ outcome: Spawner.Outcome) {
-        guard let process = process(outcome.id), case .spawning(let completion) = process.phase else { return }
+        guard let process = process(outcome.id) else { return }
+        let completion: (Result<SpawnedProcess, SpawnFailure>) -> Void
+        switch process.phase {
+        case .spawning(let asked): completion = asked
+        case .hanging: completion = { [unowned self] in if case .success(let found) = $0 { onUnwanted(found.id) } }
+        case .running, .exited: return
+        }
+        hanging.remove(outcome.id)
         let slot = Int(outcome.id.slot)
         if let failure = outcome.failure {
             processes[slot] = nil

@@ -1,4 +1,6 @@
+import CProcess
 import Glibc
+import SidecarModel
 
 /// Lets one thread sleep until another one has something for it.
 ///
@@ -15,11 +17,12 @@ final class Semaphore: @unchecked Sendable {
 
     func raise() { sem_post(raw) }
 
-    func wait(seconds: Int) {
-        var deadline = timespec()
-        clock_gettime(CLOCK_REALTIME, &deadline)
-        deadline.tv_sec += seconds
-        while sem_timedwait(raw, &deadline) != 0, errno == EINTR {}
+    /// Not by the wall clock, which may be set meanwhile.
+    func wait(until deadline: SuspendingClock.Instant) {
+        while true {
+            let left = max(.zero, deadline - .now)
+            guard loop_semaphore_wait(raw, left.nanoseconds) != 0, errno == EINTR else { return }
+        }
     }
 
     func wait() { while sem_wait(raw) != 0, errno == EINTR {} }

@@ -35,10 +35,15 @@ final class Spawner: Sendable {
         var first = 0
         var sleeping = 0
         var isEnding = false
+        var threads = 0
+        /// Spawns under way, and since when; while the machine sleeps nothing hangs.
+        var underWay: [ProcessID: SuspendingClock.Instant] = [:]
     }
 
     /// One is held up by each exec it waits for; the other uses the processor meanwhile.
-    private static let threads = 2
+    private static let usualThreads = 2
+    /// With those that a dead mount holds.
+    private static let mostThreads = 64
     private let state = Mutex(State())
     private let wakeUp = Semaphore()
     private let isDone = Semaphore()
@@ -57,12 +62,29 @@ final class Spawner: Sendable {
 
     /// The threads keep the spawner until `end()`.
     func start() throws(SystemError) {
-        for _ in 0..<Self.threads {
-            _ = try WorkerThread(name: "spawner") {
-                self.work()
-                self.isDone.raise()
-            }
+        for _ in 0..<Self.usualThreads { try startThread() }
+    }
+
+    private func startThread() throws(SystemError) {
+        let thread = try WorkerThread(name: "spawner") {
+            self.work()
+            self.isDone.raise()
         }
+        thread.detach()
+        state.withLock { $0.threads += 1 }
+    }
+
+    /// Spawns under way for so long: they wait for a file system that does not answer.
+    func hanging(for patience: Duration) -> [ProcessID] {
+        let now = SuspendingClock.now
+        return state.withLock { $0.underWay.filter { now - $0.value >= patience }.map(\.key) }
+    }
+
+    /// Sees to it that there are as many threads as usual beside those that are held.
+    func relieve(held: Int) {
+        let missing = state.withLock { min(Self.usualThreads + held, Self.mostThreads) - $0.threads }
+        // Without another one the others wait, as they would have.
+        for _ in 0..<max(0, missing) { try? startThread() }
     }
 
     func spawn(_ order: Order) { add(.spawn(order)) }
@@ -72,14 +94,18 @@ final class Spawner: Sendable {
 
     /// After what was asked before.
     func end() {
-        state.withLock { $0.isEnding = true }
-        for _ in 0..<Self.threads { wakeUp.raise() }
+        let threads = state.withLock { state in
+            state.isEnding = true
+            return state.threads
+        }
+        for _ in 0..<threads { wakeUp.raise() }
     }
 
     /// Ends, and waits until what was asked before is done; not for ever, as a spawn may hang.
     func finish() {
         end()
-        for _ in 0..<Self.threads { isDone.wait(seconds: 2) }
+        let deadline = SuspendingClock.now + .seconds(2)
+        for _ in 0..<state.withLock({ $0.threads }) { isDone.wait(until: deadline) }
     }
 
     private func add(_ job: Job) {
@@ -116,7 +142,11 @@ final class Spawner: Sendable {
         let reserved = ReservedDescriptors()
         while true {
             switch next() {
-            case .job(.spawn(let order)): answer(perform(order, reserved))
+            case .job(.spawn(let order)):
+                state.withLock { $0.underWay[order.id] = .now }
+                let outcome = perform(order, reserved)
+                state.withLock { _ = $0.underWay.removeValue(forKey: order.id) }
+                answer(outcome)
             case .job(.removeGroup(let groups, let id)): groups.remove(id)
             case .job(.perform(let work)): work()
             case .sleep: wakeUp.wait()

@@ -30,11 +30,14 @@ struct CrashReport: Encodable, Sendable {
     /// Of the leader and the children it waited for.
     struct Usage: Encodable, Sendable {
         var cpuMilliseconds: UInt64
-        var maximumMemoryBytes: UInt64
+        /// Nil: it stayed below the bound, so that the kernel does not tell.
+        var maximumMemoryBytes: UInt64?
+        var memoryBoundBytes: UInt64
 
         enum CodingKeys: String, CodingKey {
             case cpuMilliseconds = "cpu_ms"
             case maximumMemoryBytes = "max_memory_bytes"
+            case memoryBoundBytes = "memory_bound_bytes"
         }
     }
 

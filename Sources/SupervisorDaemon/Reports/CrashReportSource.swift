@@ -122,7 +122,8 @@ package struct CrashReportSource: Sendable {
     private func usage(_ incarnation: UInt64) -> CrashReport.Usage? {
         LastUsage(records: location.spawnRecordsPath, name: "\(instance)", incarnation: incarnation).map {
             CrashReport.Usage(
-                cpuMilliseconds: $0.cpuMicroseconds / 1000, maximumMemoryBytes: $0.maximumMemoryKiB << 10)
+                cpuMilliseconds: $0.cpuMicroseconds / 1000, maximumMemoryBytes: $0.maximumMemoryKiB.map { $0 << 10 },
+                memoryBoundBytes: $0.memoryBoundKiB << 10)
         }
     }
 

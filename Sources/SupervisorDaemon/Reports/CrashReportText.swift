@@ -13,9 +13,9 @@ enum CrashReportText {
                 + "\(report.consecutiveFailures) failures in a row",
         ]
         if let usage = report.usage {
-            lines.append(
-                "used:         \(usage.cpuMilliseconds) ms of CPU, at most \(usage.maximumMemoryBytes >> 10) KiB of memory"
-            )
+            let memory =
+                usage.maximumMemoryBytes.map { "at most \($0 >> 10)" } ?? "less than \(usage.memoryBoundBytes >> 10)"
+            lines.append("used:         \(usage.cpuMilliseconds) ms of CPU, \(memory) KiB of memory")
         }
         let ports = report.ports.map { "\($0.name) \($0.number)" }.joined(separator: ", ")
         lines.append("ports:        \(ports.isEmpty ? "none" : ports)")

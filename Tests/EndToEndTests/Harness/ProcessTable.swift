@@ -50,8 +50,10 @@ enum ProcessTable {
         let stat = File.text("/proc/\(pid)/stat")
         guard let end = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: end)...].split(separator: " ")
-        // A zombie runs nothing any more.
-        guard fields.count > 19, fields[0] != "Z", let start = UInt64(fields[19]) else { return nil }
+        // A zombie runs nothing any more, once its other threads have ended too: until then they hold what it had open.
+        guard fields.count > 19, fields[0] != "Z" || fields[17] != "1", let start = UInt64(fields[19]) else {
+            return nil
+        }
         let arguments = File.text("/proc/\(pid)/cmdline").split(separator: "\0").map(String.init)
         return SeenProcess(
             pid: pid, startTime: start, parent: pid_t(fields[1]) ?? 0, arguments: arguments,

@@ -1,0 +1,50 @@
+import ControlAPI
+import ControlClient
+import Glibc
+import StateStore
+
+// After a supervisor was lost under a command.
+extension ProjectContext {
+    /// The one that its keeper started again, or one that takes up what lives. Nil when there is nobody who would start
+    /// one, and nothing to take up.
+    func reconnected() throws -> SupervisorStarter.Connection? {
+        while true {
+            Guard.awaitEnd(of: location)
+            // A socket would prove nothing: it outlives who listened, and is away while it is made anew.
+            guard LivingSidecars.exist(in: location) || SupervisorStarter.isHeld(location.lockPath) else { return nil }
+            do {
+                return try connectOrStart()
+            } catch let error as ControlError where error.code == .noSupervisor {
+                poll(nil, 0, 20)
+            }
+        }
+    }
+
+    /// One that its keeper starts again although nothing runs at present. Nil: there is none, or it is on its way out.
+    func returned() throws -> ControlClient? {
+        for _ in 0..<500 {
+            guard SupervisorStarter.isHeld(location.lockPath) else { return nil }
+            poll(nil, 0, 20)
+            do {
+                if let client = try running() { return client }
+            } catch let error as ControlError where error.code == .noSupervisor {
+                continue
+            }
+        }
+        return nil
+    }
+
+    /// A connection to who was started again, with the project as it is found there.
+    func resubscribed(
+        _ subscription: Subscribe.Parameters
+    ) throws -> (connection: SupervisorStarter.Connection, project: ProjectReport)? {
+        while let connection = try reconnected() {
+            do throws(ControlError) {
+                return (connection, try connection.client.call(Subscribe.self, subscription).project)
+            } catch {
+                guard error.code == .noSupervisor else { throw error }
+            }
+        }
+        return nil
+    }
+}
