@@ -113,8 +113,12 @@ union descriptor_control {
 };
 
 int orch_packet_send(int fd, const struct orch_message *messages, size_t count, const int *fds, size_t fd_count) {
+    return orch_packet_send_bytes(fd, messages, count * sizeof *messages, fds, fd_count);
+}
+
+int orch_packet_send_bytes(int fd, const void *bytes, size_t size, const int *fds, size_t fd_count) {
     if (fd_count > 4) return -EINVAL;
-    struct iovec vector = {.iov_base = (void *)messages, .iov_len = count * sizeof *messages};
+    struct iovec vector = {.iov_base = (void *)bytes, .iov_len = size};
     union descriptor_control control = {0};
     struct msghdr packet = {.msg_iov = &vector, .msg_iovlen = 1};
     if (fd_count > 0) {

@@ -46,8 +46,8 @@ static int call_by_name(int fd, socket_call call, const char *name) {
     return call(fd, (struct sockaddr *)&address, size) < 0 ? -errno : 0;
 }
 
-static int open_socket(void) {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+static int open_socket(int type) {
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     return fd < 0 ? -errno : fd;
 }
 
@@ -57,18 +57,22 @@ static int keep_or_close(int fd, int error) {
     return error;
 }
 
-int orch_unix_connect(const char *path) {
-    int fd = open_socket();
+static int connect_to(const char *path, int type) {
+    int fd = open_socket(type);
     return fd < 0 ? fd : keep_or_close(fd, call_at(fd, connect, path));
 }
 
+int orch_unix_connect(const char *path) { return connect_to(path, SOCK_STREAM); }
+
+int orch_unix_connect_packets(const char *path) { return connect_to(path, SOCK_SEQPACKET); }
+
 int orch_unix_connect_name(const char *name) {
-    int fd = open_socket();
+    int fd = open_socket(SOCK_STREAM);
     return fd < 0 ? fd : keep_or_close(fd, call_by_name(fd, connect, name));
 }
 
-int orch_unix_listen(const char *path, int backlog) {
-    int fd = open_socket();
+static int listen_at(const char *path, int type, int backlog) {
+    int fd = open_socket(type);
     if (fd < 0) return fd;
     // The file takes its mode from the socket: it is never there with another one.
     int error = fchmod(fd, 0600) < 0 ? -errno : call_at(fd, bind, path);
@@ -76,8 +80,12 @@ int orch_unix_listen(const char *path, int backlog) {
     return keep_or_close(fd, error);
 }
 
+int orch_unix_listen(const char *path, int backlog) { return listen_at(path, SOCK_STREAM, backlog); }
+
+int orch_unix_listen_packets(const char *path, int backlog) { return listen_at(path, SOCK_SEQPACKET, backlog); }
+
 int orch_unix_listen_name(const char *name, int backlog) {
-    int fd = open_socket();
+    int fd = open_socket(SOCK_STREAM);
     if (fd < 0) return fd;
     int error = call_by_name(fd, bind, name);
     if (error == 0 && listen(fd, backlog) < 0) error = -errno;

@@ -92,6 +92,21 @@ package struct UsageReport: Hashable, Codable, Sendable {
     }
 }
 
+/// A client at an instance's standard input and output.
+package struct ClientReport: Hashable, Codable, Sendable {
+    /// The client's own. Nil: it is not known.
+    package var pid: Int32?
+    /// Of the process that serves this client alone, where there is one and it runs.
+    package var processID: Int32?
+
+    enum CodingKeys: String, CodingKey { case pid, processID = "process" }
+
+    package init(pid: Int32?, processID: Int32?) {
+        self.pid = pid
+        self.processID = processID
+    }
+}
+
 /// One instance as `status --json` shows it.
 package struct InstanceReport: Hashable, Codable, Sendable {
     /// As people write it: `db`, or `mcp/0` where there are several.
@@ -122,9 +137,14 @@ package struct InstanceReport: Hashable, Codable, Sendable {
     package var lastProbe: String?
     package var usage: UsageReport?
     package var isPrimary: Bool
+    /// Of one that runs a process for each client: where any program may connect, while it may.
+    package var socket: String?
+    /// Who is at its standard input and output. Nil: it offers them to nobody.
+    package var clients: [ClientReport]?
 
     enum CodingKeys: String, CodingKey {
         case name, sidecar, replica, kind, state, health, incarnation, pid, since, reason, until, ports, usage
+        case socket, clients
         case isWanted = "wanted"
         case startedAt = "started_at"
         case restartsTotal = "restarts_total"
@@ -141,7 +161,7 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         incarnation: UInt64, pid: Int32? = nil, startedAt: Timestamp? = nil, since: Timestamp, restartsTotal: Int = 0,
         consecutiveFailures: Int = 0, lastExit: ExitReport? = nil, reason: String = "", waitingFor: [String] = [],
         until: Timestamp? = nil, ports: [PortReport] = [], isUnverified: Bool = false, lastProbe: String? = nil,
-        usage: UsageReport? = nil, isPrimary: Bool = false
+        usage: UsageReport? = nil, isPrimary: Bool = false, socket: String? = nil, clients: [ClientReport]? = nil
     ) {
         self.name = name
         self.sidecar = sidecar
@@ -165,5 +185,7 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         self.lastProbe = lastProbe
         self.usage = usage
         self.isPrimary = isPrimary
+        self.socket = socket
+        self.clients = clients
     }
 }

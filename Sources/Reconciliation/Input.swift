@@ -51,9 +51,10 @@ package enum Input: Sendable {
 }
 
 package struct Spawned: Hashable, Sendable {
-    package var pid: Int32
+    /// Nil for one that runs a process for each client: it is open to them.
+    package var pid: Int32?
 
-    package init(pid: Int32) { self.pid = pid }
+    package init(pid: Int32?) { self.pid = pid }
 }
 
 /// A process that lives on after SIGKILL.

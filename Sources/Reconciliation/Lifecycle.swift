@@ -67,7 +67,7 @@ enum Phase: Sendable {
 
 /// One life: from the decision to start to the proof that nothing of it is left.
 struct Run: Sendable {
-    /// Nil before the spawn, after the exit, and for an external sidecar.
+    /// Nil before the spawn, after the exit, for an external sidecar, and for one that runs a process for each client.
     var pid: Int32?
     var startedAt: Instant
     var startDeadline: Instant?

@@ -9,7 +9,7 @@ extension Reconciler {
             run.pid = facts.pid
             run.wasSpawned = true
             run.startedAt = now
-            if spec.health.readiness == nil { run.settleAt = now + spec.start.settle }
+            if spec.health.readiness == nil { run.settleAt = now + spec.settlingTime }
             if let timeout = spec.timeout, spec.kind == .task { run.runDeadline = now + timeout }
             run.beginProbes(of: spec, at: now)
             change(slot) { $0.phase = .starting(run, .running) }
@@ -103,7 +103,7 @@ extension Reconciler {
             clearRemains(slot, run, stop, at: now)
         case .stopping(let run, let stop):
             // Before the spawn's answer there is no process; after the first exit another one is an echo.
-            guard stop.leaderLives, run.pid != nil else { return }
+            guard stop.leaderLives, run.wasSpawned else { return }
             change(slot) { $0.lastExit = status }
             clearRemains(slot, run, stop, at: now)
         case .starting, .stopped, .waiting, .blocked, .backoff, .failed, .completed:

@@ -93,7 +93,7 @@ extension Reconciler {
         if !wasReady {
             if spec.start.timeout > .zero { run.startDeadline = max(run.startedAt + spec.start.timeout, now) }
             // The spawn may be later than the record, which was written before it: it settles from now.
-            if spec.health.readiness == nil { run.settleAt = now + spec.start.settle }
+            if spec.health.readiness == nil { run.settleAt = now + spec.settlingTime }
             run.beginProbes(of: spec, at: now)
         }
         if let timeout = spec.timeout, spec.kind == .task { run.runDeadline = run.startedAt + timeout }

@@ -182,8 +182,7 @@ extension Reconciler {
             run.settleAt = nil
             run.startDeadline = nil
             let took = (now - run.startedAt).shown
-            let cause =
-                run.readiness == nil ? "alive for \(slots[slot].spec.start.settle.shown)" : "ready after \(took)"
+            let cause = run.readiness == nil ? slots[slot].spec.settledCause : "ready after \(took)"
             enter(slot, .healthy(run), by: .probe, cause: cause, at: now)
             emitHook(slot, .onHealthy, reason: cause)
             return true
@@ -245,6 +244,10 @@ extension Run {
 
 extension SidecarSpec {
     func hasHook(_ event: HookEvent) -> Bool { hooks.contains { $0.event == event } }
+
+    fileprivate var settledCause: String {
+        stdio == .perClient ? "open to clients" : "alive for \(start.settle.shown)"
+    }
 }
 
 extension ProbeOutcome {

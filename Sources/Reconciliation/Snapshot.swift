@@ -86,8 +86,8 @@ package struct InstanceRecord: Hashable, Codable, Sendable {
 
 /// What became of the process of a recorded incarnation while no supervisor looked.
 package enum Survival: Hashable, Sendable {
-    /// It lives, proved by (pid, start time, boot).
-    case alive(pid: Int32)
+    /// It lives, proved by (pid, start time, boot). Without a pid: it is open to clients.
+    case alive(pid: Int32?)
     /// The leader ended; others of the incarnation may live.
     case exited(ExitStatus)
     /// There is no trace of a spawn for it.

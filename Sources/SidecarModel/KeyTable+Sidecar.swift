@@ -154,8 +154,9 @@ package let sidecarKeys = KeyGroup<SidecarSpec>(
         ManifestKey(
             "stdio", .choice(\.stdio), onChange: .restart,
             "What its standard input and output are. `none`: no input, and the output is logged. `socket`: one client at a "
-                + "time has both by `orchestrate attach`; while there is none, the output is logged. `per_client`, a process "
-                + "for each client, is not there yet.", example: "socket",
+                + "time has both by `orchestrate attach`; while there is none, the output is logged. `per_client`: each "
+                + "client gets a process of its own, by `orchestrate attach` or by the Unix socket that `orchestrate port` "
+                + "prints; it ends when the client leaves.", example: "socket",
             fingerprint: { $1.combine($0.stdio.rawValue) }),
         ManifestKey(
             "primary", .flag(\.primary), "Its final end brings the project down, with its exit code.",

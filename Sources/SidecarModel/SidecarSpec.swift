@@ -99,6 +99,10 @@ package struct SidecarSpec: Hashable, Codable, Sendable {
         fingerprints = []
     }
 
+    /// How long it has to be alive to count as healthy without a probe. Open to clients is all that one can be that runs
+    /// a process for each.
+    package var settlingTime: Duration { stdio == .perClient ? .zero : start.settle }
+
     /// What a restart is decided by: equal for two specs that differ only in what can change in place.
     package var restartFingerprint: UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325

@@ -17,9 +17,10 @@ struct InstanceName: Hashable, Sendable {
 
     var logInstance: LogInstance { LogInstance(sidecar: sidecar, replica: replica) }
 
-    /// Under which the keeper holds its log's read ends: FNV-1a of its name.
+    /// Under which the keeper holds its log's read ends: FNV-1a of its name. They are not for the next supervisor.
     var holdKey: UInt64 {
         indexed.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+            & ~HeldDescriptor.returnedKey
     }
 
     /// Reads `db/0`.

@@ -36,7 +36,8 @@ final class AttachedClients {
     ) throws(ControlError) {
         if isAlone, clients[name] != nil { leave(name) }
         if let other = clients[name] {
-            let who = other.pid.map { "pid \($0)" } ?? "since before this supervisor"
+            let who =
+                (other.pid ?? logs.pidOfPresence(other.presence)).map { "pid \($0)" } ?? "since before this supervisor"
             throw ControlError(
                 .conflict, "'\(shown)' has a client already (\(who)); one at a time may attach", names: [shown])
         }
@@ -59,6 +60,10 @@ final class AttachedClients {
         guard clients[name] == nil, let presence = logs.openPresence(name.logInstance) else { return }
         guard (try? admit(name, presence, pid: nil)) != nil else { return }
         logs.hold(name.logInstance, token: 0)
+    }
+
+    func client(of name: InstanceName) -> ClientReport? {
+        clients[name].map { ClientReport(pid: $0.pid ?? logs.pidOfPresence($0.presence), processID: nil) }
     }
 
     func outputIsHeld(_ token: UInt64) { waiting.removeValue(forKey: token)?() }

@@ -83,6 +83,18 @@ struct Launcher {
         return request
     }
 
+    /// What starts the process of one client.
+    func clientRequest(for spec: SidecarSpec, _ name: InstanceName, number: UInt64) throws(SpawnFailure)
+        -> ProcessRequest
+    {
+        var request = try request(for: spec, name, Incarnation(number))
+        request.name = name.indexed + Self.clientSuffix
+        request.kind = .client
+        return request
+    }
+
+    static let clientSuffix = ":client"
+
     /// A hook or an exec probe: in the sidecar's environment and directory.
     func helper(
         _ arguments: [String], of spec: SidecarSpec, _ name: InstanceName, _ incarnation: Incarnation,

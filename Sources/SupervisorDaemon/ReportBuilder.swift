@@ -8,16 +8,19 @@ struct ReportBuilder {
     let clock: WallClock
     let reconciler: Reconciler
     let addresses: AddressBook
+    let clients: (InstanceIndex) -> ClientBook
 
-    init(reconciler: Reconciler, addresses: AddressBook) {
+    init(reconciler: Reconciler, addresses: AddressBook, clients: @escaping (InstanceIndex) -> ClientBook) {
         clock = WallClock()
         self.reconciler = reconciler
         self.addresses = addresses
+        self.clients = clients
     }
 
     func report(of index: InstanceIndex, usage: UsageReport? = nil) -> InstanceReport? {
         guard let status = reconciler.status(of: index), let spec = reconciler.spec(of: index) else { return nil }
         let shown = shownName(of: index)
+        let book = spec.stdio == .none ? ClientBook() : clients(index)
         return InstanceReport(
             name: shown, sidecar: status.sidecar, replica: status.replica, kind: spec.kind, state: status.state,
             isWanted: status.isWanted, incarnation: status.incarnation.number, pid: status.pid,
@@ -26,7 +29,7 @@ struct ReportBuilder {
             lastExit: status.lastExit.map(ExitReport.init), reason: status.reason, waitingFor: status.waitingFor,
             until: status.until.map(clock.timestamp), ports: ports(of: status, spec, shown: shown),
             isUnverified: status.isUnverified, lastProbe: status.lastProbe?.shown, usage: usage,
-            isPrimary: spec.primary)
+            isPrimary: spec.primary, socket: book.socket, clients: spec.stdio == .none ? nil : book.clients)
     }
 
     /// `db` when there is one, `mcp/0` when there are more.

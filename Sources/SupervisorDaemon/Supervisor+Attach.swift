@@ -34,9 +34,17 @@ extension Supervisor {
                 .failed, "'\(name)' runs \(found.count) times; name one of \(names.joined(separator: ", "))",
                 names: names)
         }
-        guard spec.stdio == .socket else {
+        switch spec.stdio {
+        case .socket: break
+        case .none:
             throw ControlError(
-                .failed, "nobody can attach to '\(name)': it does not say 'stdio: socket' in the manifest")
+                .failed,
+                "nobody can attach to '\(name)': it does not say 'stdio: socket' or 'per_client' in the manifest")
+        case .perClient:
+            guard let socket = sessions.socketPath(of: index) else {
+                throw notRunning(name, engine.reconciler.status(of: index)?.state)
+            }
+            throw ControlError(.failed, "'\(name)' starts a process for each client: connect to \(socket)")
         }
         guard let status = engine.reconciler.status(of: index), status.pid != nil else {
             throw notRunning(name, engine.reconciler.status(of: index)?.state)

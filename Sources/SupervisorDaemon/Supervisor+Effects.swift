@@ -14,16 +14,20 @@ extension Supervisor {
         case .probe(let index, let incarnation, let role): probes.run(index, incarnation, role)
         case .endProbes(let index, let incarnation): probes.end(index, incarnation)
         case .signal(let index, let incarnation, let signal, let target):
+            if sessions.signal(index, incarnation, signal, target) { return }
             if let process = lives.process(of: index, incarnation) { host.signal(process, signal, to: target) }
         case .clear(let index, let incarnation, let signal):
+            if sessions.clear(index, incarnation) { return }
             if let process = lives.process(of: index, incarnation) { host.clear(process, signal) }
         case .kill(let index, let incarnation):
+            if sessions.kill(index, incarnation) { return }
             if let process = lives.process(of: index, incarnation) { host.kill(process) }
         case .inspect(let index, let incarnation):
-            guard let process = lives.process(of: index, incarnation) else { return }
-            engine.observe(.survived(index, incarnation, host.survivors(of: process)))
+            let survivors = processes(of: index).flatMap { host.survivors(of: $0) }
+            engine.observe(.survived(index, incarnation, survivors))
         case .release(let index, let incarnation):
             probes.end(index, incarnation)
+            if sessions.release(index, incarnation) { return }
             guard let process = lives.process(of: index, incarnation) else { return }
             lives.remove(process)
             host.release(process)
@@ -55,6 +59,11 @@ extension Supervisor {
     private func spawnNow(_ index: InstanceIndex, _ incarnation: Incarnation) {
         guard let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index) else { return }
         do throws(SpawnFailure) {
+            if spec.stdio == .perClient {
+                try sessions.open(index, incarnation, name)
+                engine.observe(.spawned(index, incarnation, Spawned(pid: nil)))
+                return
+            }
             try claimPorts(of: spec, name, index)
             var request = try launcher.request(for: spec, name, incarnation)
             request.stop = stopRecord(of: spec)
@@ -111,7 +120,7 @@ extension Supervisor {
     }
 
     func exited(_ process: ProcessID, _ status: ExitStatus) {
-        if helpers.exited(process, status) { return }
+        if helpers.exited(process, status) || sessions.exited(process, status) { return }
         guard let life = lives.life(of: process) else { return }
         if let name = engine.name(of: life.index) {
             // That one was stopped which never said a word, the journal tells.
@@ -122,7 +131,7 @@ extension Supervisor {
     }
 
     func emptied(_ process: ProcessID) {
-        if helpers.emptied(process) { return }
+        if helpers.emptied(process) || sessions.emptied(process) { return }
         guard let life = lives.life(of: process) else { return }
         engine.observe(.emptied(life.index, life.incarnation))
     }
@@ -206,16 +215,26 @@ extension Supervisor {
     private func hookOutputs(of spec: SidecarSpec, _ name: InstanceName)
         -> @Sendable () throws(SpawnFailure) -> StandardDescriptors
     {
+        let joined = joinLog(of: spec, name, as: spec.stdio == .none ? .stdout : .stderr)
+        return { () throws(SpawnFailure) -> StandardDescriptors in
+            let end = try joined()
+            return StandardDescriptors(output: end, error: end)
+        }
+    }
+
+    /// Another end of the instance's log. To be called on the spawner's thread.
+    func joinLog(
+        of spec: SidecarSpec, _ name: InstanceName, as stream: LogStream
+    ) -> @Sendable () throws(SpawnFailure) -> Int32 {
         let (logs, poster, instance, key) = (logs, loop.poster, name.logInstance, name.holdKey)
-        let stream = spec.stdio == .none ? LogStream.stdout : .stderr
         // Only handed through the spawner's thread: it is used again on the loop's, where `post` brings it.
         nonisolated(unsafe) let supervisor = self
-        return { () throws(SpawnFailure) -> StandardDescriptors in
+        return { () throws(SpawnFailure) -> Int32 in
             do throws(SystemError) {
                 let ends = try logs.join(instance, spec: spec.logs, as: stream)
                 let held = ends.newReadEnds
                 if !held.isEmpty { poster.post { supervisor.host.hold(key: key, held) } }
-                return StandardDescriptors(output: ends.standardOutput, error: ends.standardError)
+                return ends.standardOutput
             } catch {
                 throw SpawnFailure(log: name, spec.logs, error)
             }

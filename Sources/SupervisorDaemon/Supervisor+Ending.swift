@@ -40,6 +40,7 @@ extension Supervisor {
         for reply in pendingDowns { reply(.success(.down(Down.Answer(survivors: survivors)))) }
         pendingDowns = []
         server?.close()
+        ClientDoor.removeAll(in: location.stateDirectory)
         unlink(location.socketPath)
         unlink(location.stateDirectory + "/notify")
         host.sayGoodbye()
@@ -58,11 +59,8 @@ extension Supervisor {
         }
         return hanging
             + engine.reconciler.instances.flatMap { index -> [SurvivorReport] in
-                guard engine.reconciler.stateName(of: index) == .stopping,
-                    let status = engine.reconciler.status(of: index),
-                    let process = lives.process(of: index, status.incarnation)
-                else { return [] }
-                return host.survivors(of: process).map {
+                guard engine.reconciler.stateName(of: index) == .stopping else { return [] }
+                return processes(of: index).flatMap { host.survivors(of: $0) }.map {
                     SurvivorReport(
                         instance: builder.shownName(of: index), pid: $0.pid, state: $0.state,
                         waitChannel: $0.waitChannel)

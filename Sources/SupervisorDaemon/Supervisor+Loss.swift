@@ -21,10 +21,8 @@ extension Supervisor {
             for sidecar in wave { stopRanks[plan.sidecars[sidecar].name] = rank }
         }
         for index in engine.reconciler.instances {
-            guard let status = engine.reconciler.status(of: index), let spec = engine.reconciler.spec(of: index),
-                let process = lives.process(of: index, status.incarnation)
-            else { continue }
-            host.record(stopRecord(of: spec), of: process)
+            guard let spec = engine.reconciler.spec(of: index) else { continue }
+            for process in processes(of: index) { host.record(stopRecord(of: spec), of: process) }
         }
     }
 
@@ -53,6 +51,7 @@ extension Supervisor {
             guard let name = engine.name(of: index) else { continue }
             held += logs.readEnds(of: name.logInstance).map { (name.holdKey, $0) }
         }
+        held += sessions.held
         let arguments = CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("--keeper-descriptors") }
         let failure = host.becomeKeeper(
             stateDirectory: location.stateDirectory, arguments: Array(arguments), holding: held)

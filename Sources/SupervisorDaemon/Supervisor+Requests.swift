@@ -12,7 +12,9 @@ import Supervision
 // MARK: What is asked about
 
 extension Supervisor {
-    var reports: ReportBuilder { ReportBuilder(reconciler: engine.reconciler, addresses: addresses) }
+    var reports: ReportBuilder {
+        ReportBuilder(reconciler: engine.reconciler, addresses: addresses) { [unowned self] in clientBook(of: $0) }
+    }
 
     var greeting: Hello.Answer {
         Hello.Answer(

@@ -25,7 +25,8 @@ extension Supervisor {
 
     /// Without a memory: whatever sidecars still live are ended in order, and none is doubled meanwhile.
     func takeUpLeftovers() {
-        let found = takeUpProcesses()
+        let all = takeUpProcesses()
+        let found = all.sidecars
         engine.restore(
             found.compactMap { process in
                 guard let name = InstanceName(indexed: process.name) else { return nil }
@@ -35,6 +36,7 @@ extension Supervisor {
                 return (record, Survival(process.condition))
             })
         for process in found { connect(process) }
+        takeUpClients(all.clients)
     }
 
     /// Takes every process there is up, and says to the core what became of each.
@@ -50,14 +52,24 @@ extension Supervisor {
         prepareForeignNotifySocket(for: memory.plan)
         takeUpPorts(memory)
         let found = takeUpProcesses()
+        let servesEach = sidecarsPerClient(memory.plan)
+        var doors: [(DoorRestoration, InstanceRow)] = []
         var records: [(InstanceRecord, Survival)] = []
         for row in memory.instances {
+            if servesEach.contains(row.sidecar) {
+                let door = restoreDoor(of: row)
+                doors.append((door, row))
+                records.append((row.record, door.survival))
+                continue
+            }
             let name = InstanceName(sidecar: row.sidecar, replica: row.replica)
-            let process = found.first { $0.name == name.indexed && $0.incarnation == row.incarnation }
+            let process = found.sidecars.first { $0.name == name.indexed && $0.incarnation == row.incarnation }
             records.append((row.record, process.map { Survival($0.condition) } ?? .neverSpawned))
         }
         engine.restore(records)
-        for process in found { connect(process) }
+        for process in found.sidecars { connect(process) }
+        for (door, row) in doors { admit(door, of: row) }
+        takeUpClients(found.clients)
         resumeLogs()
         recordStops()
         if !memory.project.isWanted { engine.observe(.shutdown(by: .supervisor)) }
@@ -75,18 +87,26 @@ extension Supervisor {
         sources = memory.sources
         takeUpPorts(memory)
         let found = takeUpProcesses()
+        let servesEach = sidecarsPerClient(memory.plan)
+        let doors = memory.instances.filter { servesEach.contains($0.sidecar) }
         engine.restore(
             memory.instances.map { row in
                 let name = InstanceName(sidecar: row.sidecar, replica: row.replica)
-                let process = found.first { $0.name == name.indexed && $0.incarnation == row.incarnation }
+                let process = found.sidecars.first { $0.name == name.indexed && $0.incarnation == row.incarnation }
                 var record = row.record
                 record.isWanted = false
                 record.end = nil
                 record.state = process == nil ? .stopped : .stopping
                 record.reason = "its supervision was lost"
-                return (record, process.map { Survival($0.condition) } ?? .neverSpawned)
+                guard servesEach.contains(row.sidecar) else {
+                    return (record, process.map { Survival($0.condition) } ?? .neverSpawned)
+                }
+                record.state = .stopping
+                return (record, .alive(pid: nil))
             })
-        for process in found { connect(process) }
+        for process in found.sidecars { connect(process) }
+        for row in doors { admit(DoorRestoration(survival: .alive(pid: nil)), of: row) }
+        takeUpClients(found.clients)
         resumeLogs()
         // A supervisor after us goes on with it.
         saveProject(memory.plan, isWanted: false)
@@ -107,16 +127,28 @@ extension Supervisor {
         assignPorts(in: memory.plan)
     }
 
-    /// Hooks and probes of the earlier supervisor have nobody left to answer to: they are ended.
-    private func takeUpProcesses() -> [AdoptedProcess] {
+    private struct TakenUp {
         var sidecars: [AdoptedProcess] = []
+        /// Of those that run a process for each client.
+        var clients: [AdoptedProcess] = []
+    }
+
+    /// Hooks and probes of the earlier supervisor have nobody left to answer to: they are ended.
+    private func takeUpProcesses() -> TakenUp {
+        sessions.takeReturned()
+        var found = TakenUp()
         for process in host.adopt() {
             switch process.kind {
-            case .sidecar: sidecars.append(process)
+            case .sidecar: found.sidecars.append(process)
+            case .client: found.clients.append(process)
             case .hook, .probe: helpers.endAdopted(process.id)
             }
         }
-        return sidecars
+        return found
+    }
+
+    private func sidecarsPerClient(_ plan: Plan) -> Set<String> {
+        Set(plan.sidecars.filter { $0.stdio == .perClient }.map(\.name))
     }
 
     /// A process whose life the core does not know any more belongs to nobody: it is ended.

@@ -34,6 +34,7 @@ final class Supervisor {
     let credentials: CredentialPlaces
     let sweeper: StaleSweeper
     let clients: AttachedClients
+    let sessions: ClientSessions
     /// By sidecar: the executable of which nothing stale is left.
     var sweptFor: [String: String] = [:]
     var waitingForSweep: [String: [(SpawnFailure?) -> Void]] = [:]
@@ -115,6 +116,8 @@ final class Supervisor {
         credentials = CredentialPlaces(stateDirectory: parts.location.stateDirectory)
         sweeper = StaleSweeper(loop: parts.loop, host: parts.host)
         clients = AttachedClients(loop: parts.loop, logs: parts.logs)
+        sessions = ClientSessions(
+            loop: parts.loop, host: parts.host, logs: parts.logs, stateDirectory: parts.location.stateDirectory)
         helpers = HelperRunner(loop: parts.loop, host: parts.host)
         let wire = Wire()
         leases = LeaseHolder(loop: parts.loop, journal: parts.journal) { wire.supervisor?.leaseEnded($0) }
@@ -136,7 +139,9 @@ final class Supervisor {
                 wire.supervisor?.announcer.announce($0)
             })
         announcer = Announcer(loop: parts.loop) { [engine] in
-            ReportBuilder(reconciler: engine.reconciler, addresses: wire.supervisor?.addresses ?? AddressBook())
+            ReportBuilder(
+                reconciler: engine.reconciler, addresses: wire.supervisor?.addresses ?? AddressBook(),
+                clients: { wire.supervisor?.clientBook(of: $0) ?? ClientBook() })
         }
         rest = RestKeeper(loop: parts.loop)
         reporter = CrashReporter(parts.location)
@@ -145,6 +150,7 @@ final class Supervisor {
         // Sidecars are told of it as a place that is there.
         mkdir(parts.location.dataDirectory, 0o700)
         probes.supervisor = self
+        sessions.supervisor = self
         host.onExit = { [unowned self] in exited($0, $1) }
         host.onEmpty = { [unowned self] in emptied($0) }
         host.onUnwanted = { [unowned self] in helpers.endAdopted($0) }
@@ -227,12 +233,17 @@ final class Supervisor {
         publish(.warning(message))
     }
 
+    /// Its own, or those of its clients.
+    func processes(of index: InstanceIndex) -> [ProcessID] {
+        guard let status = engine.reconciler.status(of: index) else { return [] }
+        return lives.process(of: index, status.incarnation).map { [$0] } ?? sessions.processes(of: index)
+    }
+
     /// CPU and memory of all that an instance runs.
     func usage(of index: InstanceIndex) -> UsageReport? {
-        guard let status = engine.reconciler.status(of: index),
-            let process = lives.process(of: index, status.incarnation)
-        else { return nil }
-        let usage = ProcessUsage(pids: host.members(of: process))
+        let processes = processes(of: index)
+        guard !processes.isEmpty else { return nil }
+        let usage = ProcessUsage(pids: processes.flatMap { host.members(of: $0) })
         return UsageReport(
             cpuMilliseconds: usage.cpuTime.nanoseconds / 1_000_000, memoryBytes: usage.memory.bytes)
     }

@@ -42,6 +42,11 @@ static bool must_end(void) {
     return __atomic_load_n(&guarded.records.header->on_exit, __ATOMIC_ACQUIRE) == ORCH_ON_EXIT_STOP;
 }
 
+/// Not a hook's or a probe's.
+static bool is_sidecars(const struct orch_slot *record) {
+    return record->kind == ORCH_KIND_SIDECAR || record->kind == ORCH_KIND_CLIENT;
+}
+
 static void take_ward(uint32_t slot) {
     struct orch_slot *record = &guarded.records.slots[slot];
     struct ward *ward = &wards[slot];
@@ -60,7 +65,7 @@ static void take_ward(uint32_t slot) {
     } else {
         ward->pidfd = -1;
     }
-    if (record->kind != ORCH_KIND_SIDECAR) {
+    if (!is_sidecars(record)) {
         // Hooks and probes have nobody left to answer to, and nobody depends on them.
         ward->stop = (struct orch_stop){.rank = UINT16_MAX, .step_count = 1};
         ward->stop.steps[0] = (struct orch_stop_step){.signal = SIGTERM, .wait_ms = 2000};
@@ -162,7 +167,7 @@ static int64_t go_round(void) {
         look_at_leader(ward);
         bool is_empty = ward->pidfd < 0 && ward->living == 0 && !(ward->is_in_cgroup && is_populated(slot));
         if (is_empty) end_ward(slot);
-        bool counts = lives(ward) && guarded.records.slots[slot].kind == ORCH_KIND_SIDECAR;
+        bool counts = lives(ward) && is_sidecars(&guarded.records.slots[slot]);
         if (counts && ward->stop.rank > rank) rank = ward->stop.rank;
     }
     bool is_over = true;

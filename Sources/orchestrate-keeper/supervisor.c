@@ -19,13 +19,56 @@ extern char **environ;
 enum { FIRST_BACK_OFF_MS = 100, LONGEST_BACK_OFF_MS = 10000 };
 static const int64_t minute_ns = 60LL * 1000000000;
 
-enum { AT_SOCKET = 3, AT_LOCK = 4, AT_RECORDS = 5, AT_READY = 6, AT_PROGRAM = 7, AT_ALARM = 8, AT_IMAGE = 9, ABOVE_ALL = 16 };
+enum {
+    AT_SOCKET = 3,
+    AT_LOCK = 4,
+    AT_RECORDS = 5,
+    AT_READY = 6,
+    AT_PROGRAM = 7,
+    AT_ALARM = 8,
+    AT_IMAGE = 9,
+    AT_RETURNED = 10,
+    ABOVE_ALL = 16,
+};
 
 static void set_state(uint32_t state) { orch_records_set_supervisor_state(&keeper.records, state); }
 
 static int place(int from, int to) { return from < 0 ? 0 : dup3(from, to, 0); }
 
+static uint32_t count_returned(void) {
+    const struct orch_held *all;
+    uint32_t count = list_held(&all), returned = 0;
+    for (uint32_t at = 0; at < count; at++)
+        if (all[at].key & ORCH_HELD_RETURNED) returned++;
+    return returned;
+}
+
+/// Copies of what the supervisor is given of what is held, above all targets. Returns how many there are.
+static uint32_t copy_returned(struct orch_held *copies) {
+    const struct orch_held *all;
+    uint32_t count = list_held(&all), taken = 0;
+    for (uint32_t at = 0; at < count; at++) {
+        if (!(all[at].key & ORCH_HELD_RETURNED)) continue;
+        int fd = fcntl(all[at].fd, F_DUPFD_CLOEXEC, ABOVE_ALL);
+        if (fd >= 0) copies[taken++] = (struct orch_held){.key = all[at].key, .fd = fd};
+    }
+    return taken;
+}
+
+/// Says in a file at its place which is which. Without it they are lost to this supervisor, as if there were none.
+static void pass_returned(const struct orch_held *copies, uint32_t count) {
+    struct orch_handover handover = {.count = count, .lock = -1, .records = -1, .alarm = -1};
+    int file = orch_handover_write(&handover, copies);
+    int above = file < 0 ? -1 : fcntl(file, F_DUPFD_CLOEXEC, ABOVE_ALL);
+    if (above < 0) return;
+    for (uint32_t at = 0; at < count; at++) fcntl(copies[at].fd, F_SETFD, 0);
+    place(above, AT_RETURNED);
+}
+
 static __attribute__((noreturn)) void become_supervisor(int socket, char **arguments) {
+    uint32_t returned_count = count_returned();
+    struct orch_held *returned = returned_count ? calloc(returned_count, sizeof *returned) : NULL;
+    returned_count = returned ? copy_returned(returned) : 0;
     // Copies above all targets first: a source must not be overwritten before it was placed.
     int ends = fcntl(socket, F_DUPFD_CLOEXEC, ABOVE_ALL);
     int lock = fcntl(keeper.lock, F_DUPFD_CLOEXEC, ABOVE_ALL);
@@ -40,6 +83,7 @@ static __attribute__((noreturn)) void become_supervisor(int socket, char **argum
         && dup3(program, AT_PROGRAM, O_CLOEXEC) >= 0 && place(alarm, AT_ALARM) >= 0 && place(image, AT_IMAGE) >= 0;
     if (!are_placed) _exit(126);
     syscall(SYS_close_range, (unsigned)AT_IMAGE + 1, ~0u, 1u << 2);
+    if (returned_count) pass_returned(returned, returned_count);
     struct rlimit limit;
     if (keeper.descriptor_limit && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = keeper.descriptor_limit;
@@ -62,8 +106,8 @@ static char **make_arguments(void) {
     static char **list;
     static char name[] = "orchestrate", descriptors[64];
     snprintf(
-        descriptors, sizeof descriptors, "--keeper-descriptors=%d,%d,%d,%d,%d,%d", AT_SOCKET, AT_LOCK,
-        AT_RECORDS, keeper.ready < 0 ? -1 : AT_READY, AT_ALARM, AT_IMAGE);
+        descriptors, sizeof descriptors, "--keeper-descriptors=%d,%d,%d,%d,%d,%d,%d", AT_SOCKET, AT_LOCK,
+        AT_RECORDS, keeper.ready < 0 ? -1 : AT_READY, AT_ALARM, AT_IMAGE, count_returned() ? AT_RETURNED : -1);
     if (list) return list;
     size_t count = 0;
     while (keeper.supervisor_arguments[count]) count++;

@@ -49,6 +49,10 @@ final class Session {
             case .exited(let status): say("adopted \(process.name) exited \(status)")
             }
         }
+        for held in host.takeReturned() {
+            say("returned \(held.key & ~HeldDescriptor.returnedKey) \(path(of: held.descriptor))")
+            close(held.descriptor)
+        }
         if let ready = descriptors.ready {
             _ = write(ready, "ready\n", 6)
             close(ready)
@@ -56,6 +60,12 @@ final class Session {
         host.announceReady()
         say("adopted all")
         try loop.run()
+    }
+
+    private func path(of descriptor: Int32) -> String {
+        guard let path = realpath("/proc/self/fd/\(descriptor)", nil) else { return "?" }
+        defer { free(path) }
+        return String(cString: path)
     }
 
     private func name(_ id: ProcessID) -> String { names[id] ?? "?" }
@@ -97,10 +107,15 @@ final class Session {
         case ("storm", _): storm(Int(words[1]) ?? 0)
         case ("hold", _):
             let end = open(words[1], O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-            host.hold(key: 1, [end])
+            let toReturn = words.count > 2 ? UInt64(words[2]).map { $0 | HeldDescriptor.returnedKey } : nil
+            host.hold(key: toReturn ?? 1, [end])
             close(end)
             host.flush()
             say("held")
+        case ("drop", _):
+            host.drop(key: (UInt64(words[1]) ?? 0) | HeldDescriptor.returnedKey)
+            host.flush()
+            say("dropped")
         case ("bye", _):
             host.sayGoodbye()
             exit(0)

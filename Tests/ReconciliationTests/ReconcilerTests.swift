@@ -13,6 +13,25 @@ import Testing
         #expect(bench.state("db") == .healthy)
     }
 
+    @Test func `one that runs a process for each client is healthy once it is open, and ends like a process`() throws {
+        var spec = service("tools")
+        spec.stdio = .perClient
+        var bench = try Bench(spec, service("web", after: ("tools", .healthy)))
+        _ = bench.up()
+        let (place, life) = (bench.place("tools"), bench.incarnation("tools"))
+        #expect(bench.send(.spawned(place, life, Spawned(pid: nil))) == [bench.spawn(of: "web")])
+        #expect(bench.state("tools") == .healthy)
+        #expect(bench.status("tools")?.pid == nil)
+        #expect(bench.status("tools")?.reason == "open to clients")
+        #expect(
+            bench.send(.stop(["tools"], scope: .only, by: .user)) == [
+                .endProbes(place, life), .signal(place, life, .terminate, .leader),
+            ])
+        #expect(bench.send(.exited(place, life, .code(0))) == [.clear(place, life, .terminate)])
+        #expect(bench.send(.emptied(place, life)) == [.release(place, life)])
+        #expect(bench.state("tools") == .stopped)
+    }
+
     @Test func `a crash is followed by a pause that grows, and a success by nothing`() throws {
         var spec = service("api")
         spec.restart.jitter = 0

@@ -152,4 +152,34 @@ import Testing
         #expect(read(reader, &text, 8) == 4)
         project.finish()
     }
+
+    @Test func `what is held to come back is every next supervisor's, until it is dropped`() throws {
+        let project = try SupervisedProject(.keeper)
+        let paths = (7...9).map { project.directory + "/returned.\($0)" }
+        for (path, key) in zip(paths, 7...) {
+            try #require(mkfifo(path, 0o600) == 0)
+            project.tell("hold", path, "\(key)")
+            #expect(try project.answer() == "held")
+        }
+        defer { for path in paths { unlink(path) } }
+        project.tell("hold", paths[0])
+        #expect(try project.answer() == "held")
+        func next() throws -> Set<String> {
+            SupervisedProject.end(project.supervisor)
+            #expect(try project.answer() == "serving keeper")
+            return Set(try project.adoptions())
+        }
+        let all = zip(paths, 7...).map { "returned \($1) \($0)" }
+        #expect(try next() == Set(all))
+        #expect(try next() == Set(all))
+        project.tell("drop", "8")
+        #expect(try project.answer() == "dropped")
+        #expect(try next() == [all[0], all[2]])
+        project.tell("drop", "7")
+        #expect(try project.answer() == "dropped")
+        project.tell("drop", "9")
+        #expect(try project.answer() == "dropped")
+        #expect(try next() == [])
+        project.finish()
+    }
 }

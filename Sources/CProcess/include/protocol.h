@@ -78,6 +78,9 @@ struct orch_held {
     uint32_t unused;
 };
 
+/// In a key: the next supervisor is given the descriptor too, and does not only find it kept open.
+#define ORCH_HELD_RETURNED (1ull << 63)
+
 #define ORCH_HANDOVER_VERSION 1u
 #define ORCH_HELD_LIMIT 65536u
 
@@ -88,6 +91,8 @@ int orch_handover_read(int fd, struct orch_handover *handover, struct orch_held 
 
 /// Sends one packet, without waiting, with up to 4 descriptors. Returns 0 or -errno.
 int orch_packet_send(int fd, const struct orch_message *messages, size_t count, const int *fds, size_t fd_count);
+/// The same for a packet of anything.
+int orch_packet_send_bytes(int fd, const void *bytes, size_t size, const int *fds, size_t fd_count);
 /// Receives one packet, without waiting. Returns its size, 0 at the end, or -errno. Descriptors that came along are
 /// close-on-exec.
 long orch_packet_receive(int fd, void *bytes, size_t capacity, int fds[4], size_t *fd_count);

@@ -31,7 +31,13 @@ enum {
     ORCH_SLOT_FAILED = 4,
 };
 
-enum { ORCH_KIND_SIDECAR = 0, ORCH_KIND_HOOK = 1, ORCH_KIND_PROBE = 2 };
+enum {
+    ORCH_KIND_SIDECAR = 0,
+    ORCH_KIND_HOOK = 1,
+    ORCH_KIND_PROBE = 2,
+    /// Of a sidecar that runs a process for each client: one of them. Its `incarnation` is the client's number.
+    ORCH_KIND_CLIENT = 3,
+};
 
 enum {
     /// It was cloned into the cgroup named after its slot.

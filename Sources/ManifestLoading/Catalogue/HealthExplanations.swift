@@ -121,9 +121,12 @@ let lifecycleExplanations: [RuleExplanation] = [
         before: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: socket\n    logs: { merge_stderr: true }\n",
         after: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: socket\n"),
     RuleExplanation(
-        .stdioPerClient, "One process serves one client at a time; a process for each is still to come.",
-        before: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: per_client\n",
-        after: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: socket\n"),
+        .stdioPerClient,
+        "With 'stdio: per_client' nothing runs until a client comes, and then a process for each: there is none that could "
+            + "be probed, they can't share a port, their number is that of the clients, and the end of one is nobody "
+            + "else's.",
+        before: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: per_client\n    replicas: 2\n",
+        after: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: per_client\n"),
     RuleExplanation(
         .stdioHidesLogProbe,
         "While a client is attached, stdout is the client's alone: a line printed then is not in the log, and no probe "

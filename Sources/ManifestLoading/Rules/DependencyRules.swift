@@ -24,7 +24,9 @@ extension ManifestDecoder {
     private func checkCondition(_ dependency: DependencySpec, on target: Int, written: WrittenDependency) {
         switch dependency.condition {
         case .healthy:
-            guard sidecars[target].health.readiness == nil, sidecars[target].health.startup == nil else { return }
+            guard sidecars[target].health.readiness == nil, sidecars[target].health.startup == nil,
+                sidecars[target].stdio != .perClient
+            else { return }
             report(
                 .healthyWithoutReadiness, at: written.node,
                 "'\(dependency.sidecar)' has no readiness probe: healthy only means that it lives for a while",

@@ -52,11 +52,6 @@ extension ManifestDecoder {
     /// Whoever attaches takes the output away from all that reads it otherwise.
     private func checkStandardIO(of sidecar: SidecarSpec, _ position: Int) {
         let place = place(position, "stdio")
-        if sidecar.stdio == .perClient {
-            report(
-                .stdioPerClient, at: place, "a process for each client is not there yet",
-                help: "use 'socket', which serves one client at a time")
-        }
         guard sidecar.kind == .service else {
             let reason =
                 sidecar.kind == .external
@@ -72,6 +67,7 @@ extension ManifestDecoder {
                 "with logs.merge_stderr a client would get what '\(sidecar.name)' says on stderr too",
                 help: "remove logs.merge_stderr, or 'stdio'")
         }
+        if sidecar.stdio == .perClient { return checkProcessPerClient(of: sidecar, position) }
         for role in ProbeRole.allCases {
             guard case .log(_, let stream) = sidecar.health[role]?.check, stream != .stderr else { continue }
             report(
@@ -80,5 +76,21 @@ extension ManifestDecoder {
                     + "none of it",
                 help: "print it on stderr, and say stream: stderr")
         }
+    }
+
+    /// What only one process could have, or one that is there without a client.
+    private func checkProcessPerClient(of sidecar: SidecarSpec, _ position: Int) {
+        func refuse(_ key: String, _ reason: String) {
+            report(
+                .stdioPerClient, at: place(position, key),
+                "'\(sidecar.name)' runs a process for each client, \(reason)",
+                help: "remove '\(key)', or use 'stdio: socket', where one process serves one client at a time")
+        }
+        if ProbeRole.allCases.contains(where: { sidecar.health[$0] != nil }) {
+            refuse("health", "and none that could be checked before a client comes")
+        }
+        if !sidecar.ports.isEmpty { refuse("ports", "and they can't all have one port") }
+        if sidecar.replicas > 1 { refuse("replicas", "so there are as many as there are clients") }
+        if sidecar.primary { refuse("primary", "and the end of one is not the project's") }
     }
 }

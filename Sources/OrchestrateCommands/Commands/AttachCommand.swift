@@ -5,13 +5,15 @@ struct AttachCommand: ParsableCommand {
         commandName: "attach",
         abstract: "Talk to a sidecar by its standard input and output.",
         discussion: """
-            For sidecars with 'stdio: socket'. What comes in goes to the sidecar, and what it prints
-            comes out; stderr stays in its log. One client at a time. While there is none, the output
-            is logged as usual.
+            What comes in goes to the sidecar, and what it prints comes out; stderr stays in its log.
+            When the process ends, this does too, with its exit code.
 
-            The sidecar goes on when this ends: at a terminal by Ctrl-D, or Ctrl-P Ctrl-Q; with a pipe
-            after its end, once the sidecar has been quiet for --linger. When the sidecar ends, this
-            does too, with its exit code.
+            With 'stdio: socket' there is one process, and one client at a time. While there is none,
+            the output is logged as usual. The sidecar goes on when this ends: at a terminal by Ctrl-D,
+            or Ctrl-P Ctrl-Q; with a pipe after its end, once the sidecar has been quiet for --linger.
+
+            With 'stdio: per_client' this starts a process of its own, which is given the very input
+            and output of this command, and ends when this does, however it ends.
 
             Examples:
               orchestrate attach mcp
@@ -22,7 +24,8 @@ struct AttachCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "After the end of a piped input, stay until nothing was printed for this long. Default: 1s.",
+            "With 'stdio: socket', after the end of a piped input: stay until nothing was printed for this long. "
+                + "Default: 1s.",
             valueName: "duration"))
     var linger: DurationArgument?
 
@@ -30,8 +33,12 @@ struct AttachCommand: ParsableCommand {
     var name: String
 
     func run() throws {
-        let session = try AttachSession(ProjectContext(project), name: name, linger: linger?.value ?? .seconds(1))
-        let code = try session.run()
+        let handshake = Handshake(context: try ProjectContext(project))
+        let code: Int32 =
+            switch try handshake.attachment(to: name, linger: linger?.value ?? .seconds(1)) {
+            case .shared(let session): try session.run()
+            case .own(let session): try session.run()
+            }
         if code != 0 { throw CommandFailure(exitCode: code) }
     }
 }

@@ -7,11 +7,13 @@ struct PortCommand: ParsableCommand {
         commandName: "port",
         abstract: "Print the ports a sidecar was given.",
         discussion: """
-            One port prints as a bare number, for scripts. Several print a line each.
+            One port prints as a bare number, for scripts. Several print a line each. Of a sidecar with
+            'stdio: per_client' it is the path of the socket for its clients.
 
             Examples:
               curl http://127.0.0.1:$(orchestrate port api)/health
               orchestrate port mcp/1 http --address
+              nc -U "$(orchestrate port tools)"
             """)
 
     @OptionGroup var project: ProjectOptions
@@ -34,6 +36,9 @@ struct PortCommand: ParsableCommand {
         let all = try client.call(Ports.self, .init(names: name.map { [$0] } ?? [])).ports
         let ports = all.filter { port == nil || $0.name == port }
         if json { return Console.print(WireFormat.json(ports, pretty: true)) }
+        if ports.isEmpty, port == nil, let name, let socket = try socket(of: name, client) {
+            return Console.print(socket)
+        }
         guard !ports.isEmpty else {
             let what = port.map { "port '\($0)'" } ?? "port"
             throw CommandFailure(.failed, "\(name.map { "'\($0)'" } ?? "the project") has no \(what)")
@@ -46,5 +51,9 @@ struct PortCommand: ParsableCommand {
             table.rows.append([.init(port.instance), .init(port.name), .init(port.url ?? port.address)])
         }
         Console.print(table.lines(Terminal(environment: context.environment).palette).joined(separator: "\n"))
+    }
+
+    private func socket(of name: String, _ client: ControlClient) throws -> String? {
+        try client.call(Status.self, .init(names: [name])).sidecars.first?.socket
     }
 }

@@ -18,29 +18,38 @@ final class AttachSession {
     private let linger: Duration
     private let signals = SignalWatch()
 
-    init(_ context: ProjectContext, name: String, linger: Duration) throws {
+    /// Throws `noSupervisor` when the supervisor is lost meanwhile: it may be tried again.
+    init(_ context: ProjectContext, _ client: ControlClient, name: String, linger: Duration) throws {
         self.context = context
         self.linger = linger
-        let client = try context.connect()
         let found = try client.call(Status.self, .init(names: [name])).sidecars
         let stateDirectory = context.location.stateDirectory
         // Whatever is wrong with the name, the supervisor says it.
         let log = LogInstance(sidecar: found.first?.sidecar ?? name, replica: found.first?.replica ?? 0)
         let announced = (try? ClientEnds.announce(stateDirectory: stateDirectory, instance: log)) ?? -1
+        var pidfd: Int32 = -1
         do {
             life = try client.call(Attach.self, .init(instance: name, isAlone: announced >= 0))
-            process = orch_pidfd_open(life.pid)
+            pidfd = orch_pidfd_open(life.pid)
             let now = try client.call(Status.self, .init(names: [name])).sidecars
             // Proves that the pid was not another's by then.
-            guard process >= 0, let own = now.first, own.pid == life.pid, own.incarnation == life.incarnation else {
+            guard pidfd >= 0, let own = now.first, own.pid == life.pid, own.incarnation == life.incarnation else {
                 throw CommandFailure(.failed, "'\(name)' ended just now; see: orchestrate why \(name)")
             }
             instance = own
-            ends = try ClientEnds(stateDirectory: stateDirectory, instance: log)
-        } catch let error as SystemError {
-            throw CommandFailure(.failed, "cannot attach to '\(name)': \(error)")
+            do throws(SystemError) {
+                ends = try ClientEnds(stateDirectory: stateDirectory, instance: log)
+            } catch {
+                throw CommandFailure(.failed, "cannot attach to '\(name)': \(error)")
+            }
+        } catch {
+            // Nobody is there: another try is the first again.
+            close(announced)
+            close(pidfd)
+            throw error
         }
         presence = announced
+        process = pidfd
     }
 
     deinit {

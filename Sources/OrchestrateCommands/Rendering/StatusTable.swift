@@ -70,6 +70,17 @@ enum StatusTable {
             let color = palette.color(of: instance.state)
             return "\(palette.paint(instance.name.terminalSafe, color)): \(detail.terminalSafe)"
         }
-        return lines.isEmpty ? [] : [""] + lines
+        let all = lines + project.sidecars.compactMap(clients)
+        return all.isEmpty ? [] : [""] + all
+    }
+
+    private static func clients(_ instance: InstanceReport) -> String? {
+        guard let clients = instance.clients, !clients.isEmpty else { return nil }
+        let list = clients.map { client in
+            let pid = client.pid.map { "pid \($0)" } ?? "pid unknown"
+            return client.processID.map { "\(pid) by \($0)" } ?? pid
+        }
+        let count = clients.count == 1 ? "1 client" : "\(clients.count) clients"
+        return "\(instance.name.terminalSafe): \(count): \(list.joined(separator: ", "))"
     }
 }

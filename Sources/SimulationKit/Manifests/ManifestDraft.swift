@@ -106,6 +106,8 @@ package struct ManifestDraft: Sendable {
             spec.environment = [EnvironmentEntry(name: "UPSTREAM", value: Template(segments: [.reference(port)]))]
         }
         spec.hooks = Self.hooks(drawnFrom: &generator)
+        // Some of those that nothing checks are open to clients instead of running a process.
+        if kind == .service, spec.health == HealthSpec(), born.isMultiple(of: 2) { spec.stdio = .perClient }
         spec.setFingerprint("command", edition, .restart)
         spec.setFingerprint("replicas", UInt64(spec.replicas), .inPlace)
         sidecars.append(spec)

@@ -29,9 +29,9 @@ enum Fact: Sendable {
 }
 
 extension Life {
-    func input(for fact: Fact, at index: InstanceIndex) -> Input {
+    func input(for fact: Fact, at index: InstanceIndex, _ rules: Rules) -> Input {
         switch fact {
-        case .spawned: return .spawned(index, incarnation, Spawned(pid: pid))
+        case .spawned: return .spawned(index, incarnation, Spawned(pid: rules.isDoor ? nil : pid))
         case .spawnFailed:
             return .spawnFailed(
                 index, incarnation, SpawnFailure(step: spawnFailure ?? .execute, message: "no such file", errno: 2))

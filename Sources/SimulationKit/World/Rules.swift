@@ -28,6 +28,8 @@ struct Rules {
     var probeTimeout: (startup: Duration, readiness: Duration, liveness: Duration) = (.zero, .zero, .zero)
     var thresholds = Thresholds()
     var settle = Duration.zero
+    /// It is open to clients, and has no process of its own.
+    var isDoor = false
     var grace = Duration.zero
     /// The longest a stop may last until SIGKILL: each step may be granted a moment beyond the grace.
     var longestStop = Duration.zero
@@ -69,7 +71,8 @@ struct Rules {
             readinessSuccess: pushes.readiness ? 1 : spec.health.readiness?.successThreshold ?? 1,
             readinessFailure: spec.health.readiness?.failureThreshold ?? 1,
             livenessFailure: spec.health.liveness?.failureThreshold ?? 1)
-        settle = spec.start.settle
+        settle = spec.settlingTime
+        isDoor = spec.stdio == .perClient
         grace = spec.stop.sequence.reduce(.zero) { $0 + $1.wait }
         longestStop = grace + .seconds(2) * spec.stop.sequence.count
         startTimeout = spec.start.timeout

@@ -73,7 +73,7 @@ extension World {
             heap.schedule(.repeated(life, fact), at: now + lateness())
         }
         let isCurrent = slots[slot].life == life
-        try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
+        try deliver(lives[life].input(for: fact, at: index, slots[slot].rules), to: slot, isCurrent: isCurrent)
     }
 
     /// Tells the core again what it was told of somebody's current life, whatever has become of it.
@@ -113,7 +113,7 @@ extension World {
             guard role == .startup, slots[slot].state != .starting else { return }
         }
         note(fact, of: life, isRepeated: true)
-        try deliver(lives[life].input(for: fact, at: index), to: slot, isCurrent: isCurrent)
+        try deliver(lives[life].input(for: fact, at: index, slots[slot].rules), to: slot, isCurrent: isCurrent)
     }
 
     /// Keeps what the core was told, for the invariants to judge it by.

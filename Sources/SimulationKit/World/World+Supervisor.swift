@@ -135,7 +135,7 @@ extension World {
         if lives[life].leaderIsAlive {
             // What it said of itself and nobody wrote down is read again, from its log or its socket.
             announce(life, slots[slot].rules)
-            return .alive(pid: lives[life].pid)
+            return .alive(pid: slots[slot].rules.isDoor ? nil : lives[life].pid)
         }
         if !lives[life].wasToldExited { noteExit(of: life) }
         let isNews = record.state == .starting || record.state == .healthy || record.state == .unhealthy

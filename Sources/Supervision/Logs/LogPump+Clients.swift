@@ -26,6 +26,21 @@ extension LogPump {
         return fd
     }
 
+    /// Who has locked that presence, as the kernel's table of locks says. Nil when it doesn't.
+    package func pidOfPresence(_ presence: Int32) -> Int32? {
+        var facts = stat()
+        guard fstat(presence, &facts) == 0, let table = ProcFile.text("/proc/locks") else { return nil }
+        for line in table.split(separator: "\n") {
+            // `1: FLOCK  ADVISORY  WRITE 4711 00:2a:12345 0 EOF`; only the inode is the same in every file system.
+            let fields = line.split(separator: " ")
+            guard fields.count > 5, fields[1] == "FLOCK",
+                fields[5].split(separator: ":").last.flatMap({ UInt64($0) }) == UInt64(facts.st_ino)
+            else { continue }
+            return Int32(fields[4]).flatMap { $0 > 0 ? $0 : nil }
+        }
+        return nil
+    }
+
     /// Whether nobody holds that presence any more.
     package func hasLeft(_ presence: Int32) -> Bool { LogFifos.isEnded(presence) }
 }

@@ -194,6 +194,9 @@ package final class LogPump: Sendable {
         commands.send(.note(instance, text, .now, startsLog: startsLog))
     }
 
+    /// The same, for everyone who reads the log and not only for those who ask for such lines.
+    package func notice(_ instance: LogInstance, _ text: String) { note(instance, LogLine.noticeMark + text) }
+
     /// Takes over what can change without a restart: everything but `directory` and `mergesStandardError`.
     package func configure(_ instance: LogInstance, spec: LogSpec) { commands.send(.configure(instance, spec)) }
 

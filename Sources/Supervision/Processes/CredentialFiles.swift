@@ -77,7 +77,8 @@ package struct CredentialFiles: Sendable {
     ) throws(SystemError) {
         let (user, group) = owner ?? (geteuid(), getegid())
         if holds(bytes, name, in: directory, user) { return }
-        let temporary = ".\(name).new"
+        // Of this thread alone: two processes of one sidecar may be started at once.
+        let temporary = ".\(name).\(String(pthread_self(), radix: 16))"
         unlinkat(directory, temporary, 0)
         let file = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o400)
         guard file >= 0 else { throw .last("create \(name)") }

@@ -48,6 +48,11 @@ extension ProcessHost {
 
     package func pid(of id: ProcessID) -> Int32? { process(id).flatMap { $0.pid > 0 ? $0.pid : nil } }
 
+    /// What stands for the leader and never for another one: pollable, and the host's. Nil when there is none.
+    package func descriptor(of id: ProcessID) -> Int32? {
+        process(id).flatMap { $0.descriptor >= 0 ? $0.descriptor : nil }
+    }
+
     /// When the leader was started, in clock ticks since boot: with its pid, its identity.
     package func startTime(of id: ProcessID) -> UInt64? {
         process(id).map { records.slot($0.id.slot).pointee.start_time }

@@ -33,6 +33,7 @@ package final class ProcessHost {
     var processes: [HostedProcess?] = []
     /// Slots given back; one whose status the keeper still holds is not free yet.
     private var returned: [UInt32] = []
+    private var returnedDescriptors: [HeldDescriptor]
     var awaitingSweep: Set<ProcessID> = []
 
     /// Those before us ended too often within the last minute.
@@ -56,6 +57,7 @@ package final class ProcessHost {
     ) throws(SystemError) {
         self.loop = loop
         self.descriptors = descriptors
+        returnedDescriptors = descriptors?.returned ?? []
         let descriptorLimit = orch_raise_descriptor_limit()
         self.descriptorLimit = descriptorLimit
         if let descriptors {
@@ -81,6 +83,7 @@ package final class ProcessHost {
     deinit {
         spawner?.end()
         for case .some(let process) in processes { dismiss(process) }
+        for held in returnedDescriptors { close(held.descriptor) }
     }
 
     private static func contain(
@@ -126,6 +129,11 @@ package final class ProcessHost {
     /// Has copies of the descriptors kept open, whatever happens to us, until `drop`.
     package func hold(key: UInt64, _ descriptors: [Int32]) { link?.hold(key: key, descriptors) }
     package func drop(key: UInt64) { link?.drop(key: key) }
+    /// What an earlier supervisor had held to come back. The caller's from then on, and still held too. Once.
+    package func takeReturned() -> [HeldDescriptor] {
+        defer { returnedDescriptors = [] }
+        return returnedDescriptors
+    }
 
     /// Sends what is waiting for the end of the turn.
     package func flush() { link?.flush() }

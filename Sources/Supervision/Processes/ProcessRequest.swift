@@ -1,7 +1,11 @@
 package import SidecarModel
 
 /// What a process is started for.
-package enum ProcessKind: UInt32, Sendable { case sidecar, hook, probe }
+package enum ProcessKind: UInt32, Sendable {
+    case sidecar, hook, probe
+    /// One of a sidecar that runs a process for each client.
+    case client
+}
 
 /// Standard descriptors of a child. -1 is /dev/null.
 package struct StandardDescriptors: Sendable {
@@ -18,7 +22,7 @@ package struct StandardDescriptors: Sendable {
 
 /// A process to be started.
 package struct ProcessRequest: Sendable {
-    /// As it is recorded: `db/0`, `db/0:liveness`, `db/0:pre_start`.
+    /// As it is recorded: `db/0`, `db/0:liveness`, `db/0:pre_start`, `mcp/0:client`.
     package var name: String
     package var kind: ProcessKind
     package var incarnation: UInt64

@@ -178,7 +178,9 @@ final class Spawner: Sendable {
                 opened.append(standard.input)
             }
             let identity = try request.identity.resolved(descriptorLimit: descriptorLimit)
-            try identity?.own([standard.input, standard.output, standard.error])
+            // A client's input and output stay the client's.
+            let isClients = request.kind == .client
+            try identity?.own(isClients ? [standard.error] : [standard.input, standard.output, standard.error])
             try request.credentials?.write(for: identity?.owner)
             let program = try findProgram(request)
             let group = try makeGroup(order)

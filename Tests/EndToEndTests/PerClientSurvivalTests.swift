@@ -1,0 +1,204 @@
+import ChaosKit
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// Clients with a process of their own, while what supervises them is killed.
+    @Suite
+    struct PerClientSurvivalTests {
+        /// Says who it is, then answers each line.
+        private static let echo = """
+              echo:
+                shell: 'echo "I am $$ in $PWD for $GREETING"; echo heard >&2; exec cat'
+                env: { GREETING: you }
+                stdio: per_client
+
+            """
+
+        /// Heeds neither the end of its input nor SIGTERM, and leaves others behind that don't either.
+        private static let deaf = """
+              deaf:
+                shell: |
+                  trap '' TERM HUP
+                  setsid sh -c 'trap "" TERM; while :; do sleep 1001; done' &
+                  echo ready
+                  while :; do sleep 1002; done
+                stdio: per_client
+                stop: { grace: 500ms }
+
+            """
+
+        private func socket(of name: String, in sandbox: Sandbox) throws -> String {
+            String(try sandbox.succeed("port", name).dropLast())
+        }
+
+        @Test func `the exit code is the process's, also while the supervisor is dead`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  ender: { shell: 'echo up; read code; exit \"$code\"', stdio: per_client }")
+                try sandbox.succeed("up", "-d")
+                let first = try LentClient(to: "ender", in: sandbox)
+                first.send("7")
+                #expect(try first.program.end().status == 7)
+                let second = try LentClient(to: "ender", in: sandbox)
+                try second.program.prints("up")
+                let supervisor = try #require(sandbox.supervisor)
+                supervisor.kill()
+                second.send("9")
+                #expect(try second.program.end().status == 9)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `conversations outlive supervisors, and their ends are noticed`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.echo)
+                try sandbox.succeed("up", "-d")
+                let path = try socket(of: "echo", in: sandbox)
+                let attached = try LentClient(to: "echo", in: sandbox)
+                let connected = try StreamClient(path)
+                for round in 1...3 {
+                    attached.send("a\(round)")
+                    connected.send("c\(round)")
+                    try attached.program.prints("a\(round)\n")
+                    try connected.receives("c\(round)\n")
+                    let supervisor = try #require(sandbox.supervisor)
+                    supervisor.kill()
+                    // Nobody supervises now. Who comes waits until somebody does.
+                    let late = try StreamClient(path)
+                    late.send("late")
+                    attached.send("b\(round)")
+                    try attached.program.prints("b\(round)\n")
+                    try late.receives("late")
+                    let other = try #require(sandbox.supervisor)
+                    #expect(other != supervisor)
+                    late.hangUp()
+                    try sandbox.eventually("the late one is gone") { sandbox.sidecars("echo").count == 2 }
+                }
+                let status = try sandbox.succeed("status")
+                #expect(status.contains("echo: 2 clients: pid "))
+                #expect(status.contains("pid \(attached.program.pid) by "))
+                connected.hangUp()
+                try sandbox.eventually("its process is gone") { sandbox.sidecars("echo").count == 1 }
+                attached.program.signal(SIGKILL)
+                try sandbox.eventually("this one too") { sandbox.sidecars("echo").isEmpty }
+                attached.endInput()
+                _ = try attached.program.end()
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `an upgrade of both programs is not noticed by who talks`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.echo)
+                try sandbox.succeed("up", "-d")
+                let client = try StreamClient(try socket(of: "echo", in: sandbox))
+                let attached = try LentClient(to: "echo", in: sandbox)
+                try client.receives("for you")
+                try attached.program.prints("for you")
+                let before = sandbox.sidecars("echo")
+                for round in 1...2 {
+                    let supervisor = try #require(sandbox.supervisor)
+                    try sandbox.succeed("upgrade")
+                    #expect(sandbox.supervisor != supervisor)
+                    client.send("c\(round)")
+                    attached.send("a\(round)")
+                    try client.receives("c\(round)")
+                    try attached.program.prints("a\(round)")
+                }
+                #expect(sandbox.sidecars("echo") == before)
+                client.hangUp()
+                try sandbox.eventually("its process is gone") { sandbox.sidecars("echo").count == 1 }
+                try sandbox.succeed("stop", "echo")
+                #expect(try attached.program.end().status == 128 + SIGTERM)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `a lost keeper breaks no conversation, and its end is still noticed`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.echo + Self.deaf)
+                try sandbox.succeed("up", "-d")
+                let client = try StreamClient(try socket(of: "echo", in: sandbox))
+                let deaf = try LentClient(to: "deaf", in: sandbox)
+                try client.receives("for you")
+                try deaf.program.prints("ready")
+                let keeper = try #require(sandbox.keeper)
+                keeper.kill()
+                try sandbox.eventually("there is another one, and a supervisor") {
+                    sandbox.keeper.map { $0 != keeper } ?? false && sandbox.supervisor != nil
+                }
+                client.send("there?")
+                try client.receives("there?")
+                let next = try StreamClient(try socket(of: "echo", in: sandbox))
+                try next.receives("for you")
+                deaf.program.signal(SIGKILL)
+                try sandbox.eventually("nothing of it is left") { sandbox.sidecars("deaf").isEmpty }
+                client.hangUp()
+                next.hangUp()
+                try sandbox.eventually("nothing is left") { sandbox.sidecars().isEmpty }
+                deaf.endInput()
+                _ = try deaf.program.end()
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `with keeper and supervisor lost, the next command ends who can't be watched any more`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.echo + "  web: { command: [sleep, \"1000\"] }")
+                try sandbox.succeed("up", "-d")
+                let client = try StreamClient(try socket(of: "echo", in: sandbox))
+                try client.receives("for you")
+                let web = sandbox.sidecars("web")
+                try sandbox.killSupervision()
+                client.send("alone")
+                try client.receives("alone")
+                try sandbox.succeed("up", "-d")
+                #expect(client.ends())
+                #expect(sandbox.sidecars("web") == web)
+                let next = try StreamClient(try socket(of: "echo", in: sandbox))
+                try next.receives("for you")
+                try sandbox.succeed("down")
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+
+        @Test func `the guard ends clients' processes too`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.deaf, top: "supervisor: { on_exit: stop }")
+                try sandbox.succeed("up", "-d")
+                let client = try StreamClient(try socket(of: "deaf", in: sandbox))
+                try client.receives("ready")
+                try sandbox.killSupervision()
+                try sandbox.eventually("all ended") { sandbox.processes.isEmpty }
+            }
+        }
+
+        @Test func `a supervisor that is killed in the handshake is asked again by who attaches`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.echo + "  shared: { command: [cat], stdio: socket }")
+                try sandbox.succeed("up", "-d")
+                var chance = Chance(seed: UInt64(getpid()))
+                for round in 1...3 {
+                    let supervisor = try #require(sandbox.supervisor)
+                    let programs = try ["echo", "shared"].map { name in
+                        try sandbox.start(
+                            program: ["sh", "-c", "(echo round \(round); sleep 0.3) | orchestrate attach \(name)"],
+                            environment: ["PATH": "\(sandbox.programs):\(Sandbox.path)"])
+                    }
+                    poll(nil, 0, Int32(chance.next(below: 40)))
+                    supervisor.kill()
+                    for program in programs {
+                        let ended = try program.end()
+                        #expect(ended.status == 0, "\(ended.everything)")
+                        #expect(ended.output.hasSuffix("round \(round)\n"), "\(ended.everything)")
+                    }
+                    try sandbox.eventually("a supervisor is back") {
+                        sandbox.supervisor.map { $0 != supervisor } ?? false
+                    }
+                }
+                try sandbox.eventually("nobody is left") { sandbox.sidecars("echo").isEmpty }
+                try sandbox.succeed("down")
+            }
+        }
+    }
+}
