@@ -79,20 +79,38 @@ extension ProcessHost {
         guard let process = process(id) else { return }
         processes[Int(id.slot)]?.isAwaited = true
         if process.isInGroup, let groups {
-            if process.hasExited, groups.removeIfEmpty(id) {
-                processes[Int(id.slot)]?.isKnownEmpty = true
-                processes[Int(id.slot)]?.isGroupRemoved = true
-            } else if !isPopulated(id) {
-                processes[Int(id.slot)]?.isKnownEmpty = true
-            } else if let signal {
-                groups.signal(id, signal.number)
+            clears += 1
+            guard clears > Self.clearsAtOnce, process.hasExited, let removals else {
+                clear(id, signal, in: groups, wasRemoved: process.hasExited && groups.removeIfEmpty(id))
+                return
             }
+            // Many end together: the loop sees to the next one meanwhile.
+            perform { removals.send(Removal(id: id, signal: signal, wasRemoved: groups.removeIfEmpty(id))) }
+            return
         } else if !process.isKnownEmpty {
             if asksKeeper(process) {
                 link?.send(ORCH_MESSAGE_CLEAR, slot: id.slot, value: signal?.number ?? 0)
                 return
             }
             if let signal { for pid in members(of: id) where pid != process.pid { deliver(signal, to: pid, process) } }
+        }
+        look(id)
+    }
+
+    func take(_ removal: Removal) {
+        guard let groups, process(removal.id)?.isAwaited == true else { return }
+        clear(removal.id, removal.signal, in: groups, wasRemoved: removal.wasRemoved)
+    }
+
+    /// - Parameter wasRemoved: its cgroup is gone, which shows that nobody was in it.
+    private func clear(_ id: ProcessID, _ signal: Signal?, in groups: ControlGroups, wasRemoved: Bool) {
+        if wasRemoved {
+            processes[Int(id.slot)]?.isKnownEmpty = true
+            processes[Int(id.slot)]?.isGroupRemoved = true
+        } else if !isPopulated(id) {
+            processes[Int(id.slot)]?.isKnownEmpty = true
+        } else if let signal {
+            groups.signal(id, signal.number)
         }
         look(id)
     }
@@ -195,6 +213,7 @@ extension ProcessHost {
     }
 
     func sweepAwaiting() {
+        clears = 0
         guard !awaitingSweep.isEmpty else { return }
         let ids = awaitingSweep
         awaitingSweep = []

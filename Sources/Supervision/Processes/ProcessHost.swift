@@ -35,6 +35,17 @@ package final class ProcessHost {
     private var returned: [UInt32] = []
     private var returnedDescriptors: [HeldDescriptor]
     var awaitingSweep: Set<ProcessID> = []
+    /// Cgroups that were looked at in this turn; past some, the spawner's threads do it.
+    var clears = 0
+    static let clearsAtOnce = 8
+    private(set) var removals: Mailbox<Removal>?
+
+    /// What became of the cgroup of a leader that ended.
+    struct Removal: Sendable {
+        var id: ProcessID
+        var signal: Signal?
+        var wasRemoved: Bool
+    }
 
     /// Those before us ended too often within the last minute.
     package var supervisorIsBroken: Bool { records.supervisorIsBroken }
@@ -71,6 +82,7 @@ package final class ProcessHost {
         (groups, containment) = Self.contain(records, hasKeeper: link != nil, wanted: wanted)
         let outcomes = loop.mailbox { [weak self] (outcome: Spawner.Outcome) in self?.take(outcome) }
         let spawner = Spawner(records: records, descriptorLimit: descriptorLimit) { outcomes.send($0) }
+        removals = loop.mailbox { [weak self] (removal: Removal) in self?.take(removal) }
         try spawner.start()
         self.spawner = spawner
         for slot in 0..<records.usedSlots where records.state(slot) == ORCH_SLOT_FREE { returned.append(slot) }
