@@ -70,13 +70,7 @@ test-modes: test-packages
 packages:
 	@Scripts/install-packages build
 
-test-# The tests that start processes, in each way a machine lets us run. MODES names some of them; QUICK=--quick leaves out what
-# is not about processes.
-test-modes: test-packages
-	$(SWIFT) build --build-tests $(STRICT)
-	Scripts/test-modes $(QUICK) $(MODES)
-
-packages:
+test-packages:
 	@Scripts/install-packages build test
 
 clean:
