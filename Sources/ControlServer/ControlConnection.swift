@@ -48,6 +48,9 @@ final class ControlConnection {
 
     var backlog: Int { output.count - written }
 
+    /// It misses events, or is about to.
+    var isBehind: Bool { lastMissed != nil || backlog > ControlLimits.eventBacklogBytes / 2 }
+
     var interest: EventLoop.Interest {
         var interest: EventLoop.Interest = []
         if !isHalfClosed, backlog < Self.pauseReadingAt { interest.insert(.read) }

@@ -53,7 +53,7 @@ package final class ControlServer {
         var brief: [UInt8]?
         for connection in connections.values {
             guard let subscription = connection.subscription, subscription.wants(message.event) else { continue }
-            if case .applied = message.event {
+            if case .applied = message.event, !connection.isBehind {
                 // It names every sidecar, and is told while the first of them are about to start.
                 connection.queue { WireFormat.event(message) }
                 needsFlush(connection)

@@ -9,6 +9,7 @@ extension ProjectContext {
     /// one, and nothing to take up.
     func reconnected() throws -> SupervisorStarter.Connection? {
         while true {
+            try checkInterrupted()
             Guard.awaitEnd(of: location)
             // A socket would prove nothing: it outlives who listened, and is away while it is made anew.
             guard LivingSidecars.exist(in: location) || SupervisorStarter.isHeld(location.lockPath) else { return nil }
@@ -23,6 +24,7 @@ extension ProjectContext {
     /// One that its keeper starts again although nothing runs at present. Nil: there is none, or it is on its way out.
     func returned() throws -> ControlClient? {
         for _ in 0..<500 {
+            try checkInterrupted()
             guard SupervisorStarter.isHeld(location.lockPath) else { return nil }
             poll(nil, 0, 20)
             do {
@@ -32,6 +34,16 @@ extension ProjectContext {
             }
         }
         return nil
+    }
+
+    /// Ctrl-C while nobody polls for it: what waits for a supervisor that may never come must be ended by it.
+    private func checkInterrupted() throws {
+        var waiting = sigset_t()
+        sigpending(&waiting)
+        guard [SIGINT, SIGTERM, SIGHUP].contains(where: { sigismember(&waiting, $0) == 1 }) else { return }
+        throw CommandFailure(
+            .interrupted,
+            "interrupted while the supervisor was away; ask for what became of it: orchestrate status\(selector)")
     }
 
     /// A connection to who was started again, with the project as it is found there.

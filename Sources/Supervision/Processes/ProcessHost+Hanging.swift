@@ -5,10 +5,10 @@ import SidecarModel
 
 // Spawns that wait for a file system which does not answer: a directory or a program on a dead mount.
 extension ProcessHost {
-    /// After so long the other spawns get a thread beside it.
+    /// After so long the other spawns get a thread beside it, and it is looked at again.
     private static let relief = Duration.seconds(1)
-    /// After so long it is given up, and its child killed. A mount that is made on demand takes less.
-    private static let patience = Duration.seconds(5)
+    /// After so many looks it is given up, and its child killed. A mount that is made on demand takes less.
+    private static let patience = 5
 
     /// Nothing wakes unless a spawn is under way.
     func watchForHanging() {
@@ -19,9 +19,9 @@ extension ProcessHost {
     private func lookForHanging() {
         hangTimer = nil
         guard let spawner else { return }
-        let held = spawner.hanging(for: Self.relief)
-        if !held.isEmpty { spawner.relieve(held: held.count) }
-        for id in spawner.hanging(for: Self.patience) { giveUp(id) }
+        let (held, givenUp) = spawner.look(for: Self.relief, givesUpAfter: Self.patience)
+        if held > 0 { spawner.relieve(held: held) }
+        for id in givenUp { giveUp(id) }
         // Those that were given up are waited for by nobody.
         if processes.contains(where: { $0?.isSpawning ?? false }) { watchForHanging() }
     }
@@ -37,7 +37,7 @@ extension ProcessHost {
             .failure(
                 SpawnFailure(
                     step: child == nil ? .execute : .directory,
-                    message: "cannot \(what) within \(Self.patience.components.seconds) s: "
+                    message: "cannot \(what) within \(Self.patience) s: "
                         + "one of them may be on a mount that does not answer")))
     }
 

@@ -261,9 +261,9 @@ package final class ProcessHost {
         case .hanging: completion = { [unowned self] in if case .success(let found) = $0 { onUnwanted(found.id) } }
         case .running, .exited: return
         }
-        hanging.remove(outcome.id)
         let slot = Int(outcome.id.slot)
         if let failure = outcome.failure {
+            hanging.remove(outcome.id)
             processes[slot] = nil
             buryFailed(outcome, custody: process.custody)
             completion(.failure(failure))
@@ -324,6 +324,8 @@ package final class ProcessHost {
     /// The process is over: its status is reaped, its record and cgroup freed.
     package func release(_ id: ProcessID) {
         guard let process = process(id), process.hasExited else { return }
+        // One that was given up and ran after all stands in the way of the next until nothing of it lives.
+        hanging.remove(id)
         dismiss(process)
         processes[Int(id.slot)] = nil
         if process.isInGroup, !process.isGroupRemoved, let groups { spawner?.remove(id, in: groups) }

@@ -37,7 +37,15 @@ final class Spawner: Sendable {
         var isEnding = false
         var threads = 0
         /// Spawns under way, and since when; while the machine sleeps nothing hangs.
-        var underWay: [ProcessID: SuspendingClock.Instant] = [:]
+        var underWay: [ProcessID: UnderWay] = [:]
+    }
+
+    private struct UnderWay {
+        let since = SuspendingClock.now
+        /// How often it was found to take long. Counted, as time alone also passes while all of us stand still.
+        var looks = 0
+        /// Nobody waits for it any more: it is not to be cloned.
+        var isCancelled = false
     }
 
     /// One is held up by each exec it waits for; the other uses the processor meanwhile.
@@ -74,10 +82,22 @@ final class Spawner: Sendable {
         state.withLock { $0.threads += 1 }
     }
 
-    /// Spawns under way for so long: they wait for a file system that does not answer.
-    func hanging(for patience: Duration) -> [ProcessID] {
+    /// Looks for spawns that are under way for longer: they wait for a file system that does not answer. Those that were
+    /// found often enough are given up, and never cloned unless they are being cloned already.
+    func look(for duration: Duration, givesUpAfter looks: Int) -> (held: Int, givenUp: [ProcessID]) {
         let now = SuspendingClock.now
-        return state.withLock { $0.underWay.filter { now - $0.value >= patience }.map(\.key) }
+        return state.withLock { state in
+            var held = 0
+            var givenUp: [ProcessID] = []
+            for (id, spawn) in state.underWay where now - spawn.since >= duration {
+                held += 1
+                state.underWay[id]?.looks += 1
+                guard spawn.looks + 1 >= looks else { continue }
+                state.underWay[id]?.isCancelled = true
+                givenUp.append(id)
+            }
+            return (held, givenUp)
+        }
     }
 
     /// Sees to it that there are as many threads as usual beside those that are held.
@@ -101,9 +121,11 @@ final class Spawner: Sendable {
         for _ in 0..<threads { wakeUp.raise() }
     }
 
-    /// Ends, and waits until what was asked before is done; not for ever, as a spawn may hang.
+    /// Ends, and waits until what was asked before is done; not for ever, as a spawn may hang. What hangs then is not
+    /// cloned when the file system answers after all.
     func finish() {
         end()
+        state.withLock { state in for id in state.underWay.keys { state.underWay[id]?.isCancelled = true } }
         let deadline = SuspendingClock.now + .seconds(2)
         for _ in 0..<state.withLock({ $0.threads }) { isDone.wait(until: deadline) }
     }
@@ -143,7 +165,7 @@ final class Spawner: Sendable {
         while true {
             switch next() {
             case .job(.spawn(let order)):
-                state.withLock { $0.underWay[order.id] = .now }
+                state.withLock { $0.underWay[order.id] = UnderWay() }
                 let outcome = perform(order, reserved)
                 state.withLock { _ = $0.underWay.removeValue(forKey: order.id) }
                 answer(outcome)
@@ -187,6 +209,7 @@ final class Spawner: Sendable {
             if group >= 0 { opened.append(group) }
             // What is not enforced was said when the manifest was applied.
             if group >= 0, !request.resources.isEmpty { _ = order.groups?.limit(order.id, to: request.resources) }
+            try checkWanted(order.id)
             clone(
                 order, identity, program: program, standard: standard, group: group, reserved, into: &outcome)
         } catch {
@@ -194,6 +217,11 @@ final class Spawner: Sendable {
         }
         if outcome.failure != nil { order.groups?.remove(order.id) }
         return outcome
+    }
+
+    private func checkWanted(_ id: ProcessID) throws(SpawnFailure) {
+        guard state.withLock({ $0.underWay[id]?.isCancelled ?? false }) else { return }
+        throw SpawnFailure(step: .execute, message: "given up before it was started")
     }
 
     private func findProgram(_ request: ProcessRequest) throws(SpawnFailure) -> [CChar] {

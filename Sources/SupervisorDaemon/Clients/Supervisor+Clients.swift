@@ -29,7 +29,7 @@ extension Supervisor {
     /// What starts the process of one client.
     ///
     /// - Parameter lent: what becomes its standard input and output, in this order, or the one that is both. The
-    ///   caller's, and open until the spawn is answered.
+    ///   caller's: what the spawn needs of them is copied.
     func clientRequest(
         of index: InstanceIndex, _ name: InstanceName, number: UInt64, lent: [Int32]
     ) throws(SpawnFailure) -> ProcessRequest {
@@ -39,9 +39,11 @@ extension Supervisor {
         var request = try launcher.clientRequest(for: spec, name, number: number)
         request.stop = stopRecord(of: spec)
         let joined = joinLog(of: spec, name, as: .stderr)
+        // A spawn that hangs is answered before its preparation is over: the numbers may be another's by then.
+        let own = OwnCopies(of: lent)
         request.prepare = { () throws(SpawnFailure) -> StandardDescriptors in
             let error = try joined()
-            let copies = lent.map { fcntl($0, F_DUPFD_CLOEXEC, 3) }
+            let copies = own.descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 3) }
             guard let input = copies.first, let output = copies.last, input >= 0, output >= 0 else {
                 let number = errno
                 for descriptor in copies + [error] where descriptor >= 0 { close(descriptor) }
@@ -125,4 +127,13 @@ extension Supervisor {
         else { return helpers.endAdopted(process.id) }
         sessions.resume(process, of: index, name)
     }
+}
+
+/// Copies of descriptors that are open for as long as somebody may want them.
+private final class OwnCopies: Sendable {
+    let descriptors: [Int32]
+
+    init(of others: [Int32]) { descriptors = others.map { fcntl($0, F_DUPFD_CLOEXEC, 3) } }
+
+    deinit { for descriptor in descriptors where descriptor >= 0 { close(descriptor) } }
 }
