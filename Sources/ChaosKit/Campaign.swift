@@ -59,7 +59,7 @@ package struct Campaign {
             // Said with all that is known of the stage, unless the sandbox is what complains.
             say("\(scenario.name), seed \(seed): \("\(error)".prefix(2000))")
             tally.broken += 1
-            tally.rounds += tally.rounds == 0 ? 1 : 0
+            tally.rounds = max(tally.rounds, 1)
         }
         return tally
     }

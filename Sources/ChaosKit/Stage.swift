@@ -80,13 +80,11 @@ package final class Stage {
 
     // MARK: Strikes
 
-    @discardableResult
-    func strike(_ signal: Int32, _ targets: [SeenProcess?], _ what: String) -> Int {
+    func strike(_ signal: Int32, _ targets: [SeenProcess?], _ what: String) {
         let present = targets.compactMap(\.self)
         note("kill -\(signal) \(what): \(present.map { String($0.pid) }.joined(separator: " "))")
         for target in present { target.signal(signal) }
         tally.strikes += present.count
-        return present.count
     }
 
     /// None of them sees another die. Returns when it was.
@@ -107,7 +105,7 @@ package final class Stage {
 
     func anyone(of lives: [ChaosEvidence.Life]) -> ChaosEvidence.Life? {
         let alive = lives.filter(\.isAlive).sorted { ($0.pid, $0.startTime) < ($1.pid, $1.startTime) }
-        return alive.isEmpty ? nil : alive[chance.next(below: alive.count)]
+        return alive.isEmpty ? nil : chance.one(of: alive)
     }
 
     // MARK: What is to hold
@@ -172,7 +170,6 @@ package final class Stage {
     private func prove(_ life: ChaosEvidence.Life, by record: ChaosRecord, lossAllowed: Bool) {
         let numbers = record.lines["\(life.instance).\(life.id)"] ?? []
         let seen = Set(numbers)
-        tally.lives += 1
         tally.lines += seen.count
         tally.repeated += numbers.count - seen.count
         let known = lossAllowed ? (numbers.max() ?? -1) + 1 : life.written

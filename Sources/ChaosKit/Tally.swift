@@ -4,7 +4,6 @@ package struct Tally {
     package var rounds = 0
     /// Signals that were sent to do harm.
     package var strikes = 0
-    package var lives = 0
     package var lines = 0
     /// Alive, and nobody's: after a stop, or beside a successor.
     package var orphans = 0
@@ -37,7 +36,6 @@ package struct Tally {
     package static func += (total: inout Self, stage: Self) {
         total.rounds += stage.rounds
         total.strikes += stage.strikes
-        total.lives += stage.lives
         total.lines += stage.lines
         total.orphans += stage.orphans
         total.duplicates += stage.duplicates

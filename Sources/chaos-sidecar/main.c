@@ -7,7 +7,7 @@
 //   children=N   forks so many twice, each into a session of its own
 //   plain=N      forks so many into its own session
 //   bomb=N       forks for ever, as do all its descendants, each into a session of its own and N in all; what bounds
-//                their number at one time is the limit of processes that the manifest sets
+//                their number at one time is the limit of processes that the manifest sets, where it sets one
 //                Of all descendants: stubborn=1 makes them deaf, hidden=1 lets them overwrite their environment, cleared=1
 //                lets them execute the program again with none, and with stopped=1 they and the leader stop themselves
 //   port=N       listens there; serve=1 answers each connection with what it sends
@@ -113,8 +113,6 @@ struct manner {
     int is_stubborn, is_hidden, is_cleared, is_stopped;
 };
 
-static void stop_oneself(void) { raise(SIGSTOP); }
-
 /// A lock belongs to all who share its opening: the leader's is not theirs.
 static void claim_as_descendant(void) {
     if (leader_lock > 0) close(leader_lock);
@@ -128,7 +126,7 @@ static void live_as_descendant(struct manner manner) {
     extern char **environ;
     if (manner.is_hidden)
         for (char **entry = environ; *entry != NULL; entry++) memset(*entry, 'x', strlen(*entry));
-    if (manner.is_stopped) stop_oneself();
+    if (manner.is_stopped) raise(SIGSTOP);
     for (;;) pause();
 }
 
@@ -159,7 +157,7 @@ static void fork_once(struct manner manner) {
     if (fork() == 0) begin_as_descendant(manner);
 }
 
-static void explode(uint64_t *forks_left, int is_stubborn) {
+static void explode(int64_t *forks_left, int is_stubborn) {
     claim_as_descendant();
     signal(SIGTERM, is_stubborn ? SIG_IGN : SIG_DFL);
     setsid();
@@ -168,7 +166,7 @@ static void explode(uint64_t *forks_left, int is_stubborn) {
         if (__atomic_load_n(forks_left, __ATOMIC_RELAXED) > 0) {
             pid_t child = fork();
             if (child == 0) setsid();
-            if (child >= 0) __atomic_sub_fetch(forks_left, 1, __ATOMIC_RELAXED);
+            if (child > 0) __atomic_sub_fetch(forks_left, 1, __ATOMIC_RELAXED);
         }
         while (waitpid(-1, NULL, WNOHANG) > 0) {}
         nanosleep(&moment, NULL);
@@ -176,9 +174,10 @@ static void explode(uint64_t *forks_left, int is_stubborn) {
 }
 
 static void start_bomb(int forks, int is_stubborn) {
-    uint64_t *forks_left = mmap(NULL, sizeof *forks_left, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    // Signed: each of those that see the last one left takes it.
+    int64_t *forks_left = mmap(NULL, sizeof *forks_left, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (forks_left == MAP_FAILED) _exit(118);
-    *forks_left = (uint64_t)forks;
+    *forks_left = forks;
     pid_t child;
     // Zombies of the life before count against the limit until they are reaped.
     while ((child = fork()) < 0) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -314,7 +313,7 @@ int main(int count, char **arguments) {
     int end = option(count, arguments, "end");
     long long begin = milliseconds();
     struct timespec pause_between = {.tv_sec = period / 1000, .tv_nsec = period % 1000 * 1000000L};
-    if (manner.is_stopped) stop_oneself();
+    if (manner.is_stopped) raise(SIGSTOP);
     while (!ending && (end == 0 || milliseconds() - begin < end)) {
         write_line(start, life->written);
         life->written++;

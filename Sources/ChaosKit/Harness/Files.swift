@@ -17,7 +17,7 @@ package enum File {
         chmod(path, mode)
     }
 
-    /// With its permissions.
+    /// Of a program: whoever may read it may execute it.
     static func copy(_ path: String, to copy: String) throws {
         let source = open(path, O_RDONLY | O_CLOEXEC)
         let target = open(copy, O_WRONLY | O_CREAT | O_CLOEXEC, 0o755)

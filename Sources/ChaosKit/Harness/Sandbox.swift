@@ -27,15 +27,14 @@ package final class Sandbox {
     ) throws {
         let sandbox = try Sandbox(user: user, programs: programs)
         defer { Directory.remove(sandbox.directory) }
-        var failure: (any Error)?
-        do { try body(sandbox) } catch { failure = error }
-        if failure != nil {
+        do {
+            try body(sandbox)
+            try sandbox.eventually("keeper and supervisor are gone too") { sandbox.processes.isEmpty }
+        } catch {
             _ = try? sandbox.orchestrate("down", "-f", sandbox.manifest)
-        } else {
-            try? sandbox.eventually("keeper and supervisor are gone too") { sandbox.processes.isEmpty }
+            for process in sandbox.processes { process.kill() }
+            throw error
         }
-        for process in sandbox.processes { process.kill() }
-        if let failure { throw failure }
     }
 
     /// Writes the manifest; `SIDECARS` is where it begins, as every manifest begins alike.
@@ -181,5 +180,5 @@ package final class Sandbox {
     }()
 }
 
-/// How many rounds the tests with random instants take. `make chaos` asks for more.
+/// How many rounds the tests with random instants take. ORCHESTRATE_CHAOS_ROUNDS asks for more.
 package let rounds = getenv("ORCHESTRATE_CHAOS_ROUNDS").flatMap { Int(String(cString: $0)) } ?? 3

@@ -23,9 +23,7 @@ package struct FormatChanges: Scenario {
         stage.tally.times.append((ContinuousClock.now - began) / .milliseconds(1))
         stage.tally.rounds += 1
         if sandbox.supervisor?.file != "\(Sandbox.builtPrograms)/orchestrate" { stage.fault("not upgraded") }
-        if let after = load.leaders, after.identities != before.identities {
-            stage.fault("other leaders than before: \(before.identities) \(after.identities)")
-        }
+        try load.expectSame(as: before)
         try goBack(stage, load)
         // The state is kept over a loss in the new form too.
         stage.strike(SIGKILL, [sandbox.supervisor], "the supervisor")
@@ -41,7 +39,7 @@ package struct FormatChanges: Scenario {
         let supervisor = stage.sandbox.supervisor
         let leaders = try load.awaitLeaders().identities
         let refused = try stage.end(stage.start(["upgrade", "-f", stage.sandbox.manifest]))
-        if refused.status == 0 { return }
+        if refused.status == 0 { stage.fault("the way back was taken") }
         let said = refused.errors.trimmed
         if said.isEmpty || !said.contains("down") { stage.fault("refused without a way out: \(said)") }
         if stage.sandbox.supervisor != supervisor { stage.fault("a refused way back replaced the supervisor") }

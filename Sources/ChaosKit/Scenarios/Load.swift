@@ -70,6 +70,14 @@ struct Load {
         }
         return found
     }
+
+    /// Each steady one has the leader it had: whatever was lost, none was started a second time.
+    func expectSame(as before: [String: ChaosEvidence.Life]) throws {
+        let after = try awaitLeaders()
+        guard after.identities != before.identities else { return }
+        stage.tally.duplicates += 1
+        stage.fault("other leaders than before: \(before.identities) \(after.identities)")
+    }
 }
 
 extension [String: ChaosEvidence.Life] {

@@ -66,11 +66,7 @@ package struct SupervisionLoss: Scenario {
     ) throws {
         try load.stage.succeed("up", "-d")
         count(killed, load.stage, "adopted")
-        let after = try load.awaitLeaders()
-        if after.identities != before.identities {
-            load.stage.tally.duplicates += 1
-            load.stage.fault("other leaders than before: \(before.identities) \(after.identities)")
-        }
+        try load.expectSame(as: before)
     }
 
     private func beginAnew(

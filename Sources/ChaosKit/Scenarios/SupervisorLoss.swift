@@ -29,8 +29,8 @@ package struct SupervisorLoss: Scenario {
         stage.tally.times.append(time)
         if let command {
             try stage.end(command)
-        } else if let after = load.leaders, after.identities != before.identities {
-            stage.fault("other leaders than before: \(before.identities) \(after.identities)")
+        } else {
+            try load.expectSame(as: before)
         }
         stage.pause(below: 100)
         try stage.succeed("up", "-d")
