@@ -170,13 +170,6 @@ extension Supervisor {
         }
     }
 
-    private func limit(_ index: InstanceIndex, to resources: ResourceSpec) {
-        guard let status = engine.reconciler.status(of: index),
-            let process = lives.process(of: index, status.incarnation)
-        else { return }
-        host.limit(process, to: resources)
-    }
-
     /// What the vault is to hold; nothing is kept before all else is known to be right.
     private func secretValues(
         for plan: Plan, _ parameters: Apply.Parameters
@@ -288,7 +281,9 @@ extension Supervisor {
             for index in engine.reconciler.instances(named: entry.sidecar) {
                 guard let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index) else { continue }
                 if keys.contains("logs") { logs.configure(name.logInstance, spec: spec.logs) }
-                if keys.contains("resources") { limit(index, to: spec.privileges.resources) }
+                if keys.contains("resources") {
+                    for process in processes(of: index) { host.limit(process, to: spec.privileges.resources) }
+                }
             }
         }
     }
