@@ -32,11 +32,7 @@ struct Launcher {
     }
 
     func environment(of spec: SidecarSpec, _ name: InstanceName) throws(SpawnFailure) -> SidecarEnvironment {
-        var environment = spec.clearsEnvironment ? inherited.kept : inherited.all
-        if spec.privileges.user != nil {
-            // Whoever brought the project up is somebody else.
-            for variable in ProcessIdentity.AccountVariable.allCases { environment[variable.rawValue] = nil }
-        }
+        var environment = SidecarEnvironment.base(of: spec, inherited)
         for entry in spec.environment {
             if let value = entry.value {
                 environment[entry.name] = try render(value, for: name)
@@ -52,9 +48,9 @@ struct Launcher {
                 environment[variable] = String(number)
             }
         }
-        environment["ORCHESTRATE_PROJECT"] = plan.project.name
-        environment["ORCHESTRATE_SIDECAR"] = name.sidecar
-        environment["ORCHESTRATE_REPLICA"] = String(name.replica)
+        environment[SidecarEnvironment.project] = plan.project.name
+        environment[SidecarEnvironment.sidecar] = name.sidecar
+        environment[SidecarEnvironment.replica] = String(name.replica)
         let socket = spec.mayBeForeign ? foreignNotifySocket : notifySocket
         if let socket, spec.isNotifying { environment["NOTIFY_SOCKET"] = socket }
         return environment
@@ -78,7 +74,6 @@ struct Launcher {
             name: name.indexed, kind: .sidecar, incarnation: incarnation.number, arguments: arguments,
             environment: try environment(of: spec, name).assignments,
             workingDirectory: try workingDirectory(of: spec, name))
-        request.umask = spec.privileges.umask ?? umask
         try takePrivileges(of: spec, name, for: &request)
         return request
     }
@@ -107,7 +102,6 @@ struct Launcher {
         var request = ProcessRequest(
             name: "\(name.indexed):\(label)", kind: kind, incarnation: incarnation.number, arguments: arguments,
             environment: environment.assignments, workingDirectory: try workingDirectory(of: spec, name))
-        request.umask = spec.privileges.umask ?? umask
         try takePrivileges(of: spec, name, for: &request)
         return request
     }

@@ -1,5 +1,6 @@
 import Planning
 import SidecarModel
+import Supervision
 
 /// What a process of a sidecar is started with, as `K=V`, in one order for the same input.
 struct SidecarEnvironment {
@@ -31,6 +32,39 @@ struct SidecarEnvironment {
                 order.removeAll { $0 == name }
             }
         }
+    }
+
+    static let project = "ORCHESTRATE_PROJECT"
+    static let sidecar = "ORCHESTRATE_SIDECAR"
+    static let replica = "ORCHESTRATE_REPLICA"
+
+    /// What a sidecar is given before anything of its own is laid over it.
+    static func base(of spec: SidecarSpec, _ inherited: InheritedEnvironment) -> SidecarEnvironment {
+        var environment = spec.clearsEnvironment ? inherited.kept : inherited.all
+        if spec.privileges.user != nil {
+            // Whoever brought the project up is somebody else.
+            for variable in ProcessIdentity.AccountVariable.allCases { environment[variable.rawValue] = nil }
+        }
+        return environment
+    }
+
+    /// The names of all that a sidecar is started with, sorted; nothing is resolved for it.
+    static func names(of spec: SidecarSpec, _ inherited: InheritedEnvironment) -> [String] {
+        var environment = base(of: spec, inherited)
+        for entry in spec.environment { environment[entry.name] = entry.value == nil ? nil : "" }
+        for port in spec.ports {
+            for name in portVariables(port, isOnly: spec.ports.count == 1) { environment[name] = "" }
+        }
+        for name in [project, sidecar, replica] { environment[name] = "" }
+        for use in spec.secrets {
+            environment[use.variable] = ""
+            if use.form == .file { environment[Launcher.credentialsVariable] = "" }
+        }
+        if spec.privileges.user != nil {
+            for variable in spec.accountVariables { environment[variable.rawValue] = "" }
+        }
+        if spec.isNotifying { environment["NOTIFY_SOCKET"] = "" }
+        return environment.order.sorted()
     }
 
     mutating func set(_ name: String, toSecret value: String) {

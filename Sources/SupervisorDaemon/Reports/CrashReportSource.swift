@@ -64,16 +64,9 @@ package struct CrashReportSource: Sendable {
 
     private mutating func declare(_ spec: SidecarSpec, _ inherited: InheritedEnvironment) {
         logDirectory = spec.logs.directory ?? location.logsDirectory
-        var environment = spec.clearsEnvironment ? inherited.kept : inherited.all
-        for entry in spec.environment { environment[entry.name] = entry.value == nil ? nil : "" }
-        for port in spec.ports {
-            for name in SidecarEnvironment.portVariables(port, isOnly: spec.ports.count == 1) { environment[name] = "" }
-        }
-        for name in ["ORCHESTRATE_PROJECT", "ORCHESTRATE_SIDECAR", "ORCHESTRATE_REPLICA"] { environment[name] = "" }
-        for use in spec.secrets { environment[use.variable] = "" }
         declaration = Declaration(
             fingerprints: spec.fingerprints, dependencies: spec.dependencies.map(\.sidecar),
-            environment: environment.variables.map(\.name).sorted())
+            environment: SidecarEnvironment.names(of: spec, inherited))
     }
 
     var instance: LogInstance { LogInstance(sidecar: sidecar, replica: replica) }
