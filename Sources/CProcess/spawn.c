@@ -192,7 +192,6 @@ static IN_CHILD struct part_failure set_limits(const struct orch_identity *ident
 static IN_CHILD struct part_failure take_identity(const struct orch_identity *identity) {
     struct part_failure limits = set_limits(identity);
     if (limits.error < 0) return limits;
-    if (identity->has_umask) RAW1(SYS_umask, identity->umask);
     long error = identity->has_groups ? RAW2(SYS_setgroups, identity->group_count, identity->groups) : 0;
     if (error < 0) return (struct part_failure){ORCH_STEP_IDENTITY, ORCH_PART_GROUPS, error};
     uint32_t group = identity->group, user = identity->user;

@@ -58,6 +58,7 @@ extension Launcher {
     ) throws(SpawnFailure) {
         request.identity = ProcessIdentity(
             spec.privileges, accountVariables: spec.privileges.user == nil ? [] : spec.accountVariables)
+        request.umask = spec.privileges.umask ?? umask
         request.resources = spec.privileges.resources
         request.credentials = try credentialFiles(of: spec, name)
     }

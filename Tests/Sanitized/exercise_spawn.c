@@ -31,12 +31,13 @@ static void exercise(const struct orch_records *records, uint32_t slot) {
     struct orch_spawn_request request = {
         .path = "/bin/sh", .arguments = arguments, .environment = environment, .directory = "/",
         .standard_input = -1, .standard_output = 0, .standard_error = 1, .cgroup_fd = -1, .descriptor_limit = 256,
+        .has_umask = 1, .umask = 077,
     };
     // Every other one copies the whole table of descriptors.
     if (slot % 2) orch_reserve_descriptors(request.reserved);
     struct orch_limit limits[] = {{.number = 4, .soft = 0, .hard = 0}, {.number = 99, .soft = 1, .hard = 1}};
     struct orch_identity identity = {
-        .has_umask = 1, .umask = 077, .has_nice = 1, .nice = 19, .gains_no_privileges = 1, .limits = limits,
+        .has_nice = 1, .nice = 19, .gains_no_privileges = 1, .limits = limits,
         .limit_count = 1};
     // Every third one is another than its parent.
     if (slot % 3 == 0) request.identity = &identity;

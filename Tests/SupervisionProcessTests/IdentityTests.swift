@@ -20,8 +20,8 @@ import Testing
         let nice = max(7, getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0))
         let script = "umask; nice; ulimit -Sc; ulimit -Hc; ulimit -Sn; grep NoNewPrivs /proc/self/status | cut -f2"
         let lines = try SpawnBench().output(of: script) { request in
+            request.umask = 0o027
             request.identity = privileges {
-                $0.umask = 0o027
                 $0.nice = Int(nice)
                 $0.gainsNoPrivileges = true
                 $0.limits = [

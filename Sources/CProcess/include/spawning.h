@@ -38,11 +38,10 @@ struct orch_limit {
 
 /// Whom a child runs as and with what limits. Looked up beforehand: the child can ask nobody.
 struct orch_identity {
-    int has_groups, has_group, has_user, has_umask, has_nice, gains_no_privileges;
+    int has_groups, has_group, has_user, has_nice, gains_no_privileges;
     const uint32_t *groups;
     size_t group_count;
     uint32_t group, user;
-    uint32_t umask;
     int32_t nice;
     const struct orch_limit *limits;
     size_t limit_count;

@@ -6,7 +6,6 @@ package import SidecarModel
 package struct ProcessIdentity: Hashable, Sendable {
     package var user: String?
     package var group: String?
-    package var umask: UInt32?
     package var nice: Int32?
     package var gainsNoPrivileges: Bool
     package var limits: [LimitSpec]
@@ -20,7 +19,6 @@ package struct ProcessIdentity: Hashable, Sendable {
     package init(_ privileges: PrivilegeSpec = PrivilegeSpec(), accountVariables: [AccountVariable] = []) {
         user = privileges.user
         group = privileges.group
-        umask = privileges.umask
         nice = privileges.nice.map(Int32.init)
         gainsNoPrivileges = privileges.gainsNoPrivileges
         limits = privileges.limits
@@ -29,7 +27,7 @@ package struct ProcessIdentity: Hashable, Sendable {
 
     /// Nothing differs from the supervisor's own.
     package var isOwn: Bool {
-        user == nil && group == nil && umask == nil && nice == nil && !gainsNoPrivileges && limits.isEmpty
+        user == nil && group == nil && nice == nil && !gainsNoPrivileges && limits.isEmpty
     }
 
     /// Looks everything up. May take long.
@@ -134,10 +132,9 @@ struct ResolvedIdentity {
             limits.withUnsafeBufferPointer { limits in
                 var raw = orch_identity(
                     has_groups: self.groups == nil ? 0 : 1, has_group: group == nil ? 0 : 1,
-                    has_user: user == nil ? 0 : 1, has_umask: identity.umask == nil ? 0 : 1,
-                    has_nice: identity.nice == nil ? 0 : 1,
+                    has_user: user == nil ? 0 : 1, has_nice: identity.nice == nil ? 0 : 1,
                     gains_no_privileges: identity.gainsNoPrivileges ? 1 : 0, groups: list.baseAddress,
-                    group_count: list.count, group: group ?? 0, user: user ?? 0, umask: identity.umask ?? 0,
+                    group_count: list.count, group: group ?? 0, user: user ?? 0,
                     nice: identity.nice ?? 0, limits: limits.baseAddress, limit_count: limits.count)
                 return body(&raw)
             }
