@@ -31,11 +31,6 @@ extension Reconciler {
         return slots[instance.value].spec
     }
 
-    package func replica(of instance: InstanceIndex) -> Int? {
-        guard isThere(instance) else { return nil }
-        return slots[instance.value].replica
-    }
-
     /// True once everything was asked to go down.
     package var isShuttingDown: Bool { shutdown != nil }
 

@@ -96,15 +96,14 @@ final class Engine {
     }
 
     /// By sidecar, what it was last well with, all keys together.
-    private var knownGood: [String: Int] = [:]
+    private var knownGood: [String: [KeyFingerprint]] = [:]
 
     /// Nil where it was well with the same before: that is written once.
     private func goodRun(_ transition: Transition, of name: InstanceName, clock: WallClock) -> GoodRunRow? {
         guard transition.to == .healthy || transition.to == .completed,
             let spec = reconciler.spec(of: transition.instance)
         else { return nil }
-        let all = spec.fingerprints.hashValue
-        guard knownGood.updateValue(all, forKey: name.sidecar) != all else { return nil }
+        guard knownGood.updateValue(spec.fingerprints, forKey: name.sidecar) != spec.fingerprints else { return nil }
         return GoodRunRow(
             sidecar: name.sidecar, atWall: clock.timestamp(transition.at).microseconds,
             fingerprints: spec.fingerprints.map { (key: $0.key, value: $0.value) })

@@ -12,8 +12,9 @@ final class StateWatch {
     private let lock: UInt64?
     private let lost: () -> Void
     private var watch: EventLoop.WatchID?
-    /// Inotify's number for the directory. Negative: it is not looked at now.
+    /// Inotify's number for the directory.
     private var directory: Int32
+    private var isResting = false
 
     init(loop: EventLoop, location: ProjectLocation, lost: @escaping () -> Void) throws(SystemError) {
         self.loop = loop
@@ -39,14 +40,15 @@ final class StateWatch {
     /// The project goes down: it needs no directory any more, and the end of the supervisor is not to wait until the
     /// kernel has given up the watch.
     func rest() {
-        guard directory >= 0 else { return }
+        guard !isResting else { return }
+        isResting = true
         loop_inotify_remove(descriptor, directory)
-        directory = -1
     }
 
     /// An `up` came while it went down.
     func resume() {
-        guard directory < 0, watch != nil else { return }
+        guard isResting, watch != nil else { return }
+        isResting = false
         directory = loop_inotify_add_losses(descriptor, location.stateDirectory)
         look()
     }
@@ -56,7 +58,7 @@ final class StateWatch {
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { buffer in
             while read(descriptor, buffer.baseAddress, 4096) > 0 {}
         }
-        guard directory >= 0 else { return }
+        guard !isResting else { return }
         let isThere = Self.inode(of: location.lockPath) == lock && access(location.socketPath, F_OK) == 0
         guard !isThere, let watch else { return }
         loop.unwatch(watch)
