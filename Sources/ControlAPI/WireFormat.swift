@@ -4,13 +4,6 @@ import FoundationEssentials
 package enum WireFormat {
     private static let version = "2.0"
 
-    private struct Request<Parameters: Encodable>: Encodable {
-        var jsonrpc = version
-        var id: Int64
-        var method: String
-        var params: Parameters
-    }
-
     private struct Notification: Encodable {
         var jsonrpc = version
         var method: String
@@ -57,10 +50,21 @@ package enum WireFormat {
         case reply(id: Int64?)
     }
 
+    /// What is the same whenever a request is sent.
+    package static func parameters(_ parameters: some Encodable) -> [UInt8] { encode(parameters) }
+
     package static func request<Operation: ControlOperation>(
         _: Operation.Type, id: Int64, _ parameters: Operation.Parameters
     ) -> [UInt8] {
-        line(Request(id: id, method: Operation.method, params: parameters))
+        request(Operation.self, id: id, encoded: encode(parameters))
+    }
+
+    package static func request<Operation: ControlOperation>(
+        _: Operation.Type, id: Int64, encoded parameters: [UInt8]
+    ) -> [UInt8] {
+        // Names of methods are words.
+        Array(#"{"jsonrpc":"\#(version)","id":\#(id),"method":"\#(Operation.method)","params":"#.utf8) + parameters
+            + Array("}\n".utf8)
     }
 
     package static func response(_ response: ControlResponse, to id: RequestID) -> [UInt8] {
@@ -116,18 +120,16 @@ package enum WireFormat {
         }
     }
 
-    private static func line(_ value: some Encodable) -> [UInt8] {
+    private static func line(_ value: some Encodable) -> [UInt8] { encode(value) + [UInt8(ascii: "\n")] }
+
+    private static func encode(_ value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
         // Encoding fails only for numbers JSON has no form for, and no type of the wire has one.
         guard let data = try? encoder.encode(value) else {
-            return Array(#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"encoding failed"}}"#.utf8) + [
-                10
-            ]
+            return Array(#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"encoding failed"}}"#.utf8)
         }
-        var bytes = [UInt8](data)
-        bytes.append(UInt8(ascii: "\n"))
-        return bytes
+        return [UInt8](data)
     }
 }
 

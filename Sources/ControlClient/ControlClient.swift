@@ -26,12 +26,27 @@ package final class ControlClient {
 
     // MARK: Asking
 
+    /// A request that can be sent at once.
+    package struct Prepared<Operation: ControlOperation>: Sendable {
+        fileprivate let parameters: [UInt8]
+
+        package init(_: Operation.Type, _ parameters: Operation.Parameters) {
+            self.parameters = WireFormat.parameters(parameters)
+        }
+    }
+
     /// Sends a request and waits for its answer; events that come meanwhile are kept for `receive()`.
     /// - Parameter timeout: nil waits for as long as it takes.
     package func call<Operation: ControlOperation>(
         _: Operation.Type, _ parameters: Operation.Parameters, timeout: Duration? = .seconds(30)
     ) throws(ControlError) -> Operation.Answer {
-        let id = try send(Operation.self, parameters)
+        try answer(to: try send(Operation.self, parameters), of: Operation.self, timeout: timeout)
+    }
+
+    /// Waits for the answer to what was sent.
+    package func answer<Operation: ControlOperation>(
+        to id: Int64, of _: Operation.Type, timeout: Duration? = .seconds(30)
+    ) throws(ControlError) -> Operation.Answer {
         let deadline = timeout.map { ContinuousClock.now + $0 }
         while true {
             if let index = arrived.firstIndex(where: { $0.isReply(to: id) }),
@@ -53,13 +68,17 @@ package final class ControlClient {
         }
     }
 
-    /// Sends a request whose answer comes by `receive()`.
+    /// Sends a request whose answer comes by `receive()`, or is waited for by its number.
     @discardableResult
     package func send<Operation: ControlOperation>(
         _: Operation.Type, _ parameters: Operation.Parameters
     ) throws(ControlError) -> Int64 {
+        try send(Prepared(Operation.self, parameters))
+    }
+
+    package func send<Operation: ControlOperation>(_ request: Prepared<Operation>) throws(ControlError) -> Int64 {
         lastID += 1
-        let bytes = WireFormat.request(Operation.self, id: lastID, parameters)
+        let bytes = WireFormat.request(Operation.self, id: lastID, encoded: request.parameters)
         guard bytes.count < ControlLimits.requestBytes else {
             throw ControlError(
                 .requestTooLarge,

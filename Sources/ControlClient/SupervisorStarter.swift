@@ -37,7 +37,8 @@ package struct SupervisorStarter: Sendable {
     }
 
     /// Connects, and starts a supervisor first when nobody answers. Two that do so at once get the same one.
-    package func connect() throws(ControlError) -> Connection {
+    /// - Parameter meanwhile: done while a supervisor that was started comes up.
+    package func connect(meanwhile: () -> Void = {}) throws(ControlError) -> Connection {
         if let client = try ControlClient(socketPath: socketPath) { return Connection(client: client, isFresh: false) }
         let lock = open(startLockPath, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw failure("open \(startLockPath)") }
@@ -46,7 +47,7 @@ package struct SupervisorStarter: Sendable {
             guard errno == EINTR else { throw failure("lock \(startLockPath)") }
         }
         if let client = try awaitAnswer() { return Connection(client: client, isFresh: false) }
-        try start()
+        try start(meanwhile)
         // It may have been killed since it said that it was ready, and is started again.
         guard let client = try awaitAnswer() else {
             throw ControlError(.failed, "the supervisor does not answer at \(socketPath); see \(logPath)")
@@ -73,7 +74,7 @@ package struct SupervisorStarter: Sendable {
         return flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
-    private func start() throws(ControlError) {
+    private func start(_ meanwhile: () -> Void) throws(ControlError) {
         let keeper = try Self.keeperPath(beside: Self.programPath())
         let program = open(programDescriptorPath, O_RDONLY | O_CLOEXEC)
         guard program >= 0 else { throw failure("open the running program") }
@@ -100,6 +101,7 @@ package struct SupervisorStarter: Sendable {
             errno = -code
             throw failure("start \(keeper)")
         }
+        meanwhile()
         try waitUntilReady(ends[0])
     }
 

@@ -26,12 +26,16 @@ struct Applying {
     /// again: applying twice is applying once.
     func run() throws -> Outcome {
         let preparation = try ManifestPreparation(of: context, names: names)
+        let parameters = parameters(preparation.secrets)
+        var prepared: ControlClient.Prepared<Apply>?
         for attempt in 0... {
             var reached: SupervisorStarter.Connection?
             do {
-                let connection = try context.connectOrStart(isGuarded: isLeased)
+                let connection = try context.connectOrStart(isGuarded: isLeased) {
+                    prepared = .init(Apply.self, parameters)
+                }
                 reached = connection
-                let outcome = try apply(preparation, on: connection)
+                let outcome = try apply(prepared ?? .init(Apply.self, parameters), on: connection)
                 Self.show(preparation.diagnostics + outcome.answer.diagnostics)
                 return outcome
             } catch let error as ControlError where error.code == .noSupervisor && attempt < ProjectContext.lossesBorne {
@@ -51,13 +55,21 @@ struct Applying {
     }
 
     private func apply(
-        _ preparation: ManifestPreparation, on connection: SupervisorStarter.Connection
+        _ request: ControlClient.Prepared<Apply>, on connection: SupervisorStarter.Connection
     ) throws(ControlError) -> Outcome {
         let client = connection.client
         // A new project is empty: who hears every event from its beginning needs no list of what is there.
         var empty: ProjectReport?
-        if let subscription, connection.isFresh { empty = try client.call(Subscribe.self, subscription).project }
-        let answer = try client.call(Apply.self, parameters(preparation.secrets), timeout: nil)
+        let answer: Apply.Answer
+        if let subscription, connection.isFresh {
+            // Both are on their way before the first is answered.
+            let subscribing = try client.send(Subscribe.self, subscription)
+            let applying = try client.send(request)
+            empty = try client.answer(to: subscribing, of: Subscribe.self).project
+            answer = try client.answer(to: applying, of: Apply.self, timeout: nil)
+        } else {
+            answer = try client.answer(to: try client.send(request), of: Apply.self, timeout: nil)
+        }
         var outcome = Outcome(client: client, answer: answer)
         if let empty, !answer.created.isEmpty {
             outcome.view = ProjectView(empty, created: answer.created)

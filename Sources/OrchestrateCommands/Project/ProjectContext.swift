@@ -131,12 +131,18 @@ struct ProjectContext {
         return try ask()
     }
 
-    /// - Parameter isGuarded: a supervisor that is started has a guard from the start.
-    func connectOrStart(isGuarded: Bool = false) throws -> SupervisorStarter.Connection {
-        try outlivingSupervisors { try connectOrStartOnce(isGuarded: isGuarded) }
+    /// - Parameters:
+    ///   - isGuarded: a supervisor that is started has a guard from the start.
+    ///   - meanwhile: done while a supervisor that was started comes up.
+    func connectOrStart(
+        isGuarded: Bool = false, meanwhile: () -> Void = {}
+    ) throws -> SupervisorStarter.Connection {
+        try outlivingSupervisors { try connectOrStartOnce(isGuarded: isGuarded, meanwhile) }
     }
 
-    private func connectOrStartOnce(isGuarded: Bool) throws -> SupervisorStarter.Connection {
+    private func connectOrStartOnce(
+        isGuarded: Bool, _ meanwhile: () -> Void
+    ) throws -> SupervisorStarter.Connection {
         if try ControlClient(socketPath: location.socketPath) == nil {
             try refuseElsewhere()
             Guard.awaitEnd(of: location)
@@ -156,7 +162,7 @@ struct ProjectContext {
                 SuperviseCommand.name, "--state-directory", location.stateDirectory, "--identity", location.identity,
             ], isGuarded: isGuarded)
         do {
-            let connection = try starter.connect()
+            let connection = try starter.connect(meanwhile: meanwhile)
             // One that was just started is this same program.
             if !connection.isFresh { _ = try connection.client.call(Hello.self, .init()) }
             return connection
