@@ -87,17 +87,11 @@ struct PortRegistry: Sendable {
         }
     }
 
-    /// Whether someone holds the project's lock. Read from the kernel's list, as trying the lock would disturb a project
-    /// that is just starting.
+    /// Whether someone holds the project's lock. Trying it would disturb a project that is just starting.
     static func isRunning(_ lease: PortLease) -> Bool {
         var facts = stat()
         guard stat(lease.stateDirectory + "/lock", &facts) == 0 else { return false }
-        guard let locks = ProcFile.text("/proc/locks", limit: 16 << 20) else { return true }
-        return locks.split(separator: "\n").contains { line in
-            line.split(separator: " ").contains { word in
-                word.hasSuffix(":\(facts.st_ino)") && word.split(separator: ":").count == 3
-            }
-        }
+        return KernelLocks.holders(ofInode: facts.st_ino).map { !$0.isEmpty } ?? true
     }
 
     /// What the link says. Nil: it is none of ours.
