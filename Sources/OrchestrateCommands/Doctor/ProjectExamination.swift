@@ -131,9 +131,8 @@ struct ProjectExamination {
     private func lease() -> Finding? {
         guard let store = try? StateStore(reading: location.journalPath), let lease = (try? store.lease()) ?? nil
         else { return nil }
-        var facts = orch_process_facts()
         let isAlive =
-            orch_process_look(lease.pid, &facts) == 0 && facts.start_time == lease.startTime
+            orch_process_lives(lease.pid, lease.startTime) != 0
             && lease.bootID == (try? ClientIdentity.own())?.bootID
         let holder = "held by pid \(lease.pid) since \(Timestamp(microseconds: lease.takenAt))"
         if isAlive { return .good(area, "lease", holder) }
