@@ -9,10 +9,7 @@ package enum FifoLeftovers {
     /// Removed when `made` is made beside them, for a project that has the lock of its state directory: what else leads
     /// back there is left by an earlier life of it.
     static func remove(beside made: String, in root: String, of stateDirectory: String) {
-        for place in find(in: root, owner: stateDirectory) where place != made {
-            for name in (try? Directory.names(in: place)) ?? [] { unlink(place + "/" + name) }
-            rmdir(place)
-        }
+        for place in find(in: root, owner: stateDirectory) where place != made { Directory.remove(place) }
     }
 
     private static func find(in root: String, owner: String? = nil) -> [String] {
