@@ -83,7 +83,7 @@ struct PortRegistry: Sendable {
     func release(where isReleased: (PortLease) -> Bool) throws(SystemError) {
         for name in try Directory.names(in: directory) where name.first?.isNumber == true {
             let path = directory + "/" + name
-            if let text = Self.target(path), let lease = PortLease(parsing: text), isReleased(lease) { unlink(path) }
+            if let lease = Self.lease(at: path), isReleased(lease) { unlink(path) }
         }
     }
 

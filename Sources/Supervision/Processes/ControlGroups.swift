@@ -75,7 +75,7 @@ struct ControlGroups: Sendable {
 
     /// Removes it, and what its processes made in it.
     func remove(_ id: ProcessID) {
-        guard unlinkat(directory, Self.name(id), AT_REMOVEDIR) != 0, errno != ENOENT else { return }
+        if removeIfEmpty(id) { return }
         removeTree(path + "/" + Self.name(id), depth: 0)
     }
 
@@ -162,7 +162,7 @@ struct ControlGroups: Sendable {
         return mount + own
     }
 
-    private static func ownGroup() -> String? { group(of: getpid()) }
+    static func ownGroup() -> String? { group(of: getpid()) }
 
     static func group(of pid: Int32) -> String? {
         guard let text = SmallFile.read("/proc/\(pid)/cgroup") else { return nil }
