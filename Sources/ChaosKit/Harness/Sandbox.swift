@@ -147,17 +147,13 @@ package final class Sandbox {
             .sorted { ($0.pid, $0.startTime) < ($1.pid, $1.startTime) }
     }
 
-    /// Looks again and again until it holds; what is looked at is outside of the test and tells nobody when it changes.
+    /// Waits until it holds.
     package func eventually(
         _ what: String, within seconds: Int = 20, file: String = #fileID, line: Int = #line, _ holds: () throws -> Bool
     ) throws {
-        let deadline = Deadline(seconds: seconds)
-        while try !holds() {
-            guard deadline.milliseconds != nil else {
-                let now = processes.map(\.description).joined(separator: "\n")
-                throw HarnessError("\(file):\(line): not within \(seconds) s: \(what)\n\(now)")
-            }
-            poll(nil, 0, 10)
+        guard try Deadline(seconds: seconds).comes(every: 10, holds) else {
+            let now = processes.map(\.description).joined(separator: "\n")
+            throw HarnessError("\(file):\(line): not within \(seconds) s: \(what)\n\(now)")
         }
     }
 
