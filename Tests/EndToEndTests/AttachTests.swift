@@ -22,10 +22,7 @@ extension EndToEnd {
                 let before = sandbox.sidecars("server")
                 let request = #"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
                 for _ in 1...2 {
-                    let ended = try sandbox.start(
-                        program: ["sh", "-c", "echo '\(request)' | orchestrate attach server"],
-                        environment: ["PATH": "\(sandbox.programs):\(Sandbox.path)"]
-                    ).end()
+                    let ended = try sandbox.shell("echo '\(request)' | orchestrate attach server").end()
                     #expect(ended.status == 0)
                     #expect(ended.output == #"{"jsonrpc": "2.0", "id": 1, "result": {}}"# + "\n")
                     #expect(ended.errors == "")

@@ -280,10 +280,7 @@ extension EndToEnd {
                     #"{"jsonrpc":"2.0","id":2,"method":"shutdown"}"#, #"{"jsonrpc":"2.0","method":"exit"}"#,
                 ]
                 try File.write(script.map(message).joined(), to: "\(sandbox.directory)/session")
-                let ended = try sandbox.start(
-                    program: ["sh", "-c", "orchestrate attach language < session"],
-                    environment: ["PATH": "\(sandbox.programs):\(Sandbox.path)"]
-                ).end()
+                let ended = try sandbox.shell("orchestrate attach language < session").end()
                 #expect(ended.status == 0)
                 #expect(ended.output.contains(#""line": 1, "character": 0"#))
                 #expect(ended.output.contains(#""id": 2, "result": null"#))

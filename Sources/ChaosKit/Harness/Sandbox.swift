@@ -76,6 +76,11 @@ package final class Sandbox {
         return try Program(words, directory: directory, environment: variables, onTerminal: onTerminal)
     }
 
+    /// Starts a script of the shell's, which finds the programs by their names.
+    package func shell(_ script: String) throws -> Program {
+        try start(program: ["sh", "-c", script], environment: ["PATH": "\(programs):\(Self.path)"])
+    }
+
     /// Runs a command to its end.
     package func orchestrate(_ arguments: String..., within seconds: Int = 60) throws -> Program.Ended {
         try start(arguments).end(within: seconds)
