@@ -107,12 +107,13 @@ extension EndToEnd {
                           echo begun
                           while read line; do
                             echo "out $line"; echo "err $line" >&2
-                            while [ ! -e go ]; do sleep 0.05; done
+                            : <go
                             echo "late out"; echo "late err" >&2
                           done
                         stdio: socket
                         hooks: { post_start: { shell: echo hooked } }
                     """)
+                let go = Gate("go", in: sandbox)
                 try sandbox.succeed("up", "-d")
                 try sandbox.eventually("what came before is logged") {
                     let log = try sandbox.succeed("logs", "echo")
@@ -123,7 +124,7 @@ extension EndToEnd {
                 try client.program.prints("out one")
                 // Dies without a word, and what it did not read is not lost.
                 client.program.signal(SIGSTOP)
-                try File.write("", to: "\(sandbox.directory)/go")
+                go.open()
                 try sandbox.eventually("stderr is logged") {
                     try sandbox.succeed("logs", "echo").contains("late err")
                 }

@@ -70,17 +70,18 @@ extension EndToEnd {
                         shell: |
                           seq -f 'line %07g' 1 100000
                           touch written
-                          while [ ! -e room ]; do sleep 0.05; done
+                          : <room
                           echo after
                           exec sleep 1000
                         logs: { dir: "\(small)", block: 100ms }
                     """)
+                let room = Gate("room", in: sandbox)
                 try sandbox.succeed("up", "-d")
                 try sandbox.eventually("it has written, disk or no disk") {
                     File.exists("\(sandbox.directory)/written")
                 }
                 #expect(try sandbox.tool("mount", "-o", "remount,size=64m", small) == 0)
-                try File.write("", to: "\(sandbox.directory)/room")
+                room.open()
                 try sandbox.eventually("the log goes on") {
                     try sandbox.succeed("logs", "writer", "-n", "100000").contains("after")
                 }

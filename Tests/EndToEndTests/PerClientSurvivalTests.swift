@@ -154,14 +154,16 @@ extension EndToEnd {
                 var chance = Chance(seed: UInt64(getpid()))
                 for round in 1...3 {
                     let supervisor = try #require(sandbox.supervisor)
-                    let programs = try ["echo", "shared"].map { name in
-                        try sandbox.start(
-                            program: ["sh", "-c", "(echo round \(round); sleep 0.3) | orchestrate attach \(name)"],
-                            environment: ["PATH": "\(sandbox.programs):\(Sandbox.path)"])
+                    let clients = try ["echo", "shared"].map { name in
+                        let input = HeldInput(in: sandbox)
+                        input.send("round \(round)")
+                        return (input, try sandbox.shell("exec orchestrate attach \(name) <'\(input.path)'"))
                     }
                     poll(nil, 0, Int32(chance.next(below: 40)))
                     supervisor.kill()
-                    for program in programs {
+                    for (input, program) in clients {
+                        try program.prints("round \(round)\n")
+                        input.close()
                         let ended = try program.end()
                         #expect(ended.status == 0, "\(ended.everything)")
                         #expect(ended.output.hasSuffix("round \(round)\n"), "\(ended.everything)")

@@ -71,7 +71,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(
                     """
-                      polite: { shell: 'trap "echo bye; exit 5" INT; echo up; while :; do sleep 0.1; done',
+                      polite: { shell: 'sleep 1000 & trap "kill $!; echo bye; exit 5" INT; echo up; wait',
                                 stdio: per_client, stop: { signal: SIGINT } }
                     """)
                 try sandbox.succeed("up", "-d")
@@ -135,19 +135,20 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(
                     """
-                      gate: { kind: task, shell: 'while [ ! -e open ]; do sleep 0.05; done' }
+                      gate: { kind: task, shell: ': <open' }
                       db:
-                        shell: 'trap "pgrep -f ^sleep.1005 > left; exit 0" TERM; while :; do sleep 0.05; done'
+                        shell: 'sleep 1000 & trap "pgrep -f ^sleep.1005 > left; kill $!; exit 0" TERM; wait'
                         depends_on: [gate]
                       tools: { shell: 'echo up; exec sleep 1005', stdio: per_client, depends_on: [db] }
                       user: { command: [sleep, "1006"], depends_on: { tools: healthy } }
                     """)
+                let gate = Gate("open", in: sandbox)
                 let up = try sandbox.start("up", "-d")
                 try sandbox.eventually("the gate is being waited for") { sandbox.sidecars("gate").count > 0 }
                 let early = try sandbox.orchestrate("attach", "tools")
                 #expect(early.status == 1)
                 #expect(early.errors.contains("'tools' does not run (waiting)"))
-                try File.write("", to: "\(sandbox.directory)/open")
+                gate.open()
                 #expect(try up.end().status == 0)
                 let client = try Attachment(lentTo: "tools", in: sandbox)
                 try client.program.prints("up")
