@@ -107,7 +107,7 @@ extension EndToEnd {
             }
         }
 
-        @Test(.enabled(if: getuid() == 0))
+        @Test(.enabled(if: getuid() == 0, "becoming another user needs root"))
         func `it runs as its user, and what its client lends it stays the client's`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(
@@ -176,8 +176,8 @@ extension EndToEnd {
                 let third = try Attachment(lentTo: "echo", in: sandbox)
                 try third.program.prints("for all")
                 // What can change in place leaves them alone.
-                try sandbox.declare(
                 let inPlace = "    stop: { signal: SIGINT }"
+                try sandbox.declare(
                     PerClientSidecars.echo.replacing("GREETING: you", with: "GREETING: all") + inPlace)
                 try sandbox.succeed("up", "-d")
                 third.send("still here")
