@@ -120,10 +120,5 @@ final class AttachSession {
     }
 
     /// What the kernel says of it, where it can (6.15): after `down` no supervisor is left to ask.
-    private func codeOfReaped() -> Int32? {
-        var kind: Int32 = 0
-        var value: Int32 = 0
-        guard orch_pidfd_exit_status(process, &kind, &value) == 0 else { return nil }
-        return kind == Int32(CLD_EXITED) ? value : 128 + value
-    }
+    private func codeOfReaped() -> Int32? { ExitStatus(ofReaped: process)?.shellCode }
 }

@@ -106,13 +106,11 @@ final class ClientProcess {
 
     /// Keeper and supervisor are gone. What the kernel says, where it can (6.15).
     private func codeOfUnsupervised() throws -> Int32 {
-        var kind: Int32 = 0
-        var value: Int32 = 0
-        guard orch_pidfd_exit_status(process, &kind, &value) == 0 else {
+        guard let exit = ExitStatus(ofReaped: process) else {
             throw CommandFailure(
                 .failed, "'\(instance.name)' has ended, and so has its supervision; with what exit code is not known")
         }
-        return kind == Int32(CLD_EXITED) ? value : 128 + value
+        return exit.shellCode
     }
 
     // MARK: Packets
