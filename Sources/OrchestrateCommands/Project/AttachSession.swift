@@ -19,13 +19,16 @@ final class AttachSession {
     private let signals = SignalWatch()
 
     /// Throws `noSupervisor` when the supervisor is lost meanwhile: it may be tried again.
-    init(_ context: ProjectContext, _ client: ControlClient, name: String, linger: Duration) throws {
+    ///
+    /// - Parameter seen: the instance that the name stands for, as the client was told.
+    init(
+        _ context: ProjectContext, _ client: ControlClient, name: String, seen: InstanceReport?, linger: Duration
+    ) throws {
         self.context = context
         self.linger = linger
-        let found = try client.call(Status.self, .init(names: [name])).sidecars
         let stateDirectory = context.location.stateDirectory
         // Whatever is wrong with the name, the supervisor says it.
-        let log = LogInstance(sidecar: found.first?.sidecar ?? name, replica: found.first?.replica ?? 0)
+        let log = LogInstance(sidecar: seen?.sidecar ?? name, replica: seen?.replica ?? 0)
         let announced = (try? ClientEnds.announce(stateDirectory: stateDirectory, instance: log)) ?? -1
         var pidfd: Int32 = -1
         do {

@@ -22,9 +22,7 @@ final class ClientProcess {
     private var isLeaving: Bool
 
     /// Returns when the process runs.
-    ///
-    /// - Parameter socket: where any program may connect; beside it is the one that takes descriptors.
-    init(_ context: ProjectContext, of instance: InstanceReport, socket: String) throws {
+    init(_ context: ProjectContext, of instance: InstanceReport) throws {
         self.instance = instance
         let log = LogInstance(sidecar: instance.sidecar, replica: instance.replica)
         let door = ClientDoor(stateDirectory: context.location.stateDirectory, instance: log)
