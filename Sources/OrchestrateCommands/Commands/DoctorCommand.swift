@@ -25,7 +25,7 @@ struct DoctorCommand: ParsableCommand {
 
     private struct Examination: Encodable {
         var version = Version.number
-        var kernel = KernelExamination.release
+        var kernel = Kernel.release
         var findings: [Finding]
     }
 
