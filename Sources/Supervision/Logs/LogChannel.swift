@@ -270,7 +270,8 @@ final class LogChannel {
         guard repeats > 0 else { return }
         statistics.repeated += repeats
         note(
-            "\(LogLine.noticeMark)the supervisor was replaced: the next \(repeats) lines may repeat the last ones",
+            "\(LogLine.noticeMark)the supervisor was replaced: the next \(repeats) \(repeats == 1 ? "line" : "lines") may repeat "
+                + "the last ones",
             at: .now)
         pump.report(.repeated(instance, lines: repeats))
     }
