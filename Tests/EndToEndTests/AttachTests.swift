@@ -173,6 +173,21 @@ extension EndToEnd {
             }
         }
 
+        @Test func `after down the exit code is told at once, and nobody is started to be asked`() throws {
+            for _ in 0..<rounds {
+                try Sandbox.run { sandbox in
+                    try sandbox.declare("  echo: { command: [cat], stdio: socket }")
+                    try sandbox.succeed("up", "-d")
+                    let client = try Attachment(to: "echo", in: sandbox)
+                    client.send("here")
+                    try client.program.prints("here")
+                    try sandbox.succeed("down")
+                    #expect(try client.program.end(within: 5).status == 128 + SIGTERM)
+                    try sandbox.eventually("nothing runs", within: 5) { sandbox.processes.isEmpty }
+                }
+            }
+        }
+
         @Test func `what an earlier life did not read is not for its successor`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(

@@ -81,22 +81,24 @@ final class AttachSession {
 
     // MARK: How it ended
 
-    /// As its supervisor knows it: the one there is, or the one its keeper is starting.
+    /// As its supervisor knows it: the one there is, or the one its keeper is starting. No other is started to be asked, as
+    /// it would know nothing of it.
     private func exitCode() throws -> Int32 {
         let deadline = ContinuousClock.now + .seconds(10)
         while ContinuousClock.now < deadline {
             do {
-                let client = try context.connect()
+                guard let client = try context.running() ?? context.returned() else { break }
                 if let code = try lastExit(by: client, until: deadline) { return code }
                 break
             } catch let error as ControlError where error.code == .noSupervisor {
                 // It was lost between the question and the answer, and is being started again, or has taken all down.
                 if let code = codeOfReaped() { return code }
                 poll(nil, 0, 50)
-            } catch let failure as CommandFailure where failure.exitCode == ExitCode.noSupervisor.rawValue {
-                break
             }
         }
+        // Where nobody looks after it any more, it is reaped at any moment, which shows as a hang-up.
+        var reaping = pollfd(fd: process, events: 0, revents: 0)
+        poll(&reaping, 1, 100)
         if let code = codeOfReaped() { return code }
         throw CommandFailure(.failed, "'\(instance.name)' has ended; with what exit code is not known")
     }
@@ -105,6 +107,7 @@ final class AttachSession {
     private func lastExit(by client: ControlClient, until deadline: ContinuousClock.Instant) throws -> Int32? {
         let snapshot = try client.call(Subscribe.self, .init(withReports: true)).project
         var seen = snapshot.sidecars.filter { $0.name == instance.name }
+        guard !seen.isEmpty else { return nil }
         while true {
             if let ended = seen.first(where: { $0.incarnation > life.incarnation || $0.pid == nil }) {
                 return ended.lastExit?.shellCode
