@@ -128,6 +128,12 @@ let lifecycleExplanations: [RuleExplanation] = [
         before: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: per_client\n    replicas: 2\n",
         after: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: per_client\n"),
     RuleExplanation(
+        .ignoredPerClient,
+        "With 'stdio: per_client' a process begins when its client comes and ends with it: nothing is started before, "
+            + "and nothing is started again.",
+        before: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: per_client\n    restart: always\n",
+        after: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: per_client\n"),
+    RuleExplanation(
         .stdioHidesLogProbe,
         "While a client is attached, stdout is the client's alone: a line printed then is not in the log, and no probe "
             + "finds it.",

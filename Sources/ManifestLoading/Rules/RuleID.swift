@@ -144,6 +144,7 @@ package enum RuleID: String, CaseIterable, Sendable {
     case stdioNeedsService = "stdio-needs-service"
     case stdioMergesOutputs = "stdio-merges-outputs"
     case stdioPerClient = "stdio-per-client"
+    case ignoredPerClient = "ignored-per-client"
     case stdioHidesLogProbe = "stdio-hides-log-probe"
     case hookWithoutAction = "hook-without-action"
     case hookWithSeveralActions = "hook-with-several-actions"
@@ -155,7 +156,7 @@ package enum RuleID: String, CaseIterable, Sendable {
             .tildeNotExpanded, .ignoredForExternal, .secretInPlainText, .portVariableOverridden,
             .portRangeTooSmall, .healthyWithoutReadiness, .succeededOnService, .dependencyWithoutReplicas,
             .pushedLiveness, .livenessBeforeStartup, .externalWithoutProbe,
-            .probeHitsOtherSidecar, .maxDelayBelowDelay, .taskRestartsAlways, .stdioHidesLogProbe,
+            .probeHitsOtherSidecar, .maxDelayBelowDelay, .taskRestartsAlways, .stdioHidesLogProbe, .ignoredPerClient,
             .unusedSecret, .accountNotFound, .resourcesNotEnforced,
             .stopBySIGKILL, .commandNotFound, .commandNotExecutable, .directoryNotFound:
             .warning

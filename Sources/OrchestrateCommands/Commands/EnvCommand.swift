@@ -21,7 +21,7 @@ struct EnvCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(project)
-        var answer = try context.connect().call(Environment.self, .init(name: name))
+        var answer = try context.ask(Environment.self, .init(name: name))
         for index in answer.variables.indices where answer.variables[index].isSecret {
             answer.variables[index].value = "[redacted]"
         }

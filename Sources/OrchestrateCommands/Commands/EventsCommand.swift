@@ -10,7 +10,8 @@ struct EventsCommand: ParsableCommand {
         abstract: "Print what happened, a JSON object per line.",
         discussion: """
             Without -f: the state changes in the journal. With -f: everything from now on, until the project is down;
-            its first line has the kind "following", and nothing after it is missed.
+            its first line has the kind "following", and no state change after it is missed, whatever becomes of the
+            supervisor.
 
             Examples:
               orchestrate events -n 20
@@ -35,21 +36,31 @@ struct EventsCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project.projectOptions)
         guard follow else { return try printJournal(context, limit: lines ?? .max) }
-        // Subscribed first: what comes in between is printed after the journal, not lost.
-        let client = try context.connect()
-        let last = try client.call(Subscribe.self, .init()).sequence
-        if let lines { try printJournal(context, limit: lines, upTo: last) }
-        Console.print(WireFormat.json(Following(at: .now, sequence: last)))
-        while true {
-            if !client.hasArrived { _ = Poll.wait(for: [client.descriptor], timeout: nil) }
-            for case .event(let message) in try client.receive() {
-                Console.print(WireFormat.json(message))
-                if case .finished = message.event { return }
+        var seen: UInt64?
+        try context.stay(with: try context.connect()) { client in
+            // Subscribed first: what comes in between is printed after the journal, not lost.
+            let now = try client.call(Subscribe.self, .init()).sequence
+            if let seen {
+                try printJournal(context, limit: .max, after: seen, upTo: now)
+            } else {
+                if let lines { try printJournal(context, limit: lines, upTo: now) }
+                Console.print(WireFormat.json(Following(at: .now, sequence: now)))
+            }
+            seen = now
+            while true {
+                if !client.hasArrived { _ = Poll.wait(for: [client.descriptor], timeout: nil) }
+                for case .event(let message) in try client.receive() {
+                    Console.print(WireFormat.json(message))
+                    seen = message.sequence
+                    if case .finished = message.event { return }
+                }
             }
         }
     }
 
-    private func printJournal(_ context: ProjectContext, limit: Int, upTo last: UInt64? = nil) throws {
+    private func printJournal(
+        _ context: ProjectContext, limit: Int, after first: UInt64 = 0, upTo last: UInt64 = .max
+    ) throws {
         let rows: [TransitionRow]
         do {
             rows = try StateStore(reading: context.location.journalPath).transitions(limit: limit)
@@ -60,7 +71,7 @@ struct EventsCommand: ParsableCommand {
         }
         let replicated = Set(rows.filter { $0.replica > 0 }.map(\.sidecar))
         var text = ""
-        for row in rows where last.map({ UInt64(row.id) <= $0 }) ?? true {
+        for row in rows where UInt64(row.id) > first && UInt64(row.id) <= last {
             let event = TransitionEvent(
                 instance: replicated.contains(row.sidecar) ? "\(row.sidecar)/\(row.replica)" : row.sidecar,
                 incarnation: row.incarnation, from: row.from, to: row.to, initiator: row.initiator, cause: row.cause,

@@ -31,7 +31,7 @@ struct ExecCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(project)
-        var answer = try context.connect().call(Environment.self, .init(name: name, withSecrets: true))
+        var answer = try context.ask(Environment.self, .init(name: name, withSecrets: true))
         AccountVariables.add(to: &answer)
         if let identity = answer.identity { try take(identity) }
         guard chdir(answer.workingDirectory) == 0 else {

@@ -32,11 +32,12 @@ struct PortCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(project)
-        let client = try context.connect()
-        let all = try client.call(Ports.self, .init(names: name.map { [$0] } ?? [])).ports
+        let all = try context.ask(Ports.self, .init(names: name.map { [$0] } ?? [])).ports
         let ports = all.filter { port == nil || $0.name == port }
         if json { return Console.print(WireFormat.json(ports, pretty: true)) }
-        if ports.isEmpty, port == nil, let name, let socket = try socket(of: name, client) {
+        if ports.isEmpty, port == nil, let name,
+            let socket = try context.ask(Status.self, .init(names: [name])).sidecars.first?.socket
+        {
             return Console.print(socket)
         }
         guard !ports.isEmpty else {
@@ -51,9 +52,5 @@ struct PortCommand: ParsableCommand {
             table.rows.append([.init(port.instance), .init(port.name), .init(port.url ?? port.address)])
         }
         Console.print(table.lines(Terminal(environment: context.environment).palette).joined(separator: "\n"))
-    }
-
-    private func socket(of name: String, _ client: ControlClient) throws -> String? {
-        try client.call(Status.self, .init(names: [name])).sidecars.first?.socket
     }
 }

@@ -22,7 +22,10 @@ struct RestartCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project)
         let session = try GoalSession(context)
-        let touched = try session.client.call(Restart.self, .init(names: names))
+        let touched = try session.ask(Restart.self, .init(names: names)) {
+            let begun = session.inAnotherLife(names).map(\.sidecar)
+            return begun.isEmpty ? nil : Touched(sidecars: begun)
+        }
         let others = touched.sidecars.filter { sidecar in
             !names.contains { $0 == sidecar || $0.hasPrefix(sidecar + "/") }
         }

@@ -28,7 +28,11 @@ struct RunCommand: ParsableCommand {
         let session: GoalSession
         if try context.running() != nil || LivingSidecars.exist(in: context.location) {
             session = try GoalSession(context)
-            instances = try session.client.call(RunTask.self, .init(name: task)).instances
+            instances =
+                try session.ask(RunTask.self, .init(name: task)) {
+                    let begun = session.inAnotherLife([task]).map(\.name)
+                    return begun.isEmpty ? nil : RunTask.Answer(instances: begun)
+                }.instances
         } else {
             // Nothing is up: the task and what it needs are.
             let applying = Applying(

@@ -22,7 +22,7 @@ struct StartCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project)
         let session = try GoalSession(context)
-        let touched = try session.client.call(Start.self, .init(names: names))
+        let touched = try session.ask(Start.self, .init(names: names))
         guard !waiting.noWait else { return }
         try session.wait(for: .healthy, of: touched.sidecars, timeout: waiting.timeout?.value)
     }

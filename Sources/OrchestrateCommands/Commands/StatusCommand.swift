@@ -54,7 +54,7 @@ struct StatusCommand: ParsableCommand {
             show(report, terminal)
             throw CommandFailure(.noSupervisor)
         }
-        let report = try client.call(Status.self, .init(names: names, withUsage: true))
+        let report = try context.ask(client) { try $0.call(Status.self, .init(names: names, withUsage: true)) }
         show(report, terminal)
         if exitCode, !Self.isWell(report) { throw CommandFailure(.failed) }
     }
@@ -74,8 +74,12 @@ struct StatusCommand: ParsableCommand {
 
     /// Drawn again after each burst of changes, and once a second while something runs, for uptime, CPU and memory.
     private func watchOver(_ context: ProjectContext, _ terminal: Terminal) throws {
-        let client = try context.connect()
         let signals = SignalWatch()
+        try context.stay(with: try context.connect()) { try watchOver($0, terminal, signals) }
+        if !json { Console.print("the project is down") }
+    }
+
+    private func watchOver(_ client: ControlClient, _ terminal: Terminal, _ signals: SignalWatch) throws {
         _ = try client.call(Subscribe.self, .init())
         while true {
             let report = try client.call(Status.self, .init(names: names, withUsage: true))
@@ -90,9 +94,7 @@ struct StatusCommand: ParsableCommand {
             // A burst is shown once.
             if ready.contains(client.descriptor) { poll(nil, 0, 50) }
             for case .event(let message) in try client.receive() {
-                guard case .finished = message.event else { continue }
-                if !json { Console.print("the project is down") }
-                return
+                if case .finished = message.event { return }
             }
         }
     }

@@ -33,16 +33,15 @@ struct StopCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project)
         let session = try GoalSession(context)
-        let touched = try ask(session.client, cascade ? .cascade : force ? .leave : .refuse)
+        let touched = try ask(session, cascade ? .cascade : force ? .leave : .refuse)
         guard !waiting.noWait else { return }
         try session.wait(for: .stopped, of: touched.sidecars, timeout: waiting.timeout?.value)
     }
 
-    private func ask(_ client: ControlClient, _ dependents: Stop.Dependents) throws -> Touched {
+    private func ask(_ session: GoalSession, _ dependents: Stop.Dependents) throws -> Touched {
         do {
-            return try client.call(Stop.self, .init(names: names, dependents: dependents))
-        } catch {
-            guard error.code == .dependentsRunning else { throw error }
+            return try session.ask(Stop.self, .init(names: names, dependents: dependents))
+        } catch let error as ControlError where error.code == .dependentsRunning {
             let list = error.names.joined(separator: ", ")
             throw CommandFailure(
                 .conflict,

@@ -34,7 +34,7 @@ struct Applying {
                 let outcome = try apply(preparation, on: connection)
                 Self.show(preparation.diagnostics + outcome.answer.diagnostics)
                 return outcome
-            } catch let error as ControlError where error.code == .noSupervisor && attempt < 20 {
+            } catch let error as ControlError where error.code == .noSupervisor && attempt < ProjectContext.lossesBorne {
                 continue
             } catch let error as ControlError {
                 // A supervisor that was started for this has nothing to supervise.
@@ -47,7 +47,7 @@ struct Applying {
                 throw CommandFailure(ControlError(.invalidManifest, reason))
             }
         }
-        throw CommandFailure(.failed, "the supervisor ends again and again; see \(context.location.supervisorLogPath)")
+        throw context.endsAgainAndAgain
     }
 
     private func apply(

@@ -37,7 +37,7 @@ final class DownSession {
     ///
     /// A supervisor that dies on the way is started again, and asked again: what it began goes on.
     func run() throws -> Int32 {
-        for _ in 0..<20 {
+        for _ in 0..<ProjectContext.lossesBorne {
             do {
                 return try runOnce()
             } catch let error as ControlError where error.code == .noSupervisor {
@@ -46,8 +46,7 @@ final class DownSession {
                 client = again.client
             }
         }
-        throw CommandFailure(
-            .failed, "the supervisor ends again and again; see \(context.location.supervisorLogPath)")
+        throw context.endsAgainAndAgain
     }
 
     private func runOnce() throws -> Int32 {

@@ -6,15 +6,15 @@ import SidecarModel
 /// A connection that knows how the project was before the command asked for something, and waits until it got there.
 final class GoalSession {
     let context: ProjectContext
-    let client: ControlClient
+    private var client: ControlClient
     private var view: ProjectView
-    private var before: [String: UInt64] = [:]
+    private var before: [String: InstanceReport] = [:]
     private let terminal: Terminal
     private let signals = SignalWatch()
 
     convenience init(_ context: ProjectContext) throws {
         try self.init(context, client: try context.connect())
-        before = Dictionary(view.instances.map { ($0.name, $0.incarnation) }, uniquingKeysWith: { first, _ in first })
+        before = Dictionary(view.instances.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// On a connection by which something was asked for already: every life there is counts.
@@ -25,6 +25,40 @@ final class GoalSession {
         view = ProjectView(try client.call(Subscribe.self, .init()).project)
     }
 
+    /// A supervisor that dies over it has a successor, who is asked again.
+    /// - Parameter begun: of what may not be asked twice, the answer when the one that died had begun with it.
+    func ask<Operation: ControlOperation>(
+        _: Operation.Type, _ parameters: Operation.Parameters, begun: () -> Operation.Answer? = { nil }
+    ) throws -> Operation.Answer {
+        for _ in 0..<ProjectContext.lossesBorne {
+            do throws(ControlError) {
+                return try client.call(Operation.self, parameters)
+            } catch {
+                guard error.code == .noSupervisor else { throw error }
+                guard try reconnect() else { throw context.wentDown }
+                if let answer = begun() { return answer }
+            }
+        }
+        throw context.endsAgainAndAgain
+    }
+
+    /// False when nothing is left of the project.
+    private func reconnect() throws -> Bool {
+        guard let (connection, project) = try context.resubscribed(.init()) else { return false }
+        client = connection.client
+        view = ProjectView(project)
+        return true
+    }
+
+    /// The instances of these names that are in another life than when the session began, or on their way to one.
+    func inAnotherLife(_ names: [String]) -> [InstanceReport] {
+        names.flatMap { view.instances(named: $0) }.filter { instance in
+            guard let old = before[instance.name] else { return true }
+            let isOnItsWay = [.waiting, .starting, .stopping].contains(instance.state)
+            return instance.incarnation > old.incarnation || instance.state != old.state && isOnItsWay
+        }
+    }
+
     /// - Parameters:
     ///   - names: sidecars or instances; empty: all.
     ///   - countsNewLivesOnly: what was there when the session began is not what is waited for.
@@ -32,13 +66,29 @@ final class GoalSession {
         for goal: Goal, of names: [String], timeout: Duration?, countsNewLivesOnly: Bool = false
     ) throws {
         let deadline = timeout.map { ContinuousClock.now + $0 }
+        let old = countsNewLivesOnly ? before.mapValues(\.incarnation) : [:]
+        while true {
+            do {
+                return try wait(for: goal, of: names, until: deadline, after: old)
+            } catch let error as ControlError where error.code == .noSupervisor {
+                if try reconnect() { continue }
+                // What is not there is stopped.
+                if goal == .stopped { return }
+                throw context.wentDown
+            }
+        }
+    }
+
+    private func wait(
+        for goal: Goal, of names: [String], until deadline: ContinuousClock.Instant?, after old: [String: UInt64]
+    ) throws {
         // The snapshot is older than what the command asked for since.
         var mustLook = true
         while true {
             if mustLook { view = ProjectView(try client.call(Status.self, .init())) }
             mustLook = false
             let instances = try selected(names)
-            switch goal.progress(of: instances, after: countsNewLivesOnly ? before : [:]) {
+            switch goal.progress(of: instances, after: old) {
             case .reached: return
             case .failed(let failed): throw failure(goal, failed)
             case .underWay: break
@@ -111,7 +161,7 @@ final class GoalSession {
     }
 
     private func lastExitCode(of names: [String]) throws -> Int32 {
-        let report = try client.call(Status.self, .init(names: names))
+        let report = try ask(Status.self, .init(names: names))
         return report.sidecars.compactMap { $0.lastExit?.shellCode }.first { $0 != 0 } ?? 0
     }
 }

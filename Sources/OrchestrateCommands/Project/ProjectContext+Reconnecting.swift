@@ -5,6 +5,54 @@ import StateStore
 
 // After a supervisor was lost under a command.
 extension ProjectContext {
+    /// How many may be lost under one command.
+    static let lossesBorne = 20
+
+    /// Asks the supervisor what may be asked twice: one that dies over it has a successor, who is asked again.
+    func ask<Answer>(_ question: (ControlClient) throws -> Answer) throws -> Answer {
+        try ask(try connect(), question)
+    }
+
+    func ask<Answer>(_ first: ControlClient, _ question: (ControlClient) throws -> Answer) throws -> Answer {
+        var client = first
+        for _ in 0..<Self.lossesBorne {
+            do {
+                return try question(client)
+            } catch let error as ControlError where error.code == .noSupervisor {
+                guard let next = try reconnected() else { throw wentDown }
+                client = next.client
+            }
+        }
+        throw endsAgainAndAgain
+    }
+
+    func ask<Operation: ControlOperation>(
+        _: Operation.Type, _ parameters: Operation.Parameters
+    ) throws -> Operation.Answer {
+        try ask { try $0.call(Operation.self, parameters) }
+    }
+
+    /// Stays with the project, whoever supervises it, until `body` is done or nothing is left.
+    func stay(with first: ControlClient, _ body: (ControlClient) throws -> Void) throws {
+        var client = first
+        while true {
+            do {
+                return try body(client)
+            } catch let error as ControlError where error.code == .noSupervisor {
+                guard let next = try reconnected() else { return }
+                client = next.client
+            }
+        }
+    }
+
+    var wentDown: CommandFailure {
+        CommandFailure(.noSupervisor, "\(name) went down meanwhile, and nothing of it is left")
+    }
+
+    var endsAgainAndAgain: CommandFailure {
+        CommandFailure(.failed, "the supervisor ends again and again; see \(location.supervisorLogPath)")
+    }
+
     /// The one that its keeper started again, or one that takes up what lives. Nil when there is nobody who would start
     /// one, and nothing to take up.
     func reconnected() throws -> SupervisorStarter.Connection? {
