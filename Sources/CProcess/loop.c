@@ -188,8 +188,8 @@ ssize_t loop_receive_with_credentials(int fd, void *buffer, size_t capacity, int
 
 int loop_inotify_create(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }
 
-int loop_inotify_add(int fd, const char *path) {
-    return inotify_add_watch(fd, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF);
+int loop_inotify_add(int fd, const char *directory) {
+    return inotify_add_watch(fd, directory, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF);
 }
 
 int loop_inotify_add_losses(int fd, const char *directory) {

@@ -60,8 +60,16 @@ int orch_process_look(int32_t pid, struct orch_process_facts *facts) {
     return found == 5 ? 0 : -ESRCH;
 }
 
+int orch_process_lives(int32_t pid, uint64_t start_time) {
+    struct orch_process_facts facts;
+    return start_time != 0 && orch_process_look(pid, &facts) == 0 && facts.start_time == start_time
+        && facts.state != 'Z' && facts.state != 'X';
+}
+
+uint32_t orch_mark_nonce(uint64_t mark) { return (uint32_t)((mark - ((uint64_t)1 << 62)) >> 30); }
+
 static int is_mark_of(uint64_t value, uint32_t nonce) {
-    return value >> 62 == 1 && ((value - ((uint64_t)1 << 62)) >> 30) == nonce;
+    return value >> 62 == 1 && orch_mark_nonce(value) == nonce;
 }
 
 static rlim_t limit_from_text(const char *text, char **end) {
@@ -103,12 +111,10 @@ int orch_process_marks(int32_t pid, uint64_t marks[2]) {
     return count;
 }
 
-uint32_t orch_mark_nonce(uint64_t mark) { return (uint32_t)((mark - ((uint64_t)1 << 62)) >> 30); }
-
 int orch_process_any_mark(int32_t pid, uint32_t *nonce) {
     struct rlimit limit;
     if (read_mark_limit(pid, &limit) < 0 || limit.rlim_cur >> 62 != 1) return 0;
-    *nonce = (uint32_t)((limit.rlim_cur - ((uint64_t)1 << 62)) >> 30);
+    *nonce = orch_mark_nonce(limit.rlim_cur);
     return 1;
 }
 
@@ -126,11 +132,8 @@ int orch_pidfd_open(int32_t pid) {
 int orch_pidfd_open_proven(int32_t pid, uint64_t start_time) {
     int fd = orch_pidfd_open(pid);
     if (fd < 0) return fd;
-    struct orch_process_facts facts;
     // Still alive after the look: so the look was at the process the descriptor holds.
-    int is_same = orch_process_look(pid, &facts) == 0 && facts.start_time == start_time && start_time != 0
-        && facts.state != 'Z' && !orch_pidfd_has_ended(fd);
-    if (is_same) return fd;
+    if (orch_process_lives(pid, start_time) && !orch_pidfd_has_ended(fd)) return fd;
     close(fd);
     return -ESRCH;
 }

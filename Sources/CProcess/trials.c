@@ -1,13 +1,12 @@
 #define _GNU_SOURCE
 #include "trials.h"
+#include "cloning.h"
 #include "netdiag.h"
 #include "processes.h"
 #include "rawcalls.h"
 
 #include <errno.h>
-#include <linux/sched.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,17 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef CLONE_CLEAR_SIGHAND
-#define CLONE_CLEAR_SIGHAND 0x100000000ULL
-#endif
-
-struct trial_arguments {
-    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
-};
-
 /// Starts a child that calls `trial` and exits with the errno it answers. Returns its pid or -errno.
 static long start_trial(int (*trial)(void), int *pidfd) {
-    struct trial_arguments arguments = {
+    struct clone_arguments arguments = {
         .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
     long pid = RAW2(SYS_clone3, &arguments, sizeof arguments);
     if (pid != 0) return pid;

@@ -40,6 +40,7 @@ package struct Campaign {
 
     private func play(_ scenario: some Scenario, limit: Int, seed: UInt64) -> Tally {
         var tally = Tally()
+        var isSaid = false
         do {
             try Sandbox.run(programs: scenario.programs ?? Sandbox.builtPrograms) { sandbox in
                 let stage = try Stage(sandbox, seed: seed, containment: scenario.containment)
@@ -50,14 +51,15 @@ package struct Campaign {
                 if !stage.faults.isEmpty, tally.isFaultless { tally.broken += 1 }
                 if failure != nil || !stage.faults.isEmpty { report(stage, scenario, seed, failure) }
                 if let failure {
+                    isSaid = true
                     _ = try? stage.end(stage.start(["down"], programs: Sandbox.builtPrograms))
                     stage.endEveryone()
                     throw failure
                 }
             }
         } catch {
-            // Said with all that is known of the stage, unless the sandbox is what complains.
-            say("\(scenario.name), seed \(seed): \("\(error)".prefix(2000))")
+            // What the sandbox complains of, nobody else has said.
+            if !isSaid { say("\(scenario.name), seed \(seed): \("\(error)".prefix(2000))") }
             tally.broken += 1
             tally.rounds = max(tally.rounds, 1)
         }

@@ -110,15 +110,9 @@ package final class Stage {
 
     // MARK: What is to hold
 
-    /// Looks again and again until it holds, without looking at every process each time as `Sandbox.eventually` does.
     /// Returns whether it came to hold.
     func within(seconds: Int, _ holds: () throws -> Bool) rethrows -> Bool {
-        let deadline = Deadline(seconds: seconds)
-        while try !holds() {
-            guard deadline.milliseconds != nil else { return false }
-            poll(nil, 0, 2)
-        }
-        return true
+        try Deadline(seconds: seconds).comes(every: 2, holds)
     }
 
     /// Brings the project down; whatever of a sidecar lives after that is an orphan.

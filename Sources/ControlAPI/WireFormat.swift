@@ -1,4 +1,5 @@
 import FoundationEssentials
+import SidecarModel
 
 /// Messages to bytes and back, each one line with its newline.
 package enum WireFormat {
@@ -152,10 +153,6 @@ extension String {
 }
 
 extension Unicode.Scalar {
-    fileprivate var needsEscape: Bool {
-        switch value {
-        case 0x7f...0x9f, 0x061c, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069: true
-        default: false
-        }
-    }
+    /// Those below the space are escaped by the encoder; what stands between values is its own.
+    fileprivate var needsEscape: Bool { value >= 0x20 && steersTerminal }
 }

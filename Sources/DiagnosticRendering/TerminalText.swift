@@ -1,3 +1,5 @@
+import SidecarModel
+
 /// Text that may come from anywhere, made fit to be shown.
 package enum TerminalText {
     /// The text with whatever could steer a terminal made visible: a log line or a name must not move the cursor, rename
@@ -17,16 +19,6 @@ package enum TerminalText {
 }
 
 extension Unicode.Scalar {
-    /// Control characters but the tab, those that end a line, and those that reorder one.
-    var steersTerminal: Bool {
-        switch value {
-        case 0x09: false
-        case 0x00...0x1f, 0x7f...0x9f: true
-        case 0x061c, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069: true
-        default: false
-        }
-    }
-
     fileprivate var escapedForTerminal: String {
         switch value {
         case 0x1b: "\\e"

@@ -103,8 +103,7 @@ package struct ProjectLocation: Hashable, Sendable {
 
     /// In a directory where everybody may rename what is there, nothing can be kept.
     private func refuseSharedRoot() throws(ProjectLocationError) {
-        let parts = stateDirectory.split(separator: "/").dropLast()
-        let root = "/" + parts.joined(separator: "/")
+        let root = StatePlaces.parent(of: stateDirectory)
         var info = stat()
         guard stat(root, &info) == 0 else { throw .unusable(directory: root, reason: lastError()) }
         guard info.st_uid == geteuid() || info.st_uid == 0 else {

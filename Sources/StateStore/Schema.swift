@@ -1,36 +1,28 @@
 /// The tables, and the version of them that this program writes.
 enum Schema {
-    static let version = 2
+    static let version = migrations.count + 1
 
-    /// What brings a journal of an earlier version to the next one.
-    struct Migration {
-        let from: Int
-        let statements: String
-    }
-
-    /// One for each version there was, in their order. All that are needed run in one commit: a journal is of the old
-    /// version as a whole or of this one.
+    /// What brings a journal of each earlier version, from 1 on, to the next one. All that are needed run in one commit: a
+    /// journal is of the old version as a whole or of this one.
     static let migrations = [
-        Migration(
-            from: 1,
-            // There were programs of version 1 that kept no good runs. A project has one lease: its table says so.
-            statements: """
-                CREATE TABLE IF NOT EXISTS good_runs (
-                    sidecar TEXT PRIMARY KEY,
-                    at_wall INTEGER NOT NULL,
-                    fingerprints TEXT NOT NULL
-                ) WITHOUT ROWID;
-                CREATE TABLE lease (
-                    id INTEGER PRIMARY KEY CHECK (id = 1),
-                    token TEXT NOT NULL,
-                    pid INTEGER NOT NULL,
-                    start_time INTEGER NOT NULL,
-                    boot_id TEXT NOT NULL,
-                    taken_at INTEGER NOT NULL
-                );
-                INSERT INTO lease SELECT 1, token, pid, start_time, boot_id, taken_at FROM leases LIMIT 1;
-                DROP TABLE leases;
-                """)
+        // There were programs of version 1 that kept no good runs. A project has one lease: its table says so.
+        """
+        CREATE TABLE IF NOT EXISTS good_runs (
+            sidecar TEXT PRIMARY KEY,
+            at_wall INTEGER NOT NULL,
+            fingerprints TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE lease (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            token TEXT NOT NULL,
+            pid INTEGER NOT NULL,
+            start_time INTEGER NOT NULL,
+            boot_id TEXT NOT NULL,
+            taken_at INTEGER NOT NULL
+        );
+        INSERT INTO lease SELECT 1, token, pid, start_time, boot_id, taken_at FROM leases LIMIT 1;
+        DROP TABLE leases;
+        """
     ]
 
     /// Where a journal of that version keeps the lease: whoever only reads one leaves its version as it is.

@@ -39,7 +39,7 @@ package final class StateStore {
             try database.execute("PRAGMA synchronous = NORMAL")
         case Schema.version: break
         case 1..<Schema.version:
-            try make(Schema.migrations.filter { $0.from >= found }.map(\.statements).joined(separator: "\n"))
+            try make(Schema.migrations.dropFirst(found - 1).joined(separator: "\n"))
         case _: throw .tooNew(path: path, schema: found)
         }
     }

@@ -12,6 +12,12 @@ package enum Directory {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .last("mkdir \(path)") }
     }
 
+    /// Removes the files in it, and then itself. Nothing to do where there is none; what can't be removed stays.
+    package static func remove(_ path: String) {
+        for name in (try? names(in: path)) ?? [] { unlink(path + "/" + name) }
+        rmdir(path)
+    }
+
     /// Names without `.` and `..`, in no order.
     package static func names(in path: String) throws(SystemError) -> [String] {
         guard let stream = opendir(path) else { throw .last("opendir \(path)") }

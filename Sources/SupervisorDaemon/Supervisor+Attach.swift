@@ -8,9 +8,10 @@ extension Supervisor {
     func attach(_ parameters: Attach.Parameters, by peer: ControlPeer, _ reply: @escaping ControlHandler.Reply) {
         do throws(ControlError) {
             let index = try attachable(parameters.instance)
-            guard let name = engine.name(of: index), let status = engine.reconciler.status(of: index),
-                let pid = status.pid
-            else { throw notRunning(parameters.instance, nil) }
+            let status = engine.reconciler.status(of: index)
+            guard let name = engine.name(of: index), let status, let pid = status.pid else {
+                throw notRunning(parameters.instance, status?.state)
+            }
             let answer = Attach.Answer(incarnation: status.incarnation.number, pid: pid)
             try clients.attach(
                 name, shown: reports.shownName(of: index), pid: peer.pid, isAlone: parameters.isAlone
@@ -22,7 +23,7 @@ extension Supervisor {
         }
     }
 
-    /// The one running instance of that name whose input and output can be left to a client.
+    /// The one instance of that name, if it is of a kind whose input and output can be left to a client.
     private func attachable(_ name: String) throws(ControlError) -> InstanceIndex {
         let found = engine.reconciler.instances(named: name)
         guard let index = found.first, let spec = engine.reconciler.spec(of: index) else {
@@ -45,9 +46,6 @@ extension Supervisor {
                 throw notRunning(name, engine.reconciler.status(of: index)?.state)
             }
             throw ControlError(.failed, "'\(name)' starts a process for each client: connect to \(socket)")
-        }
-        guard let status = engine.reconciler.status(of: index), status.pid != nil else {
-            throw notRunning(name, engine.reconciler.status(of: index)?.state)
         }
         return index
     }

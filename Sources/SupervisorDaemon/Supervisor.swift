@@ -87,6 +87,8 @@ final class Supervisor {
     var stopRanks: [String: Int] = [:]
     /// What `status` warns of, beside the journal.
     var conditions: [String] = []
+    /// Lines that are not in a log, and what is said of them.
+    private var drops: [LogInstance: (lines: Int, warning: String)] = [:]
 
     struct Parts {
         var loop: EventLoop
@@ -221,11 +223,23 @@ final class Supervisor {
         case .drained(let token): outputIsWritten(token)
         case .held(let token): clients.outputIsHeld(token)
         case .refused(let instance, let reason): warn("the log of \(instance) cannot be written: \(reason)")
-        case .dropped(let instance, let lines, let reason):
-            warn("\(lines) lines of \(instance) were dropped: \(reason)")
-        case .repeated(let instance, let lines): warn("\(lines) lines of \(instance) may stand twice in its log")
+        case .dropped(let instance, let lines, let reason): noteDrop(of: lines, instance, reason)
+        case .repeated(let instance, let lines):
+            warn("\(lines) \(lines == 1 ? "line" : "lines") of \(instance) may stand twice in its log")
         case .failed(let instance, let error): warn("the output of \(instance) is not read any more: \(error)")
         }
+    }
+
+    /// A full disk takes and refuses in turns: `status` says once for each log how many lines that cost in all.
+    private func noteDrop(of lines: Int, _ instance: LogInstance, _ reason: String) {
+        let before = drops[instance]
+        let all = lines + (before?.lines ?? 0)
+        let message =
+            all == 1
+            ? "1 line of \(instance) was dropped: \(reason)" : "\(all) lines of \(instance) were dropped: \(reason)"
+        conditions.removeAll { $0 == before?.warning }
+        drops[instance] = (all, message)
+        warn(message)
     }
 
     func warn(_ message: String) {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A Swift file of the package, as text.
+/// A Swift or C file of the package, as text.
 struct SourceFile {
     /// Relative to the package: `Sources/Planning/Plan.swift`.
     let path: String
@@ -57,18 +57,19 @@ enum SourceTree {
         return parts.dropLast(3).joined(separator: "/")
     }()
 
-    static let sources = swiftFiles(beneath: "Sources")
-    static let tests = swiftFiles(beneath: "Tests")
+    static let sources = files(beneath: "Sources", [".swift"])
+    static let tests = files(beneath: "Tests", [".swift"])
+    static let inC = files(beneath: "Sources", [".c", ".h"]) + files(beneath: "Tests", [".c", ".h"])
 
-    /// Every `.swift` file in a directory of the package and those beneath it, in order of path.
-    static func swiftFiles(beneath directory: String) -> [SourceFile] {
+    /// Every file with one of these endings in a directory of the package and those beneath it, in order of path.
+    static func files(beneath directory: String, _ endings: [String]) -> [SourceFile] {
         var found: [SourceFile] = []
         for name in entries(of: "\(root)/\(directory)") {
             let path = "\(directory)/\(name)"
-            if name.hasSuffix(".swift") {
+            if endings.contains(where: name.hasSuffix) {
                 found.append(SourceFile(path: path, lines: lines(of: "\(root)/\(path)")))
             } else if !name.contains(".") {
-                found += swiftFiles(beneath: path)
+                found += files(beneath: path, endings)
             }
         }
         return found

@@ -146,6 +146,25 @@ struct RecordsTests {
 }
 
 struct ProcessLookTests {
+    @Test func `a process lives under its pid and start time, and no longer as a zombie`() throws {
+        var own = orch_process_facts()
+        try #require(orch_process_look(getpid(), &own) == 0)
+        #expect(orch_process_lives(getpid(), own.start_time) != 0)
+        #expect(orch_process_lives(getpid(), own.start_time + 1) == 0)
+        #expect(orch_process_lives(getpid(), 0) == 0)
+
+        var pid: pid_t = 0
+        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("true"), nil]
+        defer { free(arguments[0]) }
+        try #require(posix_spawnp(&pid, "true", nil, nil, &arguments, nil) == 0)
+        var end = siginfo_t()
+        try #require(waitid(P_PID, id_t(pid), &end, WEXITED | WNOWAIT) == 0)
+        var facts = orch_process_facts()
+        #expect(orch_process_look(pid, &facts) == 0)
+        #expect(orch_process_lives(pid, facts.start_time) == 0)
+        #expect(waitpid(pid, nil, 0) == pid)
+    }
+
     @Test func `this process's identity is what the kernel says`() throws {
         var facts = orch_process_facts()
         #expect(orch_process_look(getpid(), &facts) == 0)

@@ -22,10 +22,7 @@ extension EndToEnd {
                 let before = sandbox.sidecars("server")
                 let request = #"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
                 for _ in 1...2 {
-                    let ended = try sandbox.start(
-                        program: ["sh", "-c", "echo '\(request)' | orchestrate attach server"],
-                        environment: ["PATH": "\(sandbox.programs):\(Sandbox.path)"]
-                    ).end()
+                    let ended = try sandbox.shell("echo '\(request)' | orchestrate attach server").end()
                     #expect(ended.status == 0)
                     #expect(ended.output == #"{"jsonrpc": "2.0", "id": 1, "result": {}}"# + "\n")
                     #expect(ended.errors == "")
@@ -110,12 +107,13 @@ extension EndToEnd {
                           echo begun
                           while read line; do
                             echo "out $line"; echo "err $line" >&2
-                            while [ ! -e go ]; do sleep 0.05; done
+                            : <go
                             echo "late out"; echo "late err" >&2
                           done
                         stdio: socket
                         hooks: { post_start: { shell: echo hooked } }
                     """)
+                let go = Gate("go", in: sandbox)
                 try sandbox.succeed("up", "-d")
                 try sandbox.eventually("what came before is logged") {
                     let log = try sandbox.succeed("logs", "echo")
@@ -126,7 +124,7 @@ extension EndToEnd {
                 try client.program.prints("out one")
                 // Dies without a word, and what it did not read is not lost.
                 client.program.signal(SIGSTOP)
-                try File.write("", to: "\(sandbox.directory)/go")
+                go.open()
                 try sandbox.eventually("stderr is logged") {
                     try sandbox.succeed("logs", "echo").contains("late err")
                 }
@@ -172,6 +170,21 @@ extension EndToEnd {
 
                 try sandbox.succeed("down")
                 #expect(try third.program.end().status == 128 + SIGTERM)
+            }
+        }
+
+        @Test func `after down the exit code is told at once, and nobody is started to be asked`() throws {
+            for _ in 0..<rounds {
+                try Sandbox.run { sandbox in
+                    try sandbox.declare("  echo: { command: [cat], stdio: socket }")
+                    try sandbox.succeed("up", "-d")
+                    let client = try Attachment(to: "echo", in: sandbox)
+                    client.send("here")
+                    try client.program.prints("here")
+                    try sandbox.succeed("down")
+                    #expect(try client.program.end(within: 5).status == 128 + SIGTERM)
+                    try sandbox.eventually("nothing runs", within: 5) { sandbox.processes.isEmpty }
+                }
             }
         }
 
@@ -242,42 +255,5 @@ extension EndToEnd {
                 try sandbox.succeed("down")
             }
         }
-    }
-}
-
-/// `orchestrate attach` with an input that the test writes.
-private final class Attachment {
-    let program: Program
-    private var input: Int32
-
-    /// Returns when it is attached: the sidecar's output is opened last.
-    init(to name: String, in sandbox: Sandbox) throws {
-        let path = "\(sandbox.directory)/input.\(name.replacing("/", with: "."))"
-        unlink(path)
-        mkfifo(path, 0o600)
-        if let user = sandbox.user { chown(path, user, user) }
-        // Both ends, so that neither side has to wait for the other.
-        input = open(path, O_RDWR | O_CLOEXEC)
-        program = try sandbox.start(
-            program: ["sh", "-c", "exec orchestrate attach \(name) < '\(path)'"],
-            environment: ["PATH": "\(sandbox.programs):\(Sandbox.path)"])
-        let descriptors = "/proc/\(program.pid)/fd"
-        try sandbox.eventually("it is attached") {
-            Directory.entries(descriptors).contains {
-                ProcessTable.file("fd/\($0)", of: program.pid).hasSuffix(".out")
-            }
-        }
-    }
-
-    deinit { endInput() }
-
-    func send(_ line: String) {
-        let bytes = Array((line + "\n").utf8)
-        _ = write(input, bytes, bytes.count)
-    }
-
-    func endInput() {
-        if input >= 0 { close(input) }
-        input = -1
     }
 }

@@ -69,7 +69,7 @@ extension EndToEnd {
         @Test func `dependents leave before what they depend on, without a supervisor too`() throws {
             try Sandbox.run { sandbox in
                 let note = "\(sandbox.directory)/order"
-                let script = "trap 'sleep 0.2; echo $0 >> \(note); exit' TERM; echo up; while :; do sleep 0.05; done"
+                let script = "sleep 1000 & trap 'sleep 0.2; echo $0 >> \(note); kill $!; exit' TERM; echo up; wait"
                 try sandbox.declare(
                     """
                       db: { command: [sh, -c, "\(script)", db] }

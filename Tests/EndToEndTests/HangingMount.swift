@@ -85,7 +85,6 @@ struct LimitedGroup {
 
     /// Once nobody is in it: whoever just ended may still be counted.
     func remove() {
-        let deadline = Deadline(seconds: 5)
-        while rmdir(path) != 0, errno == EBUSY, deadline.milliseconds != nil { poll(nil, 0, 10) }
+        _ = Deadline(seconds: 5).comes(every: 10) { rmdir(path) == 0 || errno != EBUSY }
     }
 }

@@ -103,8 +103,7 @@ extension EndToEnd {
                 let group = try LimitedGroup("pids", limit: ("pids.max", "max"))
                 defer { group.remove() }
                 try sandbox.declare(Self.one)
-                let script = "echo $$ >\(group.path)/cgroup.procs; exec \"$0\" up -d"
-                let up = try sandbox.start(program: ["sh", "-c", script, "\(sandbox.programs)/orchestrate"]).end()
+                let up = try sandbox.shell("echo $$ >\(group.path)/cgroup.procs; exec orchestrate up -d").end()
                 #expect(up.status == 0, "\(up.everything)")
                 try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
                 try group.set("pids.max", "1")

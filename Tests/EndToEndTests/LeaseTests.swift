@@ -49,9 +49,8 @@ extension EndToEnd {
                         health: { log: up }
                         depends_on: [db]
                     """)
-                let input = try HeldInput()
-                let up = try sandbox.start(
-                    program: ["sh", "-c", "exec \"$0\" up --lease stdin <\"$1\""] + sandbox.words(input.path))
+                let input = HeldInput(in: sandbox)
+                let up = try sandbox.shell("exec orchestrate up --lease stdin <'\(input.path)'")
                 try up.prints("ready after")
                 input.close()
                 let ended = try up.end()
@@ -94,10 +93,9 @@ extension EndToEnd {
                       db: { command: [sleep, "1000"] }
                       bad: { kind: task, command: ["false"], depends_on: { db: started } }
                     """)
-                let input = try HeldInput()
-                let up = try sandbox.start(
-                    program: ["sh", "-c", "exec \"$0\" up --lease stdin --ready-fd 3 <\"$1\" 3>\"$2\""]
-                        + sandbox.words(input.path, sandbox.readyFile))
+                let input = HeldInput(in: sandbox)
+                let up = try sandbox.shell(
+                    "exec orchestrate up --lease stdin --ready-fd 3 <'\(input.path)' 3>'\(sandbox.readyFile)'")
                 let ended = try up.end()
                 #expect(ended.status == 1, "\(ended.everything)")
                 let line = try ReadyLine(sandbox)
@@ -115,8 +113,8 @@ extension EndToEnd {
                 let nothing = try sandbox.orchestrate("up", "--lease", "stdin")
                 #expect(nothing.status == 64)
                 #expect(nothing.errors.contains("it is no pipe, socket or terminal"))
-                let script = "mkfifo i; exec 3<>i 4<i 3>&-; exec \"$0\" up --lease stdin <&4"
-                let gone = try sandbox.start(program: ["sh", "-c", script] + sandbox.words()).end()
+                let gone = try sandbox.shell("mkfifo i; exec 3<>i 4<i 3>&-; exec orchestrate up --lease stdin <&4")
+                    .end()
                 #expect(gone.status == 1)
                 #expect(gone.errors.contains("at its end already"), "\(gone.everything)")
                 #expect(sandbox.processes.isEmpty)
@@ -232,12 +230,8 @@ extension EndToEnd {
                         health: { http: / }
                     """, top: "secrets: { pg: { generate: 24 } }")
                 // cat ends when the last copy of the descriptor is closed, which is before the command ends.
-                let up = try sandbox.start(
-                    program: [
-                        "sh", "-c",
-                        "mkfifo \"$1.fifo\"; (cat \"$1.fifo\" >\"$1.new\"; mv \"$1.new\" \"$1\") & "
-                            + "exec \"$0\" up --ready-fd 3 3>\"$1.fifo\"",
-                    ] + sandbox.words(sandbox.readyFile))
+                let up = try sandbox.shell(
+                    "mkfifo r; (cat r >new; mv new '\(sandbox.readyFile)') & exec orchestrate up --ready-fd 3 3>r")
                 try sandbox.eventually("the line is there") { File.exists(sandbox.readyFile) }
                 let line = try ReadyLine(sandbox)
                 #expect(line.ready)
@@ -256,8 +250,7 @@ extension EndToEnd {
         @Test func `a reader that is gone is no reason to end`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.pair)
-                let script = "mkfifo r; exec 4<>r 3>r 4>&-; exec \"$0\" up -d --ready-fd 3"
-                let up = try sandbox.start(program: ["sh", "-c", script] + sandbox.words())
+                let up = try sandbox.shell("mkfifo r; exec 4<>r 3>r 4>&-; exec orchestrate up -d --ready-fd 3")
                 #expect(try up.end().status == 0)
                 #expect(sandbox.pair.count == 2)
                 try sandbox.succeed("down")
@@ -267,9 +260,7 @@ extension EndToEnd {
         @Test func `a manifest that is wrong is said in the ready line too`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare("  db: { comand: [sleep, \"1000\"] }")
-                let up = try sandbox.start(
-                    program: ["sh", "-c", "exec \"$0\" up -d --ready-fd 3 3>\"$1\""]
-                        + sandbox.words(sandbox.readyFile))
+                let up = try sandbox.shell("exec orchestrate up -d --ready-fd 3 3>'\(sandbox.readyFile)'")
                 #expect(try up.end().status == 3)
                 let line = try ReadyLine(sandbox)
                 #expect(!line.ready)
@@ -303,36 +294,8 @@ private struct ReadyLine: Decodable {
     }
 }
 
-/// A FIFO whose writing end the test holds, for a program to have as its input.
-private final class HeldInput {
-    let path: String
-    private let directory: String
-    private var descriptor: Int32
-
-    init() throws {
-        directory = try Directory.makeTemporary()
-        path = "\(directory)/input"
-        mkfifo(path, 0o600)
-        // Open for both, so that neither side waits for the other.
-        descriptor = open(path, O_RDWR | O_CLOEXEC)
-    }
-
-    deinit {
-        close()
-        Directory.remove(directory)
-    }
-
-    func close() {
-        if descriptor >= 0 { Glibc.close(descriptor) }
-        descriptor = -1
-    }
-}
-
 extension Sandbox {
     fileprivate var readyFile: String { "\(directory)/ready.json" }
-
-    /// What a shell gets as `$0`, `$1` and so on: the program first.
-    fileprivate func words(_ more: String...) -> [String] { ["\(programs)/orchestrate"] + more }
 
     /// What a person started.
     fileprivate var client: SeenProcess? {

@@ -89,9 +89,7 @@ extension EndToEnd {
                 let expected = (1...5000).map { "writer | line 0" + "\(10_000 + $0)".dropFirst() }
                 #expect(try sandbox.succeed("logs").split(separator: "\n").map(String.init) == expected)
                 #expect(try sandbox.succeed("logs", "-n", "4000").split(separator: "\n").count == 4000)
-                let check = try sandbox.start(
-                    program: ["sh", "-c", "zcat state/orchestrate/*/logs/*.gz | grep -c 'line 0'"]
-                ).end()
+                let check = try sandbox.shell("zcat state/orchestrate/*/logs/*.gz | grep -c 'line 0'").end()
                 #expect((Int(check.output.split(separator: "\n").first ?? "") ?? 0) > 1000, "\(check.everything)")
                 try sandbox.succeed("down")
             }

@@ -6,40 +6,14 @@ extension EndToEnd {
     /// Clients with a process of their own, while what supervises them is killed.
     @Suite
     struct PerClientSurvivalTests {
-        /// Says who it is, then answers each line.
-        private static let echo = """
-              echo:
-                shell: 'echo "I am $$ in $PWD for $GREETING"; echo heard >&2; exec cat'
-                env: { GREETING: you }
-                stdio: per_client
-
-            """
-
-        /// Heeds neither the end of its input nor SIGTERM, and leaves others behind that don't either.
-        private static let deaf = """
-              deaf:
-                shell: |
-                  trap '' TERM HUP
-                  setsid sh -c 'trap "" TERM; while :; do sleep 1001; done' &
-                  echo ready
-                  while :; do sleep 1002; done
-                stdio: per_client
-                stop: { grace: 500ms }
-
-            """
-
-        private func socket(of name: String, in sandbox: Sandbox) throws -> String {
-            String(try sandbox.succeed("port", name).dropLast())
-        }
-
         @Test func `the exit code is the process's, also while the supervisor is dead`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare("  ender: { shell: 'echo up; read code; exit \"$code\"', stdio: per_client }")
                 try sandbox.succeed("up", "-d")
-                let first = try LentClient(to: "ender", in: sandbox)
+                let first = try Attachment(lentTo: "ender", in: sandbox)
                 first.send("7")
                 #expect(try first.program.end().status == 7)
-                let second = try LentClient(to: "ender", in: sandbox)
+                let second = try Attachment(lentTo: "ender", in: sandbox)
                 try second.program.prints("up")
                 let supervisor = try #require(sandbox.supervisor)
                 supervisor.kill()
@@ -51,10 +25,10 @@ extension EndToEnd {
 
         @Test func `conversations outlive supervisors, and their ends are noticed`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.echo)
+                try sandbox.declare(PerClientSidecars.echo)
                 try sandbox.succeed("up", "-d")
-                let path = try socket(of: "echo", in: sandbox)
-                let attached = try LentClient(to: "echo", in: sandbox)
+                let path = try sandbox.socket(of: "echo")
+                let attached = try Attachment(lentTo: "echo", in: sandbox)
                 let connected = try StreamClient(path)
                 for round in 1...3 {
                     attached.send("a\(round)")
@@ -89,10 +63,10 @@ extension EndToEnd {
 
         @Test func `an upgrade of both programs is not noticed by who talks`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.echo)
+                try sandbox.declare(PerClientSidecars.echo)
                 try sandbox.succeed("up", "-d")
-                let client = try StreamClient(try socket(of: "echo", in: sandbox))
-                let attached = try LentClient(to: "echo", in: sandbox)
+                let client = try StreamClient(sandbox.socket(of: "echo"))
+                let attached = try Attachment(lentTo: "echo", in: sandbox)
                 try client.receives("for you")
                 try attached.program.prints("for you")
                 let before = sandbox.sidecars("echo")
@@ -116,10 +90,10 @@ extension EndToEnd {
 
         @Test func `a lost keeper breaks no conversation, and its end is still noticed`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.echo + Self.deaf)
+                try sandbox.declare(PerClientSidecars.echo + PerClientSidecars.deaf)
                 try sandbox.succeed("up", "-d")
-                let client = try StreamClient(try socket(of: "echo", in: sandbox))
-                let deaf = try LentClient(to: "deaf", in: sandbox)
+                let client = try StreamClient(sandbox.socket(of: "echo"))
+                let deaf = try Attachment(lentTo: "deaf", in: sandbox)
                 try client.receives("for you")
                 try deaf.program.prints("ready")
                 let keeper = try #require(sandbox.keeper)
@@ -129,7 +103,7 @@ extension EndToEnd {
                 }
                 client.send("there?")
                 try client.receives("there?")
-                let next = try StreamClient(try socket(of: "echo", in: sandbox))
+                let next = try StreamClient(sandbox.socket(of: "echo"))
                 try next.receives("for you")
                 deaf.program.signal(SIGKILL)
                 try sandbox.eventually("nothing of it is left") { sandbox.sidecars("deaf").isEmpty }
@@ -144,9 +118,9 @@ extension EndToEnd {
 
         @Test func `with keeper and supervisor lost, the next command ends who can't be watched any more`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.echo + "  web: { command: [sleep, \"1000\"] }")
+                try sandbox.declare(PerClientSidecars.echo + "  web: { command: [sleep, \"1000\"] }")
                 try sandbox.succeed("up", "-d")
-                let client = try StreamClient(try socket(of: "echo", in: sandbox))
+                let client = try StreamClient(sandbox.socket(of: "echo"))
                 try client.receives("for you")
                 let web = sandbox.sidecars("web")
                 try sandbox.killSupervision()
@@ -155,7 +129,7 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 #expect(client.ends())
                 #expect(sandbox.sidecars("web") == web)
-                let next = try StreamClient(try socket(of: "echo", in: sandbox))
+                let next = try StreamClient(sandbox.socket(of: "echo"))
                 try next.receives("for you")
                 try sandbox.succeed("down")
                 #expect(sandbox.sidecars().isEmpty)
@@ -164,9 +138,9 @@ extension EndToEnd {
 
         @Test func `the guard ends clients' processes too`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.deaf, top: "supervisor: { on_exit: stop }")
+                try sandbox.declare(PerClientSidecars.deaf, top: "supervisor: { on_exit: stop }")
                 try sandbox.succeed("up", "-d")
-                let client = try StreamClient(try socket(of: "deaf", in: sandbox))
+                let client = try StreamClient(sandbox.socket(of: "deaf"))
                 try client.receives("ready")
                 try sandbox.killSupervision()
                 try sandbox.eventually("all ended") { sandbox.processes.isEmpty }
@@ -175,19 +149,21 @@ extension EndToEnd {
 
         @Test func `a supervisor that is killed in the handshake is asked again by who attaches`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.echo + "  shared: { command: [cat], stdio: socket }")
+                try sandbox.declare(PerClientSidecars.echo + "  shared: { command: [cat], stdio: socket }")
                 try sandbox.succeed("up", "-d")
                 var chance = Chance(seed: UInt64(getpid()))
                 for round in 1...3 {
                     let supervisor = try #require(sandbox.supervisor)
-                    let programs = try ["echo", "shared"].map { name in
-                        try sandbox.start(
-                            program: ["sh", "-c", "(echo round \(round); sleep 0.3) | orchestrate attach \(name)"],
-                            environment: ["PATH": "\(sandbox.programs):\(Sandbox.path)"])
+                    let clients = try ["echo", "shared"].map { name in
+                        let input = HeldInput(in: sandbox)
+                        input.send("round \(round)")
+                        return (input, try sandbox.shell("exec orchestrate attach \(name) <'\(input.path)'"))
                     }
                     poll(nil, 0, Int32(chance.next(below: 40)))
                     supervisor.kill()
-                    for program in programs {
+                    for (input, program) in clients {
+                        try program.prints("round \(round)\n")
+                        input.close()
                         let ended = try program.end()
                         #expect(ended.status == 0, "\(ended.everything)")
                         #expect(ended.output.hasSuffix("round \(round)\n"), "\(ended.everything)")

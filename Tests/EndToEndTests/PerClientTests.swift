@@ -6,39 +6,13 @@ extension EndToEnd {
     /// `stdio: per_client`: a process for each client, and none without one.
     @Suite
     struct PerClientTests {
-        /// Says who it is, then answers each line.
-        private static let echo = """
-              echo:
-                shell: 'echo "I am $$ in $PWD for $GREETING"; echo heard >&2; exec cat'
-                env: { GREETING: you }
-                stdio: per_client
-
-            """
-
-        /// Heeds neither the end of its input nor SIGTERM, and leaves others behind that don't either.
-        private static let deaf = """
-              deaf:
-                shell: |
-                  trap '' TERM HUP
-                  setsid sh -c 'trap "" TERM; while :; do sleep 1001; done' &
-                  echo ready
-                  while :; do sleep 1002; done
-                stdio: per_client
-                stop: { grace: 500ms }
-
-            """
-
-        private func socket(of name: String, in sandbox: Sandbox) throws -> String {
-            String(try sandbox.succeed("port", name).dropLast())
-        }
-
         @Test func `each client has a process of its own, which ends with it`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.echo)
+                try sandbox.declare(PerClientSidecars.echo)
                 try sandbox.succeed("up", "-d")
                 #expect(sandbox.sidecars("echo").isEmpty)
-                let first = try LentClient(to: "echo", in: sandbox)
-                let second = try LentClient(to: "echo", in: sandbox)
+                let first = try Attachment(lentTo: "echo", in: sandbox)
+                let second = try Attachment(lentTo: "echo", in: sandbox)
                 try first.program.prints("for you")
                 try second.program.prints("for you")
                 first.send("one")
@@ -54,7 +28,7 @@ extension EndToEnd {
                 #expect(json.contains("\"process\" : "))
                 // Nothing stands between: the process has the client's own.
                 let ends = sandbox.sidecars("echo").map { ProcessTable.file("fd/0", of: $0.pid) }
-                #expect(Set(ends) == [first.path, second.path])
+                #expect(Set(ends) == [first.inputPath, second.inputPath])
                 first.endInput()
                 let ended = try first.program.end()
                 #expect(ended.status == 0)
@@ -75,12 +49,12 @@ extension EndToEnd {
         @Test(arguments: ["best", "session"])
         func `a client that is killed takes its process along, and all that it left behind`(_ level: String) throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.deaf)
+                try sandbox.declare(PerClientSidecars.deaf)
                 let up = try sandbox.start(["up", "-d"], environment: ["ORCHESTRATE_CONTAINMENT": level]).end()
                 try #require(up.status == 0, "\(up.everything)")
-                let attached = try LentClient(to: "deaf", in: sandbox)
+                let attached = try Attachment(lentTo: "deaf", in: sandbox)
                 try attached.program.prints("ready")
-                let connected = try StreamClient(try socket(of: "deaf", in: sandbox))
+                let connected = try StreamClient(sandbox.socket(of: "deaf"))
                 try connected.receives("ready")
                 try sandbox.eventually("both run, with what they started") { sandbox.sidecars("deaf").count == 8 }
                 attached.program.signal(SIGKILL)
@@ -97,11 +71,11 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(
                     """
-                      polite: { shell: 'trap "echo bye; exit 5" INT; echo up; while :; do sleep 0.1; done',
+                      polite: { shell: 'sleep 1000 & trap "kill $!; echo bye; exit 5" INT; echo up; wait',
                                 stdio: per_client, stop: { signal: SIGINT } }
                     """)
                 try sandbox.succeed("up", "-d")
-                let client = try LentClient(to: "polite", in: sandbox)
+                let client = try Attachment(lentTo: "polite", in: sandbox)
                 try client.program.prints("up")
                 client.program.signal(SIGTERM)
                 let ended = try client.program.end()
@@ -113,9 +87,9 @@ extension EndToEnd {
 
         @Test func `any program may connect to the socket`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.echo)
+                try sandbox.declare(PerClientSidecars.echo)
                 try sandbox.succeed("up", "-d")
-                let path = try socket(of: "echo", in: sandbox)
+                let path = try sandbox.socket(of: "echo")
                 let client = try StreamClient(path)
                 try client.receives("for you")
                 client.send("hello")
@@ -133,7 +107,7 @@ extension EndToEnd {
             }
         }
 
-        @Test(.enabled(if: getuid() == 0))
+        @Test(.enabled(if: getuid() == 0, "becoming another user needs root"))
         func `it runs as its user, and what its client lends it stays the client's`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(
@@ -142,13 +116,13 @@ extension EndToEnd {
                              secrets: { KEY: { from: key, as: file } } }
                     """, top: "secrets: { key: { generate: 20 } }")
                 try sandbox.succeed("up", "-d")
-                let clients = try (1...4).map { _ in try LentClient(to: "who", in: sandbox) }
+                let clients = try (1...4).map { _ in try Attachment(lentTo: "who", in: sandbox) }
                 for client in clients {
                     try client.program.prints("nobody\n")
                     client.send("heard")
                     try client.program.prints("heard")
                     var facts = stat()
-                    #expect(stat(client.path, &facts) == 0 && facts.st_uid == 0)
+                    #expect(stat(client.inputPath, &facts) == 0 && facts.st_uid == 0)
                     client.endInput()
                     #expect(try client.program.end().status == 0)
                 }
@@ -161,21 +135,22 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare(
                     """
-                      gate: { kind: task, shell: 'while [ ! -e open ]; do sleep 0.05; done' }
+                      gate: { kind: task, shell: ': <open' }
                       db:
-                        shell: 'trap "pgrep -f ^sleep.1005 > left; exit 0" TERM; while :; do sleep 0.05; done'
+                        shell: 'sleep 1000 & trap "pgrep -f ^sleep.1005 > left; kill $!; exit 0" TERM; wait'
                         depends_on: [gate]
                       tools: { shell: 'echo up; exec sleep 1005', stdio: per_client, depends_on: [db] }
                       user: { command: [sleep, "1006"], depends_on: { tools: healthy } }
                     """)
+                let gate = Gate("open", in: sandbox)
                 let up = try sandbox.start("up", "-d")
                 try sandbox.eventually("the gate is being waited for") { sandbox.sidecars("gate").count > 0 }
                 let early = try sandbox.orchestrate("attach", "tools")
                 #expect(early.status == 1)
                 #expect(early.errors.contains("'tools' does not run (waiting)"))
-                try File.write("", to: "\(sandbox.directory)/open")
+                gate.open()
                 #expect(try up.end().status == 0)
-                let client = try LentClient(to: "tools", in: sandbox)
+                let client = try Attachment(lentTo: "tools", in: sandbox)
                 try client.program.prints("up")
                 try sandbox.succeed("down")
                 #expect(try client.program.end().status == 128 + SIGTERM)
@@ -187,22 +162,23 @@ extension EndToEnd {
 
         @Test func `a restart and a change end the clients, and who comes next gets the new one`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.echo)
+                try sandbox.declare(PerClientSidecars.echo)
                 try sandbox.succeed("up", "-d")
-                let first = try LentClient(to: "echo", in: sandbox)
+                let first = try Attachment(lentTo: "echo", in: sandbox)
                 try first.program.prints("for you")
                 try sandbox.succeed("restart", "echo")
                 #expect(try first.program.end().status == 128 + SIGTERM)
-                let second = try LentClient(to: "echo", in: sandbox)
+                let second = try Attachment(lentTo: "echo", in: sandbox)
                 try second.program.prints("for you")
-                try sandbox.declare(Self.echo.replacing("GREETING: you", with: "GREETING: all"))
+                try sandbox.declare(PerClientSidecars.echo.replacing("GREETING: you", with: "GREETING: all"))
                 try sandbox.succeed("up", "-d")
                 #expect(try second.program.end().status == 128 + SIGTERM)
-                let third = try LentClient(to: "echo", in: sandbox)
+                let third = try Attachment(lentTo: "echo", in: sandbox)
                 try third.program.prints("for all")
                 // What can change in place leaves them alone.
+                let inPlace = "    stop: { signal: SIGINT }"
                 try sandbox.declare(
-                    Self.echo.replacing("GREETING: you", with: "GREETING: all") + "    stop: { signal: SIGINT }")
+                    PerClientSidecars.echo.replacing("GREETING: you", with: "GREETING: all") + inPlace)
                 try sandbox.succeed("up", "-d")
                 third.send("still here")
                 try third.program.prints("still here")
@@ -218,7 +194,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 try sandbox.declare("  many: { command: [cat], stdio: per_client }")
                 try sandbox.succeed("up", "-d")
-                let path = try socket(of: "many", in: sandbox)
+                let path = try sandbox.socket(of: "many")
                 let clients = try (1...64).map { _ in try StreamClient(path) }
                 for client in clients {
                     client.send("here")
@@ -250,10 +226,10 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 let pid = try #require(sandbox.sidecars("shared").first).pid
                 for round in 1...2 {
-                    let client = try StreamClient(try socket(of: "door", in: sandbox))
+                    let client = try StreamClient(sandbox.socket(of: "door"))
                     client.send("\(round)")
                     try client.receives("\(pid) \(round)\n")
-                    let other = try StreamClient(try socket(of: "door", in: sandbox))
+                    let other = try StreamClient(sandbox.socket(of: "door"))
                     #expect(other.ends())
                     client.hangUp()
                     try sandbox.eventually("it has let go") {
@@ -280,10 +256,7 @@ extension EndToEnd {
                     #"{"jsonrpc":"2.0","id":2,"method":"shutdown"}"#, #"{"jsonrpc":"2.0","method":"exit"}"#,
                 ]
                 try File.write(script.map(message).joined(), to: "\(sandbox.directory)/session")
-                let ended = try sandbox.start(
-                    program: ["sh", "-c", "orchestrate attach language < session"],
-                    environment: ["PATH": "\(sandbox.programs):\(Sandbox.path)"]
-                ).end()
+                let ended = try sandbox.shell("orchestrate attach language < session").end()
                 #expect(ended.status == 0)
                 #expect(ended.output.contains(#""line": 1, "character": 0"#))
                 #expect(ended.output.contains(#""id": 2, "result": null"#))
@@ -303,7 +276,7 @@ extension EndToEnd {
                 #expect(attach.status == 1)
                 #expect(attach.errors.contains("cannot attach to 'broken': "))
                 #expect(attach.errors.contains("missing"))
-                #expect(try StreamClient(try socket(of: "broken", in: sandbox)).ends())
+                #expect(try StreamClient(sandbox.socket(of: "broken")).ends())
                 #expect(try sandbox.succeed("logs", "broken").contains("nothing was started for pid "))
                 try sandbox.succeed("down")
             }

@@ -57,7 +57,7 @@ extension EndToEnd {
         }
 
         /// Root without CAP_SYS_RESOURCE, as it is in most containers, may not ask for another user's limits.
-        @Test(.enabled(if: getuid() == 0), arguments: ["best", "session"])
+        @Test(.enabled(if: getuid() == 0, "becoming another user needs root"), arguments: ["best", "session"])
         func `what another user's sidecar left in a session of its own is ended with it`(_ containment: String) throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(

@@ -106,12 +106,6 @@ extension EndToEnd {
 }
 
 extension Sandbox {
-    /// Where the one project of this sandbox keeps its state.
-    var stateDirectory: String? {
-        let root = "\(directory)/state/orchestrate"
-        return Directory.entries(root).first { File.exists("\(root)/\($0)/name") }.map { "\(root)/\($0)" }
-    }
-
     /// Those that are finished, oldest first.
     func reports(of sidecar: String, atLeast count: Int) throws -> [String] {
         let directory = "\(stateDirectory ?? "")/reports"

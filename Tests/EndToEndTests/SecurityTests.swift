@@ -14,8 +14,7 @@ extension EndToEnd {
             // Root would not notice a directory without a mode.
             try Sandbox.run(as: Self.isRoot ? 65_534 : nil) { sandbox in
                 try sandbox.declare("  one: { shell: \"echo umask is $(umask); exec sleep 1000\" }")
-                let up = try sandbox.start(
-                    program: ["sh", "-c", "umask \(umask); exec \(sandbox.programs)/orchestrate up -d"])
+                let up = try sandbox.shell("umask \(umask); exec orchestrate up -d")
                 let ended = try up.end()
                 try #require(ended.status == 0, "\(ended.everything)")
                 try sandbox.eventually("it has spoken") {

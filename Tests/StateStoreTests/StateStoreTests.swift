@@ -3,22 +3,6 @@ import SidecarModel
 import StateStore
 import Testing
 
-/// A directory for one test.
-final class Shelf {
-    let path: String
-    var journal: String { path + "/journal.db" }
-
-    init() throws {
-        var template = Array("/tmp/store-XXXXXX".utf8CString)
-        path = try #require(mkdtemp(&template).map { String(cString: $0) })
-    }
-
-    deinit {
-        for suffix in ["", "-wal", "-shm"] { unlink(journal + suffix) }
-        rmdir(path)
-    }
-}
-
 @Suite struct StateStoreTests {
     private let transition = TransitionRow(
         atWall: 5, atBoot: Instant(nanoseconds: 6), sidecar: "db", replica: 0, incarnation: 2, from: .starting,

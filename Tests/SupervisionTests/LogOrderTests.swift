@@ -85,9 +85,7 @@ struct LogOrderTests {
         func lines(of instance: LogInstance) -> [String] {
             pump.drain(instance, token: Self.last)
             done.wait()
-            return directory.lines("logs/" + instance.fileName).map { line in
-                Array(line.utf8).withUnsafeBytes { LogLine(parsing: $0) }.string
-            }
+            return directory.log(of: instance).map(\.string)
         }
     }
 

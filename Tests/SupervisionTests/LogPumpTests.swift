@@ -6,6 +6,16 @@ import Testing
 struct LogPumpTests {
     private let db = LogInstance(sidecar: "db", replica: 0)
 
+    /// A supervisor that leaves when its sidecar has written that. The sidecar's ends, which stay open.
+    private func leave(_ directory: TemporaryDirectory, after text: String) throws -> LogEnds {
+        let bench = try PumpBench(in: directory)
+        bench.leavesSidecars = true
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec())
+        write(text, to: ends.standardOutput)
+        try bench.drain(db)
+        return ends
+    }
+
     @Test
     func `lines of both outputs reach the file with stream and mark, an unfinished last one when nobody holds on`()
         throws
@@ -177,11 +187,7 @@ struct LogPumpTests {
 
     @Test func `a supervisor that leaves does not break the unfinished line of one that stays`() throws {
         let directory = TemporaryDirectory()
-        var first: PumpBench? = try PumpBench(in: directory)
-        let ends = try #require(try first?.pump.open(db, incarnation: Incarnation(1), spec: LogSpec()))
-        write("whole\nhal", to: ends.standardOutput)
-        first?.leavesSidecars = true
-        first = nil
+        let ends = try leave(directory, after: "whole\nhal")
         let second = try PumpBench(in: directory)
         _ = try second.pump.adopt(db, incarnation: Incarnation(1), spec: LogSpec())
         write("f\n", to: ends.standardOutput)
@@ -192,12 +198,7 @@ struct LogPumpTests {
 
     @Test func `what the life before wrote matches nothing of the one that is adopted`() throws {
         let directory = TemporaryDirectory()
-        var first: PumpBench? = try PumpBench(in: directory)
-        let ends = try #require(try first?.pump.open(db, incarnation: Incarnation(1), spec: LogSpec()))
-        write("ready on 80\n", to: ends.standardOutput)
-        try first?.drain(db)
-        first?.leavesSidecars = true
-        first = nil
+        let ends = try leave(directory, after: "ready on 80\n")
         // Started by a supervisor that was killed before the first line: the note of its start went with it.
         let second = try PumpBench(in: directory)
         let pattern = LogPattern(token: 5, expression: try RegularExpression("^ready"), stream: .any)
@@ -215,12 +216,7 @@ struct LogPumpTests {
 
     @Test func `a pattern that matched while nobody listened is found when the instance is adopted`() throws {
         let directory = TemporaryDirectory()
-        var first: PumpBench? = try PumpBench(in: directory)
-        let ends = try #require(try first?.pump.open(db, incarnation: Incarnation(1), spec: LogSpec()))
-        write("ready on 80\n", to: ends.standardOutput)
-        try first?.drain(db)
-        first?.leavesSidecars = true
-        first = nil
+        let ends = try leave(directory, after: "ready on 80\n")
         let second = try PumpBench(in: directory)
         let pattern = LogPattern(token: 5, expression: try RegularExpression("^ready"), stream: .any)
         _ = try second.pump.adopt(db, incarnation: Incarnation(1), spec: LogSpec(), patterns: [pattern])

@@ -60,11 +60,7 @@ final class PumpBench {
         events.removeAll { $0 == "held \(token)" }
     }
 
-    func log(_ instance: LogInstance) -> [LogLine] {
-        directory.lines("logs/" + instance.fileName).map { line in
-            Array(line.utf8).withUnsafeBytes { LogLine(parsing: $0) }
-        }
-    }
+    func log(_ instance: LogInstance) -> [LogLine] { directory.log(of: instance) }
 
     /// The lines of all files of the instance, oldest first.
     func allLines(_ instance: LogInstance) throws -> [LogLine] {
@@ -72,6 +68,13 @@ final class PumpBench {
         var lines: [LogLine] = []
         try LogReader([source], query: LogQuery(includesSystem: true)).read { lines.append($0.line) }
         return lines
+    }
+}
+
+extension TemporaryDirectory {
+    /// What the present file of an instance says.
+    func log(of instance: LogInstance) -> [LogLine] {
+        lines("logs/" + instance.fileName).map { line in Array(line.utf8).withUnsafeBytes { LogLine(parsing: $0) } }
     }
 }
 

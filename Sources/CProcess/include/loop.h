@@ -63,7 +63,8 @@ int loop_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 ssize_t loop_receive_with_credentials(int fd, void *buffer, size_t capacity, int32_t *pid, uint32_t *uid);
 
 int loop_inotify_create(void);
-int loop_inotify_add(int fd, const char *path);
+/* What is new in a directory, and that it is gone. */
+int loop_inotify_add(int fd, const char *directory);
 /* Of the directory itself, and of what is in it. */
 int loop_inotify_add_losses(int fd, const char *directory);
 /* Its mark is given up in the background; a close that is the first to do so waits for that, some 10 ms. */

@@ -16,6 +16,8 @@ struct orch_process_facts {
 
 /// From /proc/PID/stat. 0 or -errno (-ESRCH: no such process).
 int orch_process_look(int32_t pid, struct orch_process_facts *facts);
+/// Whether the process with this pid that started at that time is there, and no zombie.
+int orch_process_lives(int32_t pid, uint64_t start_time);
 /// The value of RLIMIT_RTTIME that is a mark of this project (by nonce), or 0.
 uint64_t orch_process_mark(int32_t pid, uint32_t nonce);
 /// The marks of any projects it carries, the innermost first. Returns how many.

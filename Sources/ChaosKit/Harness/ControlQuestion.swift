@@ -12,15 +12,11 @@ struct ControlQuestion {
     /// Milliseconds from `start` until a supervisor that is none of `old` told its state. Nil: not within 15 s.
     func answered(byOtherThan old: Set<pid_t>, since start: ContinuousClock.Instant) -> Double? {
         let deadline = Deadline(seconds: 15)
-        while let left = deadline.milliseconds {
-            if let answer = ask(waitingAtMost: left), let pid = answer.number("supervisor_pid"),
-                !old.contains(pid_t(pid))
-            {
-                return (ContinuousClock.now - start) / .milliseconds(1)
-            }
-            poll(nil, 0, 1)
+        let isAnswered = deadline.comes(every: 1) {
+            let pid = ask(waitingAtMost: deadline.milliseconds ?? 0)?.number("supervisor_pid")
+            return pid.map { !old.contains(pid_t($0)) } ?? false
         }
-        return nil
+        return isAnswered ? (ContinuousClock.now - start) / .milliseconds(1) : nil
     }
 
     /// The supervisor's answer to `status`, one line of JSON.

@@ -121,6 +121,16 @@ package struct Deadline {
         let left = instant - .now
         return left > .zero ? Int32(left / .milliseconds(1)) + 1 : nil
     }
+
+    /// Looks again and again until it holds: what is looked at is outside, and tells nobody when it changes. False when it
+    /// did not come in time.
+    package func comes(every milliseconds: Int32, _ holds: () throws -> Bool) rethrows -> Bool {
+        while try !holds() {
+            guard self.milliseconds != nil else { return false }
+            poll(nil, 0, milliseconds)
+        }
+        return true
+    }
 }
 
 /// The reading end of a program's output.

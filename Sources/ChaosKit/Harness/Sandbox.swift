@@ -76,6 +76,11 @@ package final class Sandbox {
         return try Program(words, directory: directory, environment: variables, onTerminal: onTerminal)
     }
 
+    /// Starts a script of the shell's, which finds the programs by their names.
+    package func shell(_ script: String) throws -> Program {
+        try start(program: ["sh", "-c", script], environment: ["PATH": "\(programs):\(Self.path)"])
+    }
+
     /// Runs a command to its end.
     package func orchestrate(_ arguments: String..., within seconds: Int = 60) throws -> Program.Ended {
         try start(arguments).end(within: seconds)
@@ -147,17 +152,13 @@ package final class Sandbox {
             .sorted { ($0.pid, $0.startTime) < ($1.pid, $1.startTime) }
     }
 
-    /// Looks again and again until it holds; what is looked at is outside of the test and tells nobody when it changes.
+    /// Waits until it holds.
     package func eventually(
         _ what: String, within seconds: Int = 20, file: String = #fileID, line: Int = #line, _ holds: () throws -> Bool
     ) throws {
-        let deadline = Deadline(seconds: seconds)
-        while try !holds() {
-            guard deadline.milliseconds != nil else {
-                let now = processes.map(\.description).joined(separator: "\n")
-                throw HarnessError("\(file):\(line): not within \(seconds) s: \(what)\n\(now)")
-            }
-            poll(nil, 0, 10)
+        guard try Deadline(seconds: seconds).comes(every: 10, holds) else {
+            let now = processes.map(\.description).joined(separator: "\n")
+            throw HarnessError("\(file):\(line): not within \(seconds) s: \(what)\n\(now)")
         }
     }
 

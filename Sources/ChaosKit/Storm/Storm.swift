@@ -107,11 +107,12 @@ private final class StormRound {
     /// Faults off: all that is wanted becomes healthy, or says why not, and runs exactly once.
     private func settle() throws {
         try stage.end(stage.start(["up", "-d", "--timeout", "30s"]))
-        let deadline = Deadline(seconds: 20)
-        while let fault = try unsettled() {
-            guard deadline.milliseconds != nil else { throw HarnessError("does not settle: \(fault)") }
-            poll(nil, 0, 50)
+        var fault: String?
+        let isSettled = try Deadline(seconds: 20).comes(every: 50) {
+            fault = try unsettled()
+            return fault == nil
         }
+        guard isSettled else { throw HarnessError("does not settle: \(fault ?? "")") }
         stage.note("settled")
     }
 

@@ -25,7 +25,7 @@ struct DoctorCommand: ParsableCommand {
 
     private struct Examination: Encodable {
         var version = Version.number
-        var kernel = KernelExamination.release
+        var kernel = Kernel.release
         var findings: [Finding]
     }
 
@@ -62,7 +62,9 @@ struct DoctorCommand: ParsableCommand {
         guard !fifos.isEmpty else { return [finding(on: leaks)] }
         return [
             finding(on: leaks),
-            .notice("processes", "FIFOs", LeakSearch.sentence(on: fifos), remedy: LeakSearch.remedyForFIFOs),
+            .notice(
+                "processes", "FIFOs", LeakSearch.sentence(on: fifos),
+                remedy: "\(LeakSearch.remedyForFIFOs); orchestrate doctor --leaks lists them"),
         ]
     }
 

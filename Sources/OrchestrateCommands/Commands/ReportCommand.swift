@@ -2,6 +2,7 @@ import ArgumentParser
 import ControlAPI
 import ControlClient
 import Glibc
+import ManifestLoading
 import StateStore
 import Supervision
 import SupervisorDaemon
@@ -74,8 +75,7 @@ struct ReportCommand: ParsableCommand {
         let directory = ProcessEnvironment.workingDirectory(context.environment)
         let usual = "orchestrate-report.\(stem).\(ReportName.stamp())"
         guard let output else { return directory + "/" + usual }
-        var path = output.hasPrefix("/") ? output : directory + "/" + output
-        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        let path = absolutePath(output, from: directory)
         var info = stat()
         let isThere = stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
         return isThere ? path + "/" + usual : path

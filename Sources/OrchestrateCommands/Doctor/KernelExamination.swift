@@ -14,7 +14,7 @@ enum KernelExamination {
             let remedy =
                 failure.errno == EPERM || failure.errno == EACCES
                 ? "something forbids it here, such as a container's seccomp profile; allow it"
-                : "use Linux \(feature.since) or later; this is \(release)"
+                : "use Linux \(feature.since) or later; this is \(Kernel.release)"
             switch feature.need {
             case .required: return .wrong("kernel", feature.name, detail, remedy: remedy)
             case .helpful: return .notice("kernel", feature.name, detail, remedy: remedy)
@@ -36,10 +36,4 @@ enum KernelExamination {
                 remedy: "start it in a cgroup of its own: systemd-run --user --scope -p Delegate=yes orchestrate up")
         }
     }
-
-    static let release: String = {
-        var name = utsname()
-        guard uname(&name) == 0 else { return "unknown" }
-        return withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    }()
 }

@@ -16,7 +16,9 @@ struct KnownProject {
         self.location = location
         let header = LivingSidecars.header(of: location)
         nonce = header?.nonce
-        isSupervised = (header.map(Self.hasLivingKeeper) ?? false) || Self.answers(location)
+        isSupervised =
+            header.map { orch_process_lives($0.keeper_pid, $0.keeper_start_time) != 0 } ?? false
+            || Self.answers(location)
     }
 
     /// Those below the root, and those that keepers and supervisors that run now keep elsewhere.
@@ -27,12 +29,6 @@ struct KnownProject {
             locations.append(ProjectLocation(identity: identity(of: directory), stateDirectory: directory))
         }
         return locations.map(KnownProject.init)
-    }
-
-    private static func hasLivingKeeper(_ header: orch_records_header) -> Bool {
-        var facts = orch_process_facts()
-        return header.keeper_pid > 0 && orch_process_look(header.keeper_pid, &facts) == 0
-            && facts.start_time == header.keeper_start_time && facts.state != CChar(UInt8(ascii: "Z"))
     }
 
     /// A full backlog is a sign of life too.

@@ -61,5 +61,5 @@ enum LeakSearch {
         "\(fifos.count) \(fifos.count == 1 ? "directory" : "directories") in memory of projects whose state is gone"
     }
 
-    static let remedyForFIFOs = "the next start of a project removes them; orchestrate doctor --leaks lists them"
+    static let remedyForFIFOs = "the next start of a project removes them"
 }

@@ -29,7 +29,7 @@ struct ProjectExamination {
     private func findings() -> [Finding] {
         var found = [supervision()]
         found += privacy()
-        found.append(contentsOf: journal())
+        found.append(journal())
         if let lease = lease() { found.append(lease) }
         // What is well needs no line each.
         let remarkable = found.filter { $0.verdict != .good }
@@ -106,23 +106,20 @@ struct ProjectExamination {
         return found
     }
 
-    private func journal() -> [Finding] {
+    private func journal() -> Finding {
         do throws(StoreError) {
             let store = try StateStore(reading: location.journalPath)
             _ = try store.project()
             _ = try store.instances()
             _ = try store.transitions(limit: 1)
-            return [.good(area, "journal", "readable")]
+            return .good(area, "journal", "readable")
         } catch .absent {
-            return [.good(area, "journal", "none yet")]
+            return .good(area, "journal", "none yet")
         } catch {
-            return [
-                .wrong(
-                    area, "journal", "\(error)",
-                    remedy:
-                        "orchestrate down \(selector), then move \(location.journalPath) away: the next up makes another"
-                )
-            ]
+            return .wrong(
+                area, "journal", "\(error)",
+                remedy:
+                    "orchestrate down \(selector), then move \(location.journalPath) away: the next up makes another")
         }
     }
 
@@ -131,9 +128,8 @@ struct ProjectExamination {
     private func lease() -> Finding? {
         guard let store = try? StateStore(reading: location.journalPath), let lease = (try? store.lease()) ?? nil
         else { return nil }
-        var facts = orch_process_facts()
         let isAlive =
-            orch_process_look(lease.pid, &facts) == 0 && facts.start_time == lease.startTime
+            orch_process_lives(lease.pid, lease.startTime) != 0
             && lease.bootID == (try? ClientIdentity.own())?.bootID
         let holder = "held by pid \(lease.pid) since \(Timestamp(microseconds: lease.takenAt))"
         if isAlive { return .good(area, "lease", holder) }

@@ -81,7 +81,7 @@ enum FileSystemTrial {
             return []
         }
         let directory = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-        defer { remove(directory) }
+        defer { Directory.remove(directory) }
         let trials: [(name: String, run: (String) throws -> Void, needs: String)] = [
             ("locks", lock, "two supervisors could run for one project"),
             ("FIFOs", fifo, "the output of sidecars cannot be read"),
@@ -139,9 +139,4 @@ enum FileSystemTrial {
     }
 
     private static func log(_ directory: String) throws { _ = try StateStore(writing: directory + "/journal.db") }
-
-    private static func remove(_ directory: String) {
-        for name in (try? Directory.names(in: directory)) ?? [] { unlink(directory + "/" + name) }
-        rmdir(directory)
-    }
 }

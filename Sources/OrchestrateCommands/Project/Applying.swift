@@ -38,7 +38,8 @@ struct Applying {
                 let outcome = try apply(prepared ?? .init(Apply.self, parameters), on: connection)
                 Self.show(preparation.diagnostics + outcome.answer.diagnostics)
                 return outcome
-            } catch let error as ControlError where error.code == .noSupervisor && attempt < ProjectContext.lossesBorne {
+            } catch let error as ControlError where error.code == .noSupervisor && attempt < ProjectContext.lossesBorne
+            {
                 continue
             } catch let error as ControlError {
                 // A supervisor that was started for this has nothing to supervise.

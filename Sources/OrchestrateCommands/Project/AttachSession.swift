@@ -19,13 +19,16 @@ final class AttachSession {
     private let signals = SignalWatch()
 
     /// Throws `noSupervisor` when the supervisor is lost meanwhile: it may be tried again.
-    init(_ context: ProjectContext, _ client: ControlClient, name: String, linger: Duration) throws {
+    ///
+    /// - Parameter seen: the instance that the name stands for, as the client was told.
+    init(
+        _ context: ProjectContext, _ client: ControlClient, name: String, seen: InstanceReport?, linger: Duration
+    ) throws {
         self.context = context
         self.linger = linger
-        let found = try client.call(Status.self, .init(names: [name])).sidecars
         let stateDirectory = context.location.stateDirectory
         // Whatever is wrong with the name, the supervisor says it.
-        let log = LogInstance(sidecar: found.first?.sidecar ?? name, replica: found.first?.replica ?? 0)
+        let log = LogInstance(sidecar: seen?.sidecar ?? name, replica: seen?.replica ?? 0)
         let announced = (try? ClientEnds.announce(stateDirectory: stateDirectory, instance: log)) ?? -1
         var pidfd: Int32 = -1
         do {
@@ -78,22 +81,24 @@ final class AttachSession {
 
     // MARK: How it ended
 
-    /// As its supervisor knows it: the one there is, or the one its keeper is starting.
+    /// As its supervisor knows it: the one there is, or the one its keeper is starting. No other is started to be asked, as
+    /// it would know nothing of it.
     private func exitCode() throws -> Int32 {
         let deadline = ContinuousClock.now + .seconds(10)
         while ContinuousClock.now < deadline {
             do {
-                let client = try context.connect()
+                guard let client = try context.running() ?? context.returned() else { break }
                 if let code = try lastExit(by: client, until: deadline) { return code }
                 break
             } catch let error as ControlError where error.code == .noSupervisor {
                 // It was lost between the question and the answer, and is being started again, or has taken all down.
                 if let code = codeOfReaped() { return code }
                 poll(nil, 0, 50)
-            } catch let failure as CommandFailure where failure.exitCode == ExitCode.noSupervisor.rawValue {
-                break
             }
         }
+        // Where nobody looks after it any more, it is reaped at any moment, which shows as a hang-up.
+        var reaping = pollfd(fd: process, events: 0, revents: 0)
+        poll(&reaping, 1, 100)
         if let code = codeOfReaped() { return code }
         throw CommandFailure(.failed, "'\(instance.name)' has ended; with what exit code is not known")
     }
@@ -102,6 +107,7 @@ final class AttachSession {
     private func lastExit(by client: ControlClient, until deadline: ContinuousClock.Instant) throws -> Int32? {
         let snapshot = try client.call(Subscribe.self, .init(withReports: true)).project
         var seen = snapshot.sidecars.filter { $0.name == instance.name }
+        guard !seen.isEmpty else { return nil }
         while true {
             if let ended = seen.first(where: { $0.incarnation > life.incarnation || $0.pid == nil }) {
                 return ended.lastExit?.shellCode
@@ -120,10 +126,5 @@ final class AttachSession {
     }
 
     /// What the kernel says of it, where it can (6.15): after `down` no supervisor is left to ask.
-    private func codeOfReaped() -> Int32? {
-        var kind: Int32 = 0
-        var value: Int32 = 0
-        guard orch_pidfd_exit_status(process, &kind, &value) == 0 else { return nil }
-        return kind == Int32(CLD_EXITED) ? value : 128 + value
-    }
+    private func codeOfReaped() -> Int32? { ExitStatus(ofReaped: process)?.shellCode }
 }

@@ -22,9 +22,7 @@ final class ClientProcess {
     private var isLeaving: Bool
 
     /// Returns when the process runs.
-    ///
-    /// - Parameter socket: where any program may connect; beside it is the one that takes descriptors.
-    init(_ context: ProjectContext, of instance: InstanceReport, socket: String) throws {
+    init(_ context: ProjectContext, of instance: InstanceReport) throws {
         self.instance = instance
         let log = LogInstance(sidecar: instance.sidecar, replica: instance.replica)
         let door = ClientDoor(stateDirectory: context.location.stateDirectory, instance: log)
@@ -106,13 +104,11 @@ final class ClientProcess {
 
     /// Keeper and supervisor are gone. What the kernel says, where it can (6.15).
     private func codeOfUnsupervised() throws -> Int32 {
-        var kind: Int32 = 0
-        var value: Int32 = 0
-        guard orch_pidfd_exit_status(process, &kind, &value) == 0 else {
+        guard let exit = ExitStatus(ofReaped: process) else {
             throw CommandFailure(
                 .failed, "'\(instance.name)' has ended, and so has its supervision; with what exit code is not known")
         }
-        return kind == Int32(CLD_EXITED) ? value : 128 + value
+        return exit.shellCode
     }
 
     // MARK: Packets

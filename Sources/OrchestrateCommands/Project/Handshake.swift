@@ -24,10 +24,11 @@ struct Handshake {
             do {
                 let client = try context.connect()
                 let found = try client.call(Status.self, .init(names: [name])).sidecars
-                if found.count == 1, let socket = found[0].socket {
-                    return .own(try ClientProcess(context, of: found[0], socket: socket))
+                if found.count == 1, found[0].socket != nil {
+                    return .own(try ClientProcess(context, of: found[0]))
                 }
-                return .shared(try AttachSession(context, client, name: name, linger: linger))
+                return .shared(
+                    try AttachSession(context, client, name: name, seen: found.first, linger: linger))
             } catch  where Self.isLoss(error) && .now < deadline && isSupervised {
                 poll(nil, 0, 20)
             } catch is ClientProcess.Lost {

@@ -17,12 +17,9 @@ enum LivingSidecars {
 
     /// Whether the supervisor ended too often within a minute, and its keeper waits before it tries again.
     static func haveBrokenSupervisor(in location: ProjectLocation) -> Bool {
-        let found = look(at: location) { records, header in
-            var facts = orch_process_facts()
-            return Int(header.supervisor_state) == ORCH_SUPERVISOR_BROKEN
-                && orch_process_look(header.keeper_pid, &facts) == 0 && facts.start_time == header.keeper_start_time
-        }
-        return (try? found.get()) ?? false
+        guard let header = header(of: location) else { return false }
+        return Int(header.supervisor_state) == ORCH_SUPERVISOR_BROKEN
+            && orch_process_lives(header.keeper_pid, header.keeper_start_time) != 0
     }
 
     /// What the records say of keeper and supervisor. Nil: there are none that can be read, or of another boot.

@@ -21,16 +21,12 @@ extension UpSession {
             selector: context.selector)
         Console.printError(text.lines(terminal.palette).joined(separator: "\n"))
         let list = failed.map { "\($0.name) is \($0.state.rawValue): \($0.reason)" }.joined(separator: "; ")
-        if let name = options.exitCodeFrom, let code = exitCode(of: name, in: report) {
-            ready?.say(.failed(code: code, reason: list))
-            return try takeDown(presses: 0, code: code)
-        }
-        // Its end is the project's, which is on its way down already.
-        if let code = failed.first(where: { $0.isPrimary && $0.state == .failed })?.lastExit?.shellCode {
-            ready?.say(.failed(code: code, reason: list))
-            return try takeDown(presses: 0, code: code)
-        }
-        ready?.say(.failed(code: ExitCode.failed.rawValue, reason: list))
+        // A primary's end is the project's, which is on its way down already.
+        let deciding =
+            options.exitCodeFrom.flatMap { exitCode(of: $0, in: report) }
+            ?? failed.first { $0.isPrimary && $0.state == .failed }?.lastExit?.shellCode
+        ready?.say(.failed(code: deciding ?? ExitCode.failed.rawValue, reason: list))
+        if let deciding { return try takeDown(presses: 0, code: deciding) }
         return try leave(with: .failed)
     }
 

@@ -36,7 +36,6 @@ final class UpSession {
     private var completion: GoalTracker
     var isHolder = false
     var lease: (token: String, identity: ClientIdentity)?
-    private let watchesInput: Bool
     private var isInterrupted = false
     private var phase = Phase.settling
     private let started = Timestamp.now
@@ -51,7 +50,6 @@ final class UpSession {
         let token = Self.token()
         let (attachment, holder) = try options.binding.attachment(isDetached: options.isDetached, token: token)
         lease = holder.map { (token, $0) }
-        watchesInput = if case .input = options.binding { true } else { false }
         let subscription = Self.subscription(terminal)
         let applying = Applying(
             context: context, names: options.names, refreshesEnvironment: options.refreshesEnvironment,
@@ -128,7 +126,9 @@ final class UpSession {
         return nil
     }
 
-    private var input: [Int32] { watchesInput ? [InputLease.descriptor] : [] }
+    private var input: [Int32] {
+        if case .input = options.binding { [InputLease.descriptor] } else { [] }
+    }
 
     /// Until the deadline, or the next frame of the tree.
     private var patience: Duration? {

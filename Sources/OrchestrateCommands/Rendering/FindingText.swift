@@ -36,7 +36,7 @@ enum FindingText {
         let rest =
             fifos.isEmpty
             ? []
-            : ["\(LeakSearch.sentence(on: fifos)); the next start of a project removes them:"]
+            : ["\(LeakSearch.sentence(on: fifos)); \(LeakSearch.remedyForFIFOs):"]
                 + fifos.map { "  \($0)".terminalSafe }
         guard !leaks.isEmpty else { return fifos.isEmpty ? ["nothing is left over"] : rest }
         var table = Table("PID", "COMMAND", "UID", "PROJECT", "KNOWN BY")

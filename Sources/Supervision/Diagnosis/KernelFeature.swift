@@ -60,8 +60,8 @@ extension Containment {
         do throws(ControlGroups.Unusable) {
             let groups = try ControlGroups.find(recorded: "", nonce: UInt32.random(in: 1 ... .max))
             groups.discard()
-            let parent = groups.path.split(separator: "/").dropLast().joined(separator: "/")
-            return Containment(level: .cgroup, description: "cgroups below /\(parent)")
+            return Containment(
+                level: .cgroup, description: "cgroups below \(ControlGroups.parent(of: groups.path))")
         } catch {
             return Containment(level: .keeper, description: error.reason)
         }

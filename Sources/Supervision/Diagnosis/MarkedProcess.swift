@@ -24,14 +24,13 @@ package struct MarkedProcess: Hashable, Sendable {
     }
 
     /// It is still there, and no other has its pid.
-    package var isAlive: Bool {
-        var facts = orch_process_facts()
-        return orch_process_look(pid, &facts) == 0 && facts.start_time == startTime
-            && UInt8(bitPattern: facts.state) != UInt8(ascii: "Z")
-    }
+    package var isAlive: Bool { orch_process_lives(pid, startTime) != 0 }
 
     private static func look(_ pid: Int32) -> MarkedProcess? {
         guard pid != getpid() else { return nil }
+        // Whether somebody looks after those of other users only root can find out. Asked first, as most are others'.
+        var info = stat()
+        guard stat("/proc/\(pid)", &info) == 0, geteuid() == 0 || info.st_uid == geteuid() else { return nil }
         var facts = orch_process_facts()
         guard orch_process_look(pid, &facts) == 0 else { return nil }
         let state = UInt8(bitPattern: facts.state)
@@ -44,9 +43,6 @@ package struct MarkedProcess: Hashable, Sendable {
             nonces.formUnion(ours)
         }
         guard !nonces.isEmpty else { return nil }
-        var info = stat()
-        // Whether somebody looks after those of other users only root can find out.
-        guard stat("/proc/\(pid)", &info) == 0, geteuid() == 0 || info.st_uid == geteuid() else { return nil }
         return MarkedProcess(
             pid: pid, startTime: facts.start_time, uid: info.st_uid,
             command: ProcFile.text("/proc/\(pid)/comm")?.trimmed ?? "", evidence: evidence, nonces: nonces)
@@ -61,7 +57,7 @@ package struct MarkedProcess: Hashable, Sendable {
 
     /// `orchestrate-1a2b3c`
     private static func nonce(ofGroup name: Substring) -> UInt32? {
-        let prefix = "orchestrate-"
+        let prefix = ControlGroups.namePrefix
         return name.hasPrefix(prefix) ? UInt32(name.dropFirst(prefix.count), radix: 16) : nil
     }
 }

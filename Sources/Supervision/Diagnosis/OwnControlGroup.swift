@@ -4,7 +4,7 @@ import Glibc
 package enum OwnControlGroup {
     /// Its directory and those above it, whose limits bind it too. Empty where no cgroup2 is mounted.
     package static var directories: [String] {
-        guard let mount = ControlGroups.mountPoint(), let own = ControlGroups.group(of: getpid()) else { return [] }
+        guard let mount = ControlGroups.mountPoint(), let own = ControlGroups.ownGroup() else { return [] }
         let parts = own.split(separator: "/")
         return (0...parts.count).reversed().map { ([mount[...]] + parts.prefix($0)).joined(separator: "/") }
     }

@@ -9,31 +9,28 @@ package enum FifoLeftovers {
     /// Removed when `made` is made beside them, for a project that has the lock of its state directory: what else leads
     /// back there is left by an earlier life of it.
     static func remove(beside made: String, in root: String, of stateDirectory: String) {
-        for place in find(in: root, owner: stateDirectory) where place != made {
-            for name in (try? Directory.names(in: place)) ?? [] { unlink(place + "/" + name) }
-            rmdir(place)
-        }
+        for place in find(in: root, owner: stateDirectory) where place != made { Directory.remove(place) }
     }
 
     private static func find(in root: String, owner: String? = nil) -> [String] {
         guard let descriptor = FifoDirectory.open(root) else { return [] }
         close(descriptor)
         let names = (try? Directory.names(in: root)) ?? []
-        return names.sorted().map { "\(root)/\($0)" }.filter { isLeft($0, owner) }
+        return names.sorted().map { "\(root)/\($0)" }.filter { leadsNowhere($0, owner) && !isHeld($0) }
     }
 
-    private static func isLeft(_ place: String, _ owner: String?) -> Bool {
+    private static func leadsNowhere(_ place: String, _ owner: String?) -> Bool {
         var facts = stat()
         guard lstat(place, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR, facts.st_uid == geteuid() else {
             return false
         }
         guard let state = FifoDirectory.target(of: "\(place)/\(FifoDirectory.back)") else {
             // Made by an earlier version, or just being made.
-            return isOld(facts) && !isHeld(place)
+            return isOld(facts)
         }
-        if state == owner { return !isHeld(place) }
-        guard access(state, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) else { return !isHeld(place) }
-        return FifoDirectory.target(of: state + "/fifo") != place && isOld(facts) && !isHeld(place)
+        if state == owner { return true }
+        guard access(state, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) else { return true }
+        return FifoDirectory.target(of: state + "/fifo") != place && isOld(facts)
     }
 
     /// Who makes one leads to it within moments.

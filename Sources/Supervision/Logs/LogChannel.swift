@@ -253,7 +253,7 @@ final class LogChannel {
         guard let written = LogLines.written(by: incarnation.number, in: tail) else {
             return note(LogLine.startNote(incarnation.number), at: .now)
         }
-        try countRepeats(by: pump)
+        try countRepeats(of: tail, by: pump)
         for line in written where !patterns.isEmpty {
             line.text.withUnsafeBytes { match($0, line.stream, by: pump) }
         }
@@ -261,9 +261,8 @@ final class LogChannel {
 
     /// A supervisor before us may have written lines it did not get to take out: they will be written again, and the
     /// log says how many at most.
-    private func countRepeats(by pump: some LogPumping) throws(SystemError) {
+    private func countRepeats(of tail: [UInt8], by pump: some LogPumping) throws(SystemError) {
         var repeats = 0
-        let tail = try file.tail(LogBuffers.outputSize)
         for stream in streams {
             guard case .bytes(let waiting) = try pump.buffers.peek(stream.output.readEnd) else { continue }
             repeats += LogLines.overlap(of: tail, stream: stream.output.stream, with: waiting)
@@ -271,7 +270,8 @@ final class LogChannel {
         guard repeats > 0 else { return }
         statistics.repeated += repeats
         note(
-            "\(LogLine.noticeMark)the supervisor was replaced: the next \(repeats) lines may repeat the last ones",
+            "\(LogLine.noticeMark)the supervisor was replaced: the next \(repeats) \(repeats == 1 ? "line" : "lines") may repeat "
+                + "the last ones",
             at: .now)
         pump.report(.repeated(instance, lines: repeats))
     }

@@ -29,16 +29,8 @@ extension LogPump {
     /// Who has locked that presence, as the kernel's table of locks says. Nil when it doesn't.
     package func pidOfPresence(_ presence: Int32) -> Int32? {
         var facts = stat()
-        guard fstat(presence, &facts) == 0, let table = ProcFile.text("/proc/locks") else { return nil }
-        for line in table.split(separator: "\n") {
-            // `1: FLOCK  ADVISORY  WRITE 4711 00:2a:12345 0 EOF`; only the inode is the same in every file system.
-            let fields = line.split(separator: " ")
-            guard fields.count > 5, fields[1] == "FLOCK",
-                fields[5].split(separator: ":").last.flatMap({ UInt64($0) }) == UInt64(facts.st_ino)
-            else { continue }
-            return Int32(fields[4]).flatMap { $0 > 0 ? $0 : nil }
-        }
-        return nil
+        guard fstat(presence, &facts) == 0 else { return nil }
+        return KernelLocks.holders(ofInode: facts.st_ino)?.first { $0 > 0 }
     }
 
     /// Whether nobody holds that presence any more.

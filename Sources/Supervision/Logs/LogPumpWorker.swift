@@ -114,7 +114,7 @@ final class LogPumpWorker: LogPumping {
         for index in channel.streams.indices { service(channel, index) }
     }
 
-    /// Nil: it cannot be read.
+    /// Nil: it cannot be read, or nothing begins.
     private func prepare(_ opening: LogPump.Opening) -> LogChannel? {
         let channel: LogChannel
         if let known = channels[opening.instance], known.file.directory == opening.directory,

@@ -83,21 +83,15 @@ struct PortRegistry: Sendable {
     func release(where isReleased: (PortLease) -> Bool) throws(SystemError) {
         for name in try Directory.names(in: directory) where name.first?.isNumber == true {
             let path = directory + "/" + name
-            if let text = Self.target(path), let lease = PortLease(parsing: text), isReleased(lease) { unlink(path) }
+            if let lease = Self.lease(at: path), isReleased(lease) { unlink(path) }
         }
     }
 
-    /// Whether someone holds the project's lock. Read from the kernel's list, as trying the lock would disturb a project
-    /// that is just starting.
+    /// Whether someone holds the project's lock. Trying it would disturb a project that is just starting.
     static func isRunning(_ lease: PortLease) -> Bool {
         var facts = stat()
         guard stat(lease.stateDirectory + "/lock", &facts) == 0 else { return false }
-        guard let locks = ProcFile.text("/proc/locks", limit: 16 << 20) else { return true }
-        return locks.split(separator: "\n").contains { line in
-            line.split(separator: " ").contains { word in
-                word.hasSuffix(":\(facts.st_ino)") && word.split(separator: ":").count == 3
-            }
-        }
+        return KernelLocks.holders(ofInode: facts.st_ino).map { !$0.isEmpty } ?? true
     }
 
     /// What the link says. Nil: it is none of ours.

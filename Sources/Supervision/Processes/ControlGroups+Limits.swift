@@ -54,7 +54,7 @@ extension ControlGroups {
         Set((SmallFile.read(path) ?? "").split { $0 == " " || $0 == "\n" }.map(String.init))
     }
 
-    private static func parent(of path: String) -> String {
+    static func parent(of path: String) -> String {
         path.lastIndex(of: "/").map { String(path[..<$0]) } ?? path
     }
 }

@@ -5,6 +5,9 @@ import Glibc
 ///
 /// Nothing in it changes after `init`; what it does are system calls, from the loop's thread and the spawner's.
 struct ControlGroups: Sendable {
+    /// Of the directory's name; the nonce of the project's records follows in hexadecimal.
+    static let namePrefix = "orchestrate-"
+
     let path: String
     private let directory: Int32
 
@@ -20,7 +23,7 @@ struct ControlGroups: Sendable {
             throw Unusable(reason: "in the root cgroup beside systemd, which owns it")
         }
         let parent = own == "/" ? mount : mount + own
-        return try ControlGroups(path: parent + "/orchestrate-" + String(nonce, radix: 16))
+        return try ControlGroups(path: parent + "/" + namePrefix + String(nonce, radix: 16))
     }
 
     private init(path: String) throws(Unusable) {
@@ -72,7 +75,7 @@ struct ControlGroups: Sendable {
 
     /// Removes it, and what its processes made in it.
     func remove(_ id: ProcessID) {
-        guard unlinkat(directory, Self.name(id), AT_REMOVEDIR) != 0, errno != ENOENT else { return }
+        if removeIfEmpty(id) { return }
         removeTree(path + "/" + Self.name(id), depth: 0)
     }
 
@@ -159,7 +162,7 @@ struct ControlGroups: Sendable {
         return mount + own
     }
 
-    private static func ownGroup() -> String? { group(of: getpid()) }
+    static func ownGroup() -> String? { group(of: getpid()) }
 
     static func group(of pid: Int32) -> String? {
         guard let text = SmallFile.read("/proc/\(pid)/cgroup") else { return nil }

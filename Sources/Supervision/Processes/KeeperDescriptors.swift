@@ -43,7 +43,7 @@ package struct HeldDescriptor: Hashable, Sendable {
     package var descriptor: Int32
 
     /// To be in the key of what is to come back. Without it a descriptor is only kept open.
-    package static let returnedKey: UInt64 = 1 << 63
+    package static var returnedKey: UInt64 { ORCH_HELD_RETURNED }
 
     /// Closes the list. Those that are not open are left out.
     fileprivate static func read(list: Int32) -> [HeldDescriptor] {

@@ -10,9 +10,9 @@ extension ProcessHost {
     /// After so many looks it is given up, and its child killed. A mount that is made on demand takes less.
     private static let patience = 5
 
-    /// Nothing wakes unless a spawn is under way.
+    /// While a spawn is under way; nothing wakes for it otherwise.
     func watchForHanging() {
-        guard hangTimer == nil, ordered > 0 else { return }
+        guard hangTimer == nil else { return }
         hangTimer = loop.schedule(at: loop.now + Self.relief) { [weak self] in self?.lookForHanging() }
     }
 

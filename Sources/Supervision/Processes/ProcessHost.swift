@@ -16,7 +16,7 @@ package final class ProcessHost {
     package let containment: Containment
     var spawner: Spawner?
     /// Spawns whose outcome was not taken in yet, and those of them that have one.
-    private(set) var ordered = 0
+    private var ordered = 0
     private var arrived: [Spawner.Outcome] = []
     private var lastTaken = Instant(nanoseconds: 0)
     private var batchTimer: EventLoop.TimerID?

@@ -85,4 +85,12 @@ extension ExitStatus {
     init(kind: Int32, value: Int32) {
         self = kind == Int32(CLD_EXITED) ? .code(value) : .signal(Signal(number: value))
     }
+
+    /// Of a process that is no child, once its parent has reaped it. Nil where the kernel can't tell (before 6.15).
+    package init?(ofReaped descriptor: Int32) {
+        var kind: Int32 = 0
+        var value: Int32 = 0
+        guard orch_pidfd_exit_status(descriptor, &kind, &value) == 0 else { return nil }
+        self.init(kind: kind, value: value)
+    }
 }

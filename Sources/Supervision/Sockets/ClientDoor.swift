@@ -40,10 +40,7 @@ package struct ClientDoor: Hashable, Sendable {
 
     /// When there is no door any more.
     package static func removeAll(in stateDirectory: String) {
-        for directory in directories(in: stateDirectory) {
-            for name in (try? Directory.names(in: directory)) ?? [] { unlink("\(directory)/\(name)") }
-            rmdir(directory)
-        }
+        for directory in directories(in: stateDirectory) { Directory.remove(directory) }
     }
 
     private static func directories(in stateDirectory: String) -> [String] {

@@ -53,16 +53,12 @@ final class ClientSessions {
 
     /// The life begins: clients may come.
     func open(_ index: InstanceIndex, _ incarnation: Incarnation, _ name: InstanceName) throws(SpawnFailure) {
-        let place = ClientDoor(stateDirectory: stateDirectory, instance: name.logInstance)
         do throws(SystemError) {
-            let sockets = try place.open()
-            let keys = OpenDoor.holdKeys(of: name)
-            host.hold(key: keys.stream, [sockets.stream])
-            host.hold(key: keys.attach, [sockets.attach])
+            let sockets = try openSockets(of: name)
             try admit(
                 OpenDoor(
-                    index: index, incarnation: incarnation, name: name, place: place, stream: sockets.stream,
-                    attach: sockets.attach))
+                    index: index, incarnation: incarnation, name: name, place: place(of: name),
+                    stream: sockets.stream, attach: sockets.attach))
         } catch {
             throw SpawnFailure(
                 step: .descriptors, message: "cannot let clients of '\(name.sidecar)' in: \(error)",
@@ -144,6 +140,22 @@ final class ClientSessions {
 
     // MARK: Doors
 
+    /// New ones, which the keeper holds for the next supervisor too.
+    func openSockets(of name: InstanceName) throws(SystemError) -> (stream: Int32, attach: Int32) {
+        let sockets = try place(of: name).open()
+        let keys = OpenDoor.holdKeys(of: name)
+        host.hold(key: keys.stream, [sockets.stream])
+        host.hold(key: keys.attach, [sockets.attach])
+        return sockets
+    }
+
+    /// The keeper holds them no longer.
+    func dropSockets(of name: InstanceName) {
+        let keys = OpenDoor.holdKeys(of: name)
+        host.drop(key: keys.stream)
+        host.drop(key: keys.attach)
+    }
+
     func admit(_ door: OpenDoor) throws(SystemError) {
         var door = door
         let index = door.index
@@ -174,9 +186,7 @@ final class ClientSessions {
         door.place.remove()
         close(door.stream)
         close(door.attach)
-        let keys = OpenDoor.holdKeys(of: door.name)
-        host.drop(key: keys.stream)
-        host.drop(key: keys.attach)
+        dropSockets(of: door.name)
         door.isClosed = true
     }
 

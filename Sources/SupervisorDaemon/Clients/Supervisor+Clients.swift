@@ -80,13 +80,10 @@ extension Supervisor {
         for socket in [kept.0, kept.1] {
             if let socket { close(socket) }
         }
-        host.drop(key: keys.stream)
-        host.drop(key: keys.attach)
+        sessions.dropSockets(of: name)
         switch row.state {
         case .healthy, .unhealthy:
-            guard let sockets = try? sessions.place(of: name).open() else { break }
-            host.hold(key: keys.stream, [sockets.stream])
-            host.hold(key: keys.attach, [sockets.attach])
+            guard let sockets = try? sessions.openSockets(of: name) else { break }
             return DoorRestoration(survival: .alive(pid: nil), sockets: sockets)
         case .stopping: return DoorRestoration(survival: .alive(pid: nil))
         case .starting, .waiting, .stopped, .backoff, .completed, .failed, .blocked, .scheduled: break

@@ -92,7 +92,7 @@ package struct CrashReportSource: Sendable {
         guard row != nil || last != nil else { throw .absent(path: location.journalPath) }
         let incarnation = row?.incarnation ?? last?.incarnation ?? 0
         var report = CrashReport(
-            madeAt: WallClock.now, kernel: Self.kernel, project: project?.name ?? location.identity,
+            madeAt: WallClock.now, kernel: Kernel.release, project: project?.name ?? location.identity,
             manifest: project?.manifest ?? "", instance: live?.name ?? "\(instance)", sidecar: sidecar,
             replica: replica, state: row?.state ?? last?.to ?? .stopped, reason: row?.reason ?? last?.cause ?? "",
             since: Timestamp(microseconds: row?.sinceWall ?? last?.atWall ?? 0), incarnation: incarnation,
@@ -125,12 +125,6 @@ package struct CrashReportSource: Sendable {
         let now = declaration.fingerprints.map { (key: $0.key, value: $0.value) }
         return CrashReport.Changes(since: Timestamp(microseconds: good.atWall), keys: good.changes(to: now))
     }
-
-    private static let kernel: String = {
-        var name = utsname()
-        guard uname(&name) == 0 else { return "unknown" }
-        return withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    }()
 }
 
 extension CrashReport.Step {
