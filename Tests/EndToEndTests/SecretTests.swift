@@ -99,6 +99,10 @@ extension EndToEnd {
                 try sandbox.eventually("it has written its environment") { values(in: sandbox).count == 3 }
                 #expect(values(in: sandbox).first == first)
 
+                // Its shell runs a command or two more.
+                try sandbox.eventually("it only sleeps") {
+                    sandbox.sidecars().allSatisfy { $0.executable == "sleep" }
+                }
                 let before = sandbox.sidecars()
                 try sandbox.killSupervision()
                 try up(sandbox)
