@@ -19,26 +19,33 @@ extension ProcessHost {
     private func lookForHanging() {
         hangTimer = nil
         guard let spawner else { return }
-        let (held, givenUp) = spawner.look(for: Self.relief, givesUpAfter: Self.patience)
-        if held > 0 { spawner.relieve(held: held) }
-        for id in givenUp { giveUp(id) }
+        let found = spawner.look(for: Self.relief, givesUpAfter: Self.patience)
+        if found.held > 0 { spawner.relieve(held: found.held) }
+        for id in found.givenUp { giveUp(id) }
+        for id in found.unstarted {
+            giveUp(
+                id, step: .execute,
+                "start it within \(Self.patience) s: all \(found.held) threads that start something "
+                    + "wait for mounts that do not answer")
+        }
         // Those that were given up are waited for by nobody.
         if processes.contains(where: { $0?.isSpawning ?? false }) { watchForHanging() }
     }
 
     private func giveUp(_ id: ProcessID) {
-        guard let process = process(id), case .spawning(let completion) = process.phase else { return }
-        processes[Int(id.slot)]?.phase = .hanging
-        hanging.insert(id)
         let child = hangingChild(id)
         if let child { Self.kill(child) }
         let what = child == nil ? "find its program" : "enter its directory and execute its program"
-        completion(
-            .failure(
-                SpawnFailure(
-                    step: child == nil ? .execute : .directory,
-                    message: "cannot \(what) within \(Self.patience) s: "
-                        + "one of them may be on a mount that does not answer")))
+        giveUp(
+            id, step: child == nil ? .execute : .directory,
+            "\(what) within \(Self.patience) s: one of them may be on a mount that does not answer")
+    }
+
+    private func giveUp(_ id: ProcessID, step: SpawnStep, _ what: String) {
+        guard let process = process(id), case .spawning(let completion) = process.phase else { return }
+        processes[Int(id.slot)]?.phase = .hanging
+        hanging.insert(id)
+        completion(.failure(SpawnFailure(step: step, message: "cannot \(what)")))
     }
 
     private static func kill(_ child: (pid: Int32, startTime: UInt64)) {

@@ -36,12 +36,24 @@ final class Spawner: Sendable {
         var sleeping = 0
         var isEnding = false
         var threads = 0
-        /// Spawns under way, and since when; while the machine sleeps nothing hangs.
+        /// Spawns that were asked for, and since when they are under way; while the machine sleeps nothing hangs.
         var underWay: [ProcessID: UnderWay] = [:]
+        /// A thread came to one of them since they were looked at.
+        var hasBegun = false
+
+        /// True when it was found often enough.
+        mutating func countsLook(at id: ProcessID, givesUpAfter looks: Int) -> Bool {
+            guard var spawn = underWay[id] else { return false }
+            spawn.looks += 1
+            if spawn.looks >= looks { spawn.isCancelled = true }
+            underWay[id] = spawn
+            return spawn.isCancelled
+        }
     }
 
     private struct UnderWay {
-        let since = SuspendingClock.now
+        /// Nil: no thread has come to it.
+        var since: SuspendingClock.Instant?
         /// How often it was found to take long. Counted, as time alone also passes while all of us stand still.
         var looks = 0
         /// Nobody waits for it any more: it is not to be cloned.
@@ -51,7 +63,7 @@ final class Spawner: Sendable {
     /// One is held up by each exec it waits for; the other uses the processor meanwhile.
     private static let usualThreads = 2
     /// With those that a dead mount holds.
-    private static let mostThreads = 64
+    private let mostThreads: Int
     private let state = Mutex(State())
     private let wakeUp = Semaphore()
     private let isDone = Semaphore()
@@ -62,9 +74,13 @@ final class Spawner: Sendable {
     /// - Parameters:
     ///   - descriptorLimit: the soft limit of open files every child gets. 0: ours.
     ///   - answer: called on a spawner's thread.
-    init(records: SpawnRecords, descriptorLimit: UInt64, answer: @escaping @Sendable (Outcome) -> Void) {
+    init(
+        records: SpawnRecords, descriptorLimit: UInt64, mostThreads: Int = 64,
+        answer: @escaping @Sendable (Outcome) -> Void
+    ) {
         self.records = records
         self.descriptorLimit = descriptorLimit
+        self.mostThreads = mostThreads
         self.answer = answer
     }
 
@@ -82,27 +98,42 @@ final class Spawner: Sendable {
         state.withLock { $0.threads += 1 }
     }
 
+    struct Hanging {
+        /// So many are under way for longer than was asked.
+        var held = 0
+        var givenUp: [ProcessID] = []
+        /// Given up too, as no thread is left that could come to them.
+        var unstarted: [ProcessID] = []
+    }
+
     /// Looks for spawns that are under way for longer: they wait for a file system that does not answer. Those that were
     /// found often enough are given up, and never cloned unless they are being cloned already.
-    func look(for duration: Duration, givesUpAfter looks: Int) -> (held: Int, givenUp: [ProcessID]) {
+    func look(for duration: Duration, givesUpAfter looks: Int) -> Hanging {
         let now = SuspendingClock.now
         return state.withLock { state in
-            var held = 0
-            var givenUp: [ProcessID] = []
-            for (id, spawn) in state.underWay where now - spawn.since >= duration {
-                held += 1
-                state.underWay[id]?.looks += 1
-                guard spawn.looks + 1 >= looks else { continue }
-                state.underWay[id]?.isCancelled = true
-                givenUp.append(id)
+            var found = Hanging()
+            for (id, spawn) in state.underWay {
+                guard let since = spawn.since, now - since >= duration else { continue }
+                found.held += 1
+                if state.countsLook(at: id, givesUpAfter: looks) { found.givenUp.append(id) }
             }
-            return (held, givenUp)
+            // As long as the threads come to something, the others' turn comes too.
+            let isStuck = found.held >= state.threads && !state.hasBegun
+            state.hasBegun = false
+            for (id, spawn) in state.underWay where spawn.since == nil {
+                if !isStuck {
+                    state.underWay[id]?.looks = 0
+                } else if state.countsLook(at: id, givesUpAfter: looks) {
+                    found.unstarted.append(id)
+                }
+            }
+            return found
         }
     }
 
     /// Sees to it that there are as many threads as usual beside those that are held.
     func relieve(held: Int) {
-        let missing = state.withLock { min(Self.usualThreads + held, Self.mostThreads) - $0.threads }
+        let missing = state.withLock { min(Self.usualThreads + held, mostThreads) - $0.threads }
         // Without another one the others wait, as they would have.
         for _ in 0..<max(0, missing) { try? startThread() }
     }
@@ -125,7 +156,9 @@ final class Spawner: Sendable {
     /// cloned when the file system answers after all.
     func finish() {
         end()
-        state.withLock { state in for id in state.underWay.keys { state.underWay[id]?.isCancelled = true } }
+        state.withLock { state in
+            for (id, spawn) in state.underWay where spawn.since != nil { state.underWay[id]?.isCancelled = true }
+        }
         let deadline = SuspendingClock.now + .seconds(2)
         for _ in 0..<state.withLock({ $0.threads }) { isDone.wait(until: deadline) }
     }
@@ -133,6 +166,7 @@ final class Spawner: Sendable {
     private func add(_ job: Job) {
         let wakesOne = state.withLock { state in
             state.jobs.append(job)
+            if case .spawn(let order) = job { state.underWay[order.id] = UnderWay() }
             guard state.sleeping > 0 else { return false }
             state.sleeping -= 1
             return true
@@ -165,7 +199,7 @@ final class Spawner: Sendable {
         while true {
             switch next() {
             case .job(.spawn(let order)):
-                state.withLock { $0.underWay[order.id] = UnderWay() }
+                begin(order.id)
                 let outcome = perform(order, reserved)
                 state.withLock { _ = $0.underWay.removeValue(forKey: order.id) }
                 answer(outcome)
@@ -174,6 +208,15 @@ final class Spawner: Sendable {
             case .sleep: wakeUp.wait()
             case .end: return
             }
+        }
+    }
+
+    private func begin(_ id: ProcessID) {
+        let now = SuspendingClock.now
+        state.withLock { state in
+            state.underWay[id]?.since = now
+            state.underWay[id]?.looks = 0
+            state.hasBegun = true
         }
     }
 
@@ -186,6 +229,7 @@ final class Spawner: Sendable {
         var opened: [Int32] = []
         defer { for descriptor in Set(opened) { close(descriptor) } }
         do throws(SpawnFailure) {
+            try checkWanted(order.id)
             var standard = request.descriptors
             if let prepare = request.prepare {
                 standard = try prepare()

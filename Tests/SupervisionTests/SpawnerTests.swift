@@ -1,0 +1,56 @@
+import Glibc
+import SidecarModel
+import Testing
+
+@testable import Supervision
+
+struct SpawnerTests {
+    private func order(_ slot: UInt32, _ prepare: @escaping @Sendable () throws(SpawnFailure) -> StandardDescriptors)
+        -> Spawner.Order
+    {
+        var request = ProcessRequest(
+            name: "a/\(slot)", kind: .sidecar, incarnation: 1, arguments: ["sleep", "1"], environment: [],
+            workingDirectory: "/")
+        request.prepare = prepare
+        return Spawner.Order(
+            id: ProcessID(slot: slot, generation: 1), request: request, mark: 0, isKeepersChild: false, groups: nil)
+    }
+
+    @Test func `who waits for a thread while dead mounts hold them all is given up too, and never started`() throws {
+        let directory = TemporaryDirectory()
+        let (begun, gate, answered) = (Semaphore(), Semaphore(), Semaphore())
+        let spawner = Spawner(
+            records: try SpawnRecords(directory: directory.path), descriptorLimit: 0, mostThreads: 2
+        ) { outcome in
+            #expect(outcome.pid == 0 && outcome.failure != nil)
+            answered.raise()
+        }
+        try spawner.start()
+        let hung = SpawnFailure(step: .log, message: "it hung")
+        for slot in 0..<2 as Range<UInt32> {
+            spawner.spawn(
+                order(slot) { () throws(SpawnFailure) in
+                    begun.raise()
+                    gate.wait()
+                    throw hung
+                })
+        }
+        for _ in 0..<2 { begun.wait() }
+        spawner.spawn(
+            order(2) { () throws(SpawnFailure) in
+                Issue.record("it is started, though nobody waits for it")
+                throw hung
+            })
+        let first = spawner.look(for: .zero, givesUpAfter: 2)
+        #expect(first.held == 2 && first.givenUp.isEmpty && first.unstarted.isEmpty)
+        spawner.relieve(held: first.held)
+        let second = spawner.look(for: .zero, givesUpAfter: 2)
+        #expect(Set(second.givenUp.map(\.slot)) == [0, 1])
+        // Since the first look nobody came to anything.
+        #expect(second.unstarted.isEmpty)
+        #expect(spawner.look(for: .zero, givesUpAfter: 2).unstarted.map(\.slot) == [2])
+        for _ in 0..<2 { gate.raise() }
+        for _ in 0..<3 { answered.wait() }
+        spawner.finish()
+    }
+}
