@@ -1,3 +1,4 @@
+import Glibc
 import Supervision
 import Testing
 
@@ -13,6 +14,13 @@ struct MemoryShortageTests {
             "nonsense": nil,
         ]
         for (record, victim) in records { #expect(MemoryShortage.victim(in: record) == victim, "\(record)") }
+    }
+
+    @Test(.enabled(if: MemoryShortage().isExact, "needs the kernel's log"))
+    func `who is killed after another one of its cgroup was out of memory was not out of memory itself`() throws {
+        let group = TemporaryDirectory()
+        group.write("memory.events", "oom 1\noom_kill 1\n")
+        #expect(!MemoryShortage().killed(getpid(), group: group.path))
     }
 
     @Test func `a cgroup counts those it lost`() {

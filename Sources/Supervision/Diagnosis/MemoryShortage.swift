@@ -1,7 +1,7 @@
 import Glibc
 
-/// Which processes the kernel killed for want of memory, as far as we may know: by their cgroup, where that counts it, and
-/// by the kernel's log, which root may read.
+/// Which processes the kernel killed for want of memory, as far as we may know: by the kernel's log, which root may read and
+/// which names each, and elsewhere by their cgroup, where that counts it.
 ///
 /// The log is held open and read only when somebody was killed; nothing wakes for it.
 package final class MemoryShortage {
@@ -9,7 +9,7 @@ package final class MemoryShortage {
     private let log: Int32
     private var victims: Set<Int32> = []
 
-    init() {
+    package init() {
         log = Self.isInFirstNamespace ? open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1
         // Not what was before us: pids come again.
         if log >= 0 { lseek(log, 0, SEEK_END) }
@@ -17,11 +17,17 @@ package final class MemoryShortage {
 
     deinit { if log >= 0 { close(log) } }
 
+    /// The kernel's log says whom it killed.
+    package var isExact: Bool { log >= 0 }
+
     /// Whether the kernel killed this process, whose end by SIGKILL was seen just now.
-    func killed(_ pid: Int32, group: String?) -> Bool {
-        if let group, Self.counts(SmallFile.read(group + "/memory.events") ?? "") { return true }
-        readLog()
-        return victims.remove(pid) != nil
+    package func killed(_ pid: Int32, group: String?) -> Bool {
+        guard log < 0 else {
+            readLog()
+            return victims.remove(pid) != nil
+        }
+        // It may have been another one of the same cgroup, earlier.
+        return group.map { Self.counts(SmallFile.read($0 + "/memory.events") ?? "") } ?? false
     }
 
     private static var isInFirstNamespace: Bool {
