@@ -224,14 +224,14 @@ extension Supervisor {
 
     /// Another end of the instance's log. To be called on the spawner's thread.
     func joinLog(
-        of spec: SidecarSpec, _ name: InstanceName, as stream: LogStream
+        of spec: SidecarSpec, _ name: InstanceName, as stream: LogStream, in incarnation: Incarnation? = nil
     ) -> @Sendable () throws(SpawnFailure) -> Int32 {
         let (logs, poster, instance, key) = (logs, loop.poster, name.logInstance, name.holdKey)
         // Only handed through the spawner's thread: it is used again on the loop's, where `post` brings it.
         nonisolated(unsafe) let supervisor = self
         return { () throws(SpawnFailure) -> Int32 in
             do throws(SystemError) {
-                let ends = try logs.join(instance, spec: spec.logs, as: stream)
+                let ends = try logs.join(instance, of: incarnation, spec: spec.logs, as: stream)
                 let held = ends.newReadEnds
                 if !held.isEmpty { poster.post { supervisor.host.hold(key: key, held) } }
                 return ends.standardOutput

@@ -80,4 +80,31 @@ struct LogCrashTests {
         #expect(inOrder)
         #expect(counted >= repeated)
     }
+
+    @Test func `what repeats is counted too where an instance's processes join its log one by one`() throws {
+        let directory = TemporaryDirectory()
+        // The life before this one, and what a supervisor that was killed had written of this one without taking it out.
+        do {
+            let before = try PumpBench(in: directory)
+            before.leavesSidecars = true
+            for incarnation in [Incarnation(1), Incarnation(2)] {
+                for client in 1...2 {
+                    let ends = try before.pump.join(db, of: incarnation, spec: LogSpec(), as: .stderr)
+                    write("life \(incarnation.number), client \(client)\n", to: ends.standardError)
+                    close(ends.standardError)
+                    try before.drain(db)
+                }
+            }
+            #expect(before.log(db).compactMap(\.startedIncarnation) == [1, 2])
+        }
+        let fifo = open(directory.path + "/fifo/db.0.err", O_RDWR | O_CLOEXEC)
+        defer { close(fifo) }
+        write("life 2, client 2\nlife 2, client 3\n", to: fifo)
+        let after = try PumpBench(in: directory)
+        _ = try after.pump.adopt(db, incarnation: Incarnation(2), spec: LogSpec())
+        try after.wait(for: "repeated \(db) 1")
+        try after.drain(db)
+        #expect(after.log(db).compactMap(\.startedIncarnation) == [1, 2])
+        #expect(after.log(db).last?.string == "life 2, client 3")
+    }
 }

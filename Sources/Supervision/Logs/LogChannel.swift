@@ -45,6 +45,8 @@ final class LogChannel {
     private var blockedSince: Instant?
     private var unreportedDrops = 0
     private var lastRefusal: Instant?
+    /// The incarnation whose start is noted, where each of its processes joins.
+    private var joined: Incarnation?
 
     init(instance: LogInstance, directory: String, spec: LogSpec, compressor: LogCompressor) {
         self.instance = instance
@@ -243,12 +245,20 @@ final class LogChannel {
         }
     }
 
+    /// One more process of this incarnation writes; the first one's start is that of all of them.
+    func join(_ incarnation: Incarnation) {
+        guard joined != incarnation else { return }
+        joined = incarnation
+        note(LogLine.startNote(incarnation.number), at: .now)
+    }
+
     // MARK: After a crash
 
     /// What this incarnation wrote before we looked is looked at: a pattern may have matched while nobody could be told.
     /// What the one before it wrote is not: the start of this one is noted with its first line, and a supervisor that was
     /// killed before that took the note along.
     func takeUp(_ incarnation: Incarnation, by pump: some LogPumping) throws(SystemError) {
+        joined = incarnation
         let tail = try file.tail(patterns.isEmpty ? LogBuffers.outputSize : 1 << 20)
         guard let written = LogLines.written(by: incarnation.number, in: tail) else {
             return note(LogLine.startNote(incarnation.number), at: .now)

@@ -91,6 +91,8 @@ package final class LogPump: Sendable {
         var outputs: [LogFifos.Output]
         var patterns: [LogPattern]
         var isAdopted: Bool
+        /// One of many processes of this incarnation writes too.
+        var isJoined = false
         /// Posted when what an earlier incarnation left in the FIFOs is written.
         var moved: Acknowledgement?
     }
@@ -152,13 +154,15 @@ package final class LogPump: Sendable {
     }
 
     /// An end of the sidecar's once more, for a process that serves it and speaks in its log.
+    ///
+    /// - Parameter incarnation: of an instance whose processes all join; the first line of it notes that it has begun.
     package func join(
-        _ instance: LogInstance, spec: LogSpec, as stream: LogStream = .stdout
+        _ instance: LogInstance, of incarnation: Incarnation? = nil, spec: LogSpec, as stream: LogStream = .stdout
     ) throws(SystemError) -> LogEnds {
         let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
         let standardOutput = try fifos.openSidecarEnd(outputs.first { $0.stream == stream } ?? outputs[0])
         // Before the first start nobody reads it yet.
-        send(instance, nil, spec, outputs, [], isAdopted: false)
+        send(instance, incarnation, spec, outputs, [], isAdopted: false, isJoined: true)
         return LogEnds(
             standardOutput: standardOutput, standardError: standardOutput,
             newReadEnds: fifos.handOut(instance) ? outputs.map(\.readEnd) : [])
@@ -180,11 +184,11 @@ package final class LogPump: Sendable {
 
     private func send(
         _ instance: LogInstance, _ incarnation: Incarnation?, _ spec: LogSpec, _ outputs: [LogFifos.Output],
-        _ patterns: [LogPattern], isAdopted: Bool, moved: Acknowledgement? = nil
+        _ patterns: [LogPattern], isAdopted: Bool, isJoined: Bool = false, moved: Acknowledgement? = nil
     ) {
         let opening = Opening(
             instance: instance, incarnation: incarnation, spec: spec, directory: spec.directory ?? logDirectory,
-            outputs: outputs, patterns: patterns, isAdopted: isAdopted, moved: moved)
+            outputs: outputs, patterns: patterns, isAdopted: isAdopted, isJoined: isJoined, moved: moved)
         commands.send(.open(opening))
     }
 

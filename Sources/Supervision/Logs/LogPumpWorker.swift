@@ -109,7 +109,8 @@ final class LogPumpWorker: LogPumping {
 
     private func open(_ opening: LogPump.Opening) {
         let channel = prepare(opening)
-        if !opening.isAdopted, opening.incarnation != nil, opening.moved == nil { openings.remove(opening.instance) }
+        let isAwaited = !opening.isAdopted && !opening.isJoined
+        if isAwaited, opening.incarnation != nil, opening.moved == nil { openings.remove(opening.instance) }
         guard let channel else { return }
         for index in channel.streams.indices { service(channel, index) }
     }
@@ -133,6 +134,10 @@ final class LogPumpWorker: LogPumping {
         }
         do throws(SystemError) {
             guard let incarnation = opening.incarnation else { return nil }
+            guard !opening.isJoined else {
+                channel.join(incarnation)
+                return nil
+            }
             if opening.isAdopted {
                 channel.spec = opening.spec
                 channel.patterns = opening.patterns

@@ -38,7 +38,8 @@ extension Supervisor {
         }
         var request = try launcher.clientRequest(for: spec, name, number: number)
         request.stop = stopRecord(of: spec)
-        let joined = joinLog(of: spec, name, as: .stderr)
+        let joined = joinLog(
+            of: spec, name, as: .stderr, in: engine.reconciler.status(of: index)?.incarnation)
         // A spawn that hangs is answered before its preparation is over: the numbers may be another's by then.
         let own = OwnCopies(of: lent)
         request.prepare = { () throws(SpawnFailure) -> StandardDescriptors in
