@@ -11,6 +11,12 @@ enum EndToEnd {
         return stat("/proc/self/ns/pid", &facts) == 0 && facts.st_ino == 0xEFFF_FFFC
     }()
 
+    /// How a process ended is told to who has a pidfd of it, whoever has reaped it.
+    static let kernelKeepsExits: Bool = {
+        let release = File.text("/proc/sys/kernel/osrelease").split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+        return release.count == 2 && (release[0], release[1]) >= (6, 15)
+    }()
+
     static let canMount: Bool = {
         guard getuid() == 0, let place = try? Directory.makeTemporary() else { return false }
         defer { Directory.remove(place) }

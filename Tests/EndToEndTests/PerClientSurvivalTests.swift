@@ -23,6 +23,29 @@ extension EndToEnd {
             }
         }
 
+        @Test(.enabled(if: EndToEnd.kernelKeepsExits, "needs Linux 6.15, which tells how others' children ended"))
+        func `the exit code is the process's, also when its keeper is lost`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  ender: { shell: 'echo up; read code; exit \"$code\"', stdio: per_client }")
+                try sandbox.succeed("up", "-d")
+                for isAtOnce in [true, false] {
+                    let client = try Attachment(lentTo: "ender", in: sandbox)
+                    try client.program.prints("up")
+                    let keeper = try #require(sandbox.keeper)
+                    keeper.kill()
+                    if !isAtOnce {
+                        try sandbox.eventually("there is another one, and a supervisor") {
+                            sandbox.keeper.map { $0 != keeper } ?? false && sandbox.supervisor != nil
+                        }
+                    }
+                    client.send("9")
+                    let ended = try client.program.end()
+                    #expect(ended.status == 9, "\(ended.everything)")
+                }
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `conversations outlive supervisors, and their ends are noticed`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(PerClientSidecars.echo)

@@ -15,6 +15,8 @@ package final class Program {
     private let arguments: [String]
     private var output: Pipe
     private var errors: Pipe
+    /// Once it was waited for, its pid may be another's.
+    private var ended: Int32?
 
     /// Starts `arguments` in `directory`, with these variables and no others. On a terminal all it prints is `output`.
     package init(
@@ -62,7 +64,7 @@ package final class Program {
         errors.closeWriting()
     }
 
-    package func signal(_ number: Int32) { kill(pid, number) }
+    package func signal(_ number: Int32) { if ended == nil { kill(pid, number) } }
 
     /// As if typed at its terminal.
     package func type(_ text: String) { output.type(text) }
@@ -98,10 +100,25 @@ package final class Program {
         return output.text.contains(text) || errors.text.contains(text)
     }
 
+    /// What it has printed by now, but for its errors.
+    var printed: String {
+        Pipe.read([output, errors], waitingAtMost: 0)
+        return output.text
+    }
+
+    /// Nobody holds its output any more.
+    var isOver: Bool {
+        Pipe.read([output, errors], waitingAtMost: 0)
+        return !output.isOpen
+    }
+
     private func reap() -> Int32 {
+        if let ended { return ended }
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+        let code = status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+        ended = code
+        return code
     }
 }
 

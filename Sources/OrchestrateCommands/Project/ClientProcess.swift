@@ -80,7 +80,9 @@ final class ClientProcess {
             if entries[1].revents != 0 {
                 guard isSupervised else { return try codeOfUnsupervised() }
                 switch Self.next(from: connection) {
-                case .message(.ended(let exit), _): return exit.shellCode
+                case .message(.ended(let exit), _):
+                    let isKnown = exit.code != nil || exit.signal != nil
+                    return try isKnown ? exit.shellCode : code(unless: "its keeper was lost before")
                 case .message(.refused(let reason), _): throw CommandFailure(.failed, reason)
                 case .message(.started, let descriptor): if let descriptor { close(descriptor) }
                 case .lost:
@@ -102,11 +104,17 @@ final class ClientProcess {
         }
     }
 
-    /// Keeper and supervisor are gone. What the kernel says, where it can (6.15).
-    private func codeOfUnsupervised() throws -> Int32 {
+    private func codeOfUnsupervised() throws -> Int32 { try code(unless: "so has its supervision") }
+
+    /// Nobody of us saw its end. What the kernel says, where it can (6.15).
+    private func code(unless reason: String) throws -> Int32 {
+        // It tells once the parent has reaped it, which shows as a hang-up. That is the first process by now, and some take
+        // their time.
+        var end = pollfd(fd: process, events: 0, revents: 0)
+        if process >= 0 { poll(&end, 1, 5000) }
         guard let exit = ExitStatus(ofReaped: process) else {
             throw CommandFailure(
-                .failed, "'\(instance.name)' has ended, and so has its supervision; with what exit code is not known")
+                .failed, "'\(instance.name)' has ended, and \(reason); with what exit code is not known")
         }
         return exit.shellCode
     }

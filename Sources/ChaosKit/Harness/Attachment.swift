@@ -1,15 +1,14 @@
-import ChaosKit
 import Glibc
 
 /// `orchestrate attach` with an input that the test writes.
-final class Attachment {
-    let program: Program
+package final class Attachment {
+    package let program: Program
     private let input: HeldInput
 
-    var inputPath: String { input.path }
+    package var inputPath: String { input.path }
 
     /// To a sidecar with `stdio: socket`. Returns when it is attached: the sidecar's output is opened last.
-    convenience init(to name: String, in sandbox: Sandbox) throws {
+    package convenience init(to name: String, in sandbox: Sandbox) throws {
         try self.init(name, sandbox)
         let descriptors = "/proc/\(program.pid)/fd"
         try sandbox.eventually("it is attached") {
@@ -20,9 +19,11 @@ final class Attachment {
     }
 
     /// To one with `stdio: per_client`, whose process is lent the input. Returns when the command has it.
-    convenience init(lentTo name: String, in sandbox: Sandbox) throws {
+    package convenience init(lentTo name: String, in sandbox: Sandbox) throws {
         try self.init(name, sandbox)
-        try sandbox.eventually("it has its input") { ProcessTable.file("fd/0", of: program.pid) == inputPath }
+        try sandbox.eventually("it has its input") {
+            ProcessTable.file("fd/0", of: program.pid) == inputPath || program.isOver
+        }
         input.leaveReading()
     }
 
@@ -31,7 +32,7 @@ final class Attachment {
         program = try sandbox.shell("exec orchestrate attach \(name) <'\(input.path)'")
     }
 
-    func send(_ line: String) { input.send(line) }
+    package func send(_ line: String) { input.send(line) }
 
-    func endInput() { input.close() }
+    package func endInput() { input.close() }
 }

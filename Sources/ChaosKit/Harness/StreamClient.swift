@@ -1,14 +1,13 @@
-import ChaosKit
 import Glibc
 
 /// A program that connects to a Unix socket and knows nothing of orchestrate, as `nc -U` does.
-final class StreamClient {
+package final class StreamClient {
     private var descriptor: Int32
     private var bytes: [UInt8] = []
 
-    var text: String { String(decoding: bytes, as: UTF8.self) }
+    package var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    init(_ path: String) throws {
+    package init(_ path: String) throws {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -30,29 +29,38 @@ final class StreamClient {
 
     deinit { hangUp() }
 
-    func send(_ line: String) {
+    package func send(_ line: String) {
         let line = Array((line + "\n").utf8)
         _ = Glibc.send(descriptor, line, line.count, Int32(MSG_NOSIGNAL))
     }
 
     /// Waits until that was received.
-    func receives(_ wanted: String) throws {
+    package func receives(_ wanted: String) throws {
         while !text.contains(wanted) {
             guard takeIn() else { throw HarnessError("'\(wanted)' was not received: \(text)") }
         }
     }
 
     /// Waits for the other side to close. True when it did.
-    func ends() -> Bool {
+    package func ends() -> Bool {
         while takeIn() {}
         var end = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&end, 1, 0) == 1
     }
 
-    /// It has nothing more to say.
-    func endInput() { shutdown(descriptor, Int32(SHUT_WR)) }
+    /// Takes in what has come by now. False: the other side has closed.
+    package func look() -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while poll(&entry, 1, 0) == 1 {
+            guard takeIn() else { return false }
+        }
+        return true
+    }
 
-    func hangUp() {
+    /// It has nothing more to say.
+    package func endInput() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    package func hangUp() {
         if descriptor >= 0 { close(descriptor) }
         descriptor = -1
     }

@@ -1,14 +1,15 @@
-import ChaosKit
 import Glibc
 
 /// A FIFO whose writing end the test holds, for a program to have as its input.
-final class HeldInput {
-    let path: String
+package final class HeldInput {
+    package let path: String
     private var descriptor: Int32
 
-    init(in sandbox: Sandbox) {
+    package init(in sandbox: Sandbox) {
         path = "\(sandbox.directory)/input.\(UInt32.random(in: 0 ... .max))"
         mkfifo(path, 0o600)
+        // A program that has ended reads no more.
+        signal(SIGPIPE, SIG_IGN)
         if let user = sandbox.user { chown(path, user, user) }
         // Open for both, so that neither side waits for the other.
         descriptor = open(path, O_RDWR | O_CLOEXEC)
@@ -17,18 +18,18 @@ final class HeldInput {
     deinit { close() }
 
     /// Once the program has it: from then on the program's end of it is the only one.
-    func leaveReading() {
+    package func leaveReading() {
         let both = descriptor
         descriptor = open(path, O_WRONLY | O_CLOEXEC)
         Glibc.close(both)
     }
 
-    func send(_ line: String) {
+    package func send(_ line: String) {
         let bytes = Array((line + "\n").utf8)
         _ = write(descriptor, bytes, bytes.count)
     }
 
-    func close() {
+    package func close() {
         if descriptor >= 0 { Glibc.close(descriptor) }
         descriptor = -1
     }
