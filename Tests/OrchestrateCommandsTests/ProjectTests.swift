@@ -55,6 +55,9 @@ import Testing
         #expect(Goal.healthy.progress(of: [report("a", .healthy, incarnation: 4)], after: before) == .underWay)
         #expect(Goal.healthy.progress(of: [report("a", .failed, incarnation: 4)], after: before) == .underWay)
         #expect(Goal.healthy.progress(of: [report("a", .healthy, incarnation: 5)], after: before) == .reached)
+        // Stopped in the meantime, by somebody else or as its supervision was lost.
+        let stopped = report("a", .stopped, incarnation: 4, isWanted: false)
+        #expect(Goal.healthy.progress(of: [stopped], after: before) == .failed(["a"]))
     }
 
     @Test func `what nobody wants will not become healthy`() {

@@ -24,6 +24,8 @@ enum Goal: String, CaseIterable {
         switch (self, instance.state) {
         case (.stopped, .stopped), (.stopped, .completed), (.stopped, .failed): .reached
         case (.stopped, _): .underWay
+        // Nobody wants it up any more: there will be no life after the old one.
+        case (_, .stopped) where isOld && !instance.isWanted: .failed
         case (_, _) where isOld && instance.state != .blocked: .underWay
         // A task that is alive has shown nothing yet: it is its end that counts.
         case (.healthy, .healthy) where instance.kind == .task: .underWay
