@@ -55,8 +55,8 @@ soak: packages
 	$(SWIFT) build --product simulate $(RELEASE)
 	$(BIN)/simulate --soak --seed $$(date +%s) --steps 50000000
 
-# Counts `kill -9`, stops and upgrades at random instants, and prints a table. A round that fails prints its seed:
-# `make chaos SEED=n ROUNDS=1`; WHAT='supervisor storm' counts only these.
+# Counts `kill -9`, stops and upgrades at random instants, also on a disk that stalls and while the wall clock jumps, and
+# prints a table. A round that fails prints its seed: `make chaos SEED=n ROUNDS=1`; WHAT='slow-disk clock' counts only these.
 chaos: build
 	$(BIN)/chaos $(if $(filter full,$(ROUNDS)),--full,--rounds $(ROUNDS)) $(if $(filter file,$(origin SEED)),,--seed $(SEED)) \
 		$(if $(EARLIER),--earlier $(EARLIER)) $(WHAT)

@@ -40,6 +40,8 @@ let package = Package(
     products: [
         .executable(name: "orchestrate", targets: ["orchestrate"]),
         .executable(name: "orchestrate-keeper", targets: ["orchestrate-keeper"]),
+        // Preloaded by the chaos tests.
+        .library(name: "ChaosClock", type: .dynamic, targets: ["ChaosClock"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -106,6 +108,11 @@ let package = Package(
         module("ChaosKit"),
         .executableTarget(name: "chaos", dependencies: ["ChaosKit"], swiftSettings: strict),
         staticProgram("chaos-sidecar"),
+        staticProgram("chaos-disk"),
+        .target(
+            name: "ChaosClock", cSettings: strictC,
+            // Without a Swift runtime: it is preloaded into programs that have their own, or none.
+            linkerSettings: [.unsafeFlags(["-static-stdlib", "-nostartfiles"])]),
 
         // The programs of examples/quickstart
         .executableTarget(name: "quickstart-sidecar", swiftSettings: strict),

@@ -45,6 +45,7 @@ package struct Campaign {
             try Sandbox.run(programs: scenario.programs ?? Sandbox.builtPrograms) { sandbox in
                 let stage = try Stage(sandbox, seed: seed, containment: scenario.containment)
                 var failure: (any Error)?
+                defer { stage.clear() }
                 do { try scenario.play(on: stage, limit: limit) } catch { failure = error }
                 tally = stage.tally
                 // What no column is for: too late, another process than before.
@@ -53,6 +54,7 @@ package struct Campaign {
                 if let failure {
                     isSaid = true
                     _ = try? stage.end(stage.start(["down"], programs: Sandbox.builtPrograms))
+                    for process in sandbox.processes { process.kill() }
                     stage.endEveryone()
                     throw failure
                 }

@@ -22,9 +22,17 @@ package struct CountTable {
         if tally.requests > 0 {
             remarks.append("\(scenario.name): \(tally.requests) requests, \(tally.failedRequests) failed")
         }
+        if tally.waits > 0 {
+            remarks.append("\(scenario.name): the disk stalled \(tally.waits) times, \(tally.waited / 1000) s in all")
+        }
         if tally.escaped > 0 {
             remarks.append("\(scenario.name): \(tally.escaped) escaped without cgroups and keeper, as can be")
         }
+    }
+
+    package mutating func skip(_ scenario: some Scenario, _ obstacle: String) {
+        rows.append([scenario.name, "skipped"] + Self.head.dropFirst(2).map { _ in "" })
+        remarks.append("\(scenario.name): skipped, \(obstacle)")
     }
 
     package var text: String {

@@ -9,6 +9,8 @@ package protocol Scenario {
     var containment: String? { get }
     /// Where the programs are that the sandbox starts with. Nil: the ones beside this program.
     var programs: String? { get }
+    /// What this machine lacks for it. Nil: nothing.
+    var obstacle: String? { get }
 
     /// One stage: as many rounds as it has, and at most `limit` of them where it can choose.
     func play(on stage: Stage, limit: Int) throws
@@ -18,4 +20,5 @@ extension Scenario {
     package var timed: String { "" }
     package var containment: String? { nil }
     package var programs: String? { nil }
+    package var obstacle: String? { nil }
 }

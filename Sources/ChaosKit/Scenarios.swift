@@ -6,7 +6,8 @@ package enum Scenarios {
             SupervisorLoss(), SupervisionLoss(.stop), SupervisionLoss(.keep), SupervisionLoss(.all),
             TreeStops(.a), TreeStops(.b), TreeStops(.c), Upgrades(),
         ] + (earlier.map { [FormatChanges(from: $0)] } ?? []) + [
-            Moments(of: .client), Moments(of: .sidecar), Moments(of: .supervisor), Storm(),
+            Moments(of: .client), Moments(of: .sidecar), Moments(of: .supervisor), SlowDiskKills(), ClockJumps(),
+            Storm(.alone), Storm(.withClients),
         ]
     }
 }

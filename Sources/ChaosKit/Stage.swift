@@ -16,9 +16,15 @@ package final class Stage {
     /// Nobody held the FIFOs and waited for exits for a while: what was unread of those that ended, and how, may be
     /// unknown.
     var allWereLost = false
+    private var lastLoss: ContinuousClock.Instant?
     /// The lives that were ended by SIGKILL here, of which nothing else is to be said.
     private var killed: Set<String> = []
     private let began = ContinuousClock.now
+    /// Seconds that a command may take.
+    var patience = 40
+    /// What every program that is started here finds in its environment besides.
+    var environment: [String: String] = [:]
+    private var atEnd: [() -> Void] = []
 
     package init(_ sandbox: Sandbox, seed: UInt64, containment: String? = nil) throws {
         self.sandbox = sandbox
@@ -49,13 +55,30 @@ package final class Stage {
     func start(_ arguments: [String], programs: String? = nil) throws -> Program {
         note("orchestrate \(arguments.joined(separator: " "))")
         let words = ["\(programs ?? sandbox.programs)/orchestrate"] + arguments
-        return try sandbox.start(program: words, environment: ["ORCHESTRATE_CONTAINMENT": containment])
+        return try sandbox.start(program: words, environment: variables)
+    }
+
+    /// What whoever starts something here gives it.
+    var variables: [String: String] { environment.merging(["ORCHESTRATE_CONTAINMENT": containment]) { $1 } }
+
+    /// To be done when nothing of the project runs any more.
+    func finally(_ body: @escaping () -> Void) { atEnd.append(body) }
+
+    func clear() {
+        for body in atEnd.reversed() { body() }
+        atEnd = []
     }
 
     /// Waits for a command that may fail, but not by a bug.
     @discardableResult
     func end(_ command: Program) throws -> Program.Ended {
-        let ended = try command.end(within: 40)
+        let ended: Program.Ended
+        do {
+            ended = try command.end(within: patience)
+        } catch {
+            note("what there is: \(sandbox.processes)")
+            throw error
+        }
         note("ended with \(ended.status)")
         let last = ended.errors.split(separator: "\n").last.map(String.init) ?? ""
         if ended.status != 0, ended.status != 137 { note("  \(last)") }
@@ -85,6 +108,14 @@ package final class Stage {
         note("kill -\(signal) \(what): \(present.map { String($0.pid) }.joined(separator: " "))")
         for target in present { target.signal(signal) }
         tally.strikes += present.count
+    }
+
+    /// Keeper or supervisor. A second one before all is there again is the loss of both.
+    func strike(oneOfTwo target: SeenProcess?, _ what: String) {
+        let isWhole = sandbox.keeper != nil && sandbox.supervisor != nil
+        if !isWhole || lastLoss.map({ ContinuousClock.now - $0 < .seconds(3) }) ?? false { allWereLost = true }
+        lastLoss = .now
+        strike(SIGKILL, [target], what)
     }
 
     /// None of them sees another die. Returns when it was.
@@ -172,6 +203,7 @@ package final class Stage {
             tally.lost += lost.count
             fault("lost: \(lost.count) of \(life.written) lines of \(life.instance) \(life.id), from \(first)")
         }
+        if life.servesClient { return }
         let end = killed.contains(life.id) && life.told == nil ? "SIGKILL" : life.told.map { "exit \($0)" }
         guard let end else { return }
         let unknownAllowed = allWereLost || keeperWasLost

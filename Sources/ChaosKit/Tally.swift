@@ -21,6 +21,9 @@ package struct Tally {
     /// Requests that a sidecar answered, and those it did not.
     package var requests = 0
     package var failedRequests = 0
+    /// How often a slow disk kept somebody waiting, and how many milliseconds in all.
+    package var waits = 0
+    package var waited = 0
 
     package var isFaultless: Bool {
         orphans + duplicates + lost + torn + wrongExits + broken + failedRequests == 0
@@ -48,5 +51,7 @@ package struct Tally {
         total.times += stage.times
         total.requests += stage.requests
         total.failedRequests += stage.failedRequests
+        total.waits += stage.waits
+        total.waited += stage.waited
     }
 }

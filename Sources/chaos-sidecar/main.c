@@ -11,6 +11,9 @@
 //                Of all descendants: stubborn=1 makes them deaf, hidden=1 lets them overwrite their environment, cleared=1
 //                lets them execute the program again with none, and with stopped=1 they and the leader stop themselves
 //   port=N       listens there; serve=1 answers each connection with what it sends
+//   talk=1       is one of those that serve a client each: says PID.START and what it reads, line by line, on its standard
+//                output, and numbers the lines on its standard error. `exit N` ends it; so does the end of its input, where
+//                it is not deaf
 //
 // usage: chaos-sidecar load PORT FILE RATE
 //   Sends RATE requests a second, each on a connection of its own, until FILE is there. Prints how many, how many of them
@@ -19,6 +22,7 @@
 // DIRECTORY/locks/INSTANCE is locked by the one leader that may live, DIRECTORY/locks/INSTANCE.rest by its descendants;
 // who finds one of them locked says so in DIRECTORY/shouts. DIRECTORY/lives/INSTANCE.PID.START holds a struct life, which
 // a SIGKILL cannot take back, and DIRECTORY/children/INSTANCE.PID.START stands for a descendant.
+// Those that talk may be many of one instance, and lock nothing.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,7 +42,7 @@
 #include <unistd.h>
 
 struct life {
-    uint64_t written;  // lines
+    uint64_t written;  // lines; of a descendant: whose it is
     int64_t told;      // the code it ends with; -1 while it does not
 };
 
@@ -46,6 +50,7 @@ static const char *directory;
 static const char *instance;
 static volatile sig_atomic_t ending;
 static int leader_lock;
+static pid_t leader;
 
 static void shout(const char *format, ...) {
     char path[4096], text[512];
@@ -121,7 +126,10 @@ static void claim_as_descendant(void) {
 
 static void live_as_descendant(struct manner manner) {
     claim_as_descendant();
-    close(open_own("children"));
+    int file = open_own("children");
+    const struct life life = {.written = (uint64_t)leader, .told = -1};
+    if (write(file, &life, sizeof life) != sizeof life) _exit(117);
+    close(file);
     signal(SIGTERM, manner.is_stubborn ? SIG_IGN : SIG_DFL);
     extern char **environ;
     if (manner.is_hidden)
@@ -132,10 +140,11 @@ static void live_as_descendant(struct manner manner) {
 
 /// The same program with nothing in its environment, as a daemon that cleans up after itself does.
 static void execute_without_environment(struct manner manner) {
-    char stubborn[32], stopped[32], *none[] = {NULL};
+    char stubborn[32], stopped[32], whose[32], *none[] = {NULL};
     snprintf(stubborn, sizeof stubborn, "stubborn=%d", manner.is_stubborn);
     snprintf(stopped, sizeof stopped, "stopped=%d", manner.is_stopped);
-    char *again[] = {"chaos-sidecar", (char *)directory, (char *)instance, "descendant=1", stubborn, stopped, NULL};
+    snprintf(whose, sizeof whose, "leader=%d", (int)leader);
+    char *again[] = {"chaos-sidecar", (char *)directory, (char *)instance, "descendant=1", stubborn, stopped, whose, NULL};
     execve("/proc/self/exe", again, none);
     _exit(119);
 }
@@ -257,15 +266,54 @@ static int load(int port, const char *end, int rate) {
 
 // MARK: The leader
 
-static void write_line(unsigned long long start, uint64_t number) {
+static void write_line(int output, unsigned long long start, uint64_t number) {
     static const char padding[] = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     char line[512];
     int length = snprintf(
         line, sizeof line, "#chaos %d.%llu %llu %.*s #end\n", (int)getpid(), start, (unsigned long long)number,
         (int)(number * 7 % sizeof padding), padding);
     // Shorter than PIPE_BUF: all of it or nothing.
-    while (write(STDOUT_FILENO, line, (size_t)length) != length)
+    while (write(output, line, (size_t)length) != length)
         if (errno != EINTR) _exit(122);
+}
+
+/// Whatever of it the client still takes.
+static void say(unsigned long long start, const char *text) {
+    char line[256];
+    int length = snprintf(line, sizeof line, "%d.%llu %s\n", (int)getpid(), start, text);
+    if (write(STDOUT_FILENO, line, (size_t)length) != length) return;
+}
+
+static void answer(unsigned long long start, struct life *life, const char *text) {
+    write_line(STDERR_FILENO, start, life->written);
+    life->written++;
+    say(start, text);
+    if (strncmp(text, "exit ", 5) != 0) return;
+    life->told = atoi(text + 5);
+    _exit((int)life->told);
+}
+
+static void talk(unsigned long long start, struct life *life, int is_deaf) {
+    char text[4096];
+    size_t filled = 0;
+    signal(SIGPIPE, SIG_IGN);
+    say(start, "hello");
+    while (!ending) {
+        ssize_t count = read(STDIN_FILENO, text + filled, sizeof text - filled);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        filled += (size_t)count;
+        char *end;
+        while ((end = memchr(text, '\n', filled)) != NULL) {
+            *end++ = 0;
+            answer(start, life, text);
+            filled -= (size_t)(end - text);
+            memmove(text, end, filled);
+        }
+    }
+    while (is_deaf) pause();
+    life->told = 0;
+    _exit(0);
 }
 
 static void note_signal(int number) { ending = number; }
@@ -287,10 +335,13 @@ int main(int count, char **arguments) {
         .is_cleared = option(count, arguments, "cleared"),
         .is_stopped = option(count, arguments, "stopped"),
     };
+    leader = option(count, arguments, "leader");
     if (option(count, arguments, "descendant")) live_as_descendant(manner);
     int is_deaf = option(count, arguments, "deaf");
     if (is_deaf) signal(SIGTERM, SIG_IGN);
-    claim();
+    int talks = option(count, arguments, "talk");
+    if (!talks) claim();
+    leader = getpid();
     int file = open_own("lives");
     if (ftruncate(file, sizeof(struct life)) != 0) return 121;
     struct life *life = mmap(NULL, sizeof *life, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
@@ -309,13 +360,14 @@ int main(int count, char **arguments) {
     if (option(count, arguments, "serve")) serve(listener);
 
     unsigned long long start = own_start_time();
+    if (talks) talk(start, life, is_deaf);
     int period = option(count, arguments, "period");
     int end = option(count, arguments, "end");
     long long begin = milliseconds();
     struct timespec pause_between = {.tv_sec = period / 1000, .tv_nsec = period % 1000 * 1000000L};
     if (manner.is_stopped) raise(SIGSTOP);
     while (!ending && (end == 0 || milliseconds() - begin < end)) {
-        write_line(start, life->written);
+        write_line(STDOUT_FILENO, start, life->written);
         life->written++;
         nanosleep(&pause_between, NULL);
     }

@@ -16,6 +16,11 @@ enum Chaos {
         var isFaultless = true
         let campaign = Campaign { say($0) }
         for scenario in arguments.scenarios {
+            if let obstacle = scenario.obstacle {
+                table.skip(scenario, obstacle)
+                say("\(scenario.name): skipped, \(obstacle)")
+                continue
+            }
             let rounds = arguments.rounds ?? scenario.fullCount
             let tally = campaign.run(scenario, rounds: rounds, seed: arguments.seed)
             table.add(scenario, tally, seed: arguments.seed)
@@ -23,6 +28,7 @@ enum Chaos {
             say(table.text)
             isFaultless = isFaultless && tally.isFaultless
         }
+        if arguments.scenarios.last?.obstacle != nil { say(table.text) }
         exit(isFaultless ? 0 : 1)
     }
 

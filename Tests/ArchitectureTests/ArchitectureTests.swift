@@ -79,6 +79,8 @@ struct ArchitectureTests {
             "Sources/Supervision/Logs/WallTime.swift",
             // Leaves a directory alone that was made within the minute; one that is wrongly old has nobody in it.
             "Sources/Supervision/Logs/FifoLeftovers.swift",
+            // The clock that the chaos tests set.
+            "Sources/ChaosKit/Harness/ShiftedClock.swift", "Sources/ChaosClock/clock.c",
         ]
         let readings = ["CLOCK_REALTIME", "gettimeofday", "time(nil)", "time(NULL)", "time(0)"]
         for file in SourceTree.sources + SourceTree.inC where !allowed.contains(file.path) {

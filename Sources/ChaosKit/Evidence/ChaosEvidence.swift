@@ -10,6 +10,8 @@ struct ChaosEvidence {
         /// The code it ended with by itself.
         let told: Int?
 
+        /// One of many of its instance, whose end is not told by the journal.
+        var servesClient: Bool { instance.hasPrefix(ChaosEvidence.ofClients) }
         var id: String { "\(pid).\(startTime)" }
         var process: SeenProcess? {
             guard let seen = ProcessTable.process(pid, environment: [:]), seen.startTime == startTime else {
@@ -19,6 +21,9 @@ struct ChaosEvidence {
         }
         var isAlive: Bool { process != nil }
     }
+
+    /// How the names of those begin that run a process for each client.
+    static let ofClients = "client"
 
     let directory: String
     /// The sidecars' program, in a place of its own: whoever runs it belongs to this stage, whatever it did to its

@@ -9,9 +9,11 @@ struct ControlQuestion {
         stateDirectory = found
     }
 
-    /// Milliseconds from `start` until a supervisor that is none of `old` told its state. Nil: not within 15 s.
-    func answered(byOtherThan old: Set<pid_t>, since start: ContinuousClock.Instant) -> Double? {
-        let deadline = Deadline(seconds: 15)
+    /// Milliseconds from `start` until a supervisor that is none of `old` told its state. Nil: not in time.
+    func answered(
+        byOtherThan old: Set<pid_t>, since start: ContinuousClock.Instant, within seconds: Int = 15
+    ) -> Double? {
+        let deadline = Deadline(seconds: seconds)
         let isAnswered = deadline.comes(every: 1) {
             let pid = ask(waitingAtMost: deadline.milliseconds ?? 0)?.number("supervisor_pid")
             return pid.map { !old.contains(pid_t($0)) } ?? false
@@ -57,8 +59,10 @@ struct ControlQuestion {
 
 extension Substring {
     /// The text of a key in a line of JSON.
-    func field(_ key: String) -> Substring? {
-        guard let start = firstRange(of: "\"\(key)\":\"")?.upperBound else { return nil }
+    ///
+    /// - Parameter separator: between key and text; an answer for people has spaces.
+    func field(_ key: String, _ separator: String = ":") -> Substring? {
+        guard let start = firstRange(of: "\"\(key)\"\(separator)\"")?.upperBound else { return nil }
         return self[start...].prefix { $0 != "\"" }
     }
 

@@ -11,8 +11,18 @@ struct Load {
     var onExit = "keep"
     /// Sidecars that end by themselves too.
     var withEnding = true
+    /// Further sidecars.
+    var others = ""
 
     static let grace = 400
+
+    /// Something that an operator does while something else happens. `up` is to set all right after it.
+    static func aCommand(by chance: inout Chance) -> [String] {
+        chance.one(of: [
+            ["restart", "writer"], ["restart", "brief", "longer"], ["restart"] + names, ["stop", "probed"],
+            ["stop", "writer", "--cascade"], ["up", "-d"],
+        ])
+    }
 
     func declare() throws {
         try stage.sandbox.declare(
@@ -22,6 +32,7 @@ struct Load {
             \(sidecar("executed", "period=20", Self.check("exec: [/bin/true]")))
             \(sidecar("parent", "period=20\", \"children=2\", \"hidden=1", "depends_on: [writer]"))
             \(withEnding ? ending : "")
+            \(others)
             """, top: "supervisor: { on_exit: \(onExit) }")
     }
 
@@ -37,7 +48,7 @@ struct Load {
         "health: { readiness: { \(probe), period: 50ms }, liveness: { \(probe), period: 50ms } }"
     }
 
-    private func sidecar(_ name: String, _ options: String, _ lines: String...) -> String {
+    func sidecar(_ name: String, _ options: String, _ lines: String...) -> String {
         let evidence = stage.evidence
         let all = [
             "\(name):",
@@ -61,7 +72,7 @@ struct Load {
     /// Waits until each steady one has its leader.
     func awaitLeaders() throws -> [String: ChaosEvidence.Life] {
         var found: [String: ChaosEvidence.Life]?
-        let isThere = stage.within(seconds: 20) {
+        let isThere = stage.within(seconds: stage.patience / 2) {
             found = leaders
             return found != nil
         }

@@ -14,7 +14,7 @@ package struct SupervisorLoss: Scenario {
         try load.declare()
         try stage.succeed("up", "-d")
         let before = try load.awaitLeaders()
-        let command = try stage.chance.isHeads() ? stage.start(aCommand(&stage.chance)) : nil
+        let command = try stage.chance.isHeads() ? stage.start(Load.aCommand(by: &stage.chance)) : nil
         stage.pause(below: command == nil ? 250 : 60)
         guard let supervisor = stage.sandbox.supervisor, let question = ControlQuestion(of: stage.sandbox) else {
             throw HarnessError("there is no supervisor")
@@ -37,12 +37,5 @@ package struct SupervisorLoss: Scenario {
         _ = try load.awaitLeaders()
         try stage.bringDown()
         try stage.prove()
-    }
-
-    private func aCommand(_ chance: inout Chance) -> [String] {
-        chance.one(of: [
-            ["restart", "writer"], ["restart", "brief", "longer"], ["restart"] + Load.names, ["stop", "probed"],
-            ["stop", "writer", "--cascade"], ["up", "-d"],
-        ])
     }
 }

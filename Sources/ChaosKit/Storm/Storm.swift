@@ -1,14 +1,18 @@
 import Glibc
 
-/// A manifest, an operator and faults by chance: everything at any time.
+/// A manifest, an operator and faults by chance: everything at any time. With clients: and they come and go.
 package struct Storm: Scenario {
-    package let name = "storm"
+    package enum Kind { case alone, withClients }
+
+    private let kind: Kind
+    package var name: String { kind == .alone ? "storm" : "per-client" }
+    package var timed: String { kind == .alone ? "" : "nothing of a client that left" }
     package let fullCount = 100
 
-    package init() {}
+    package init(_ kind: Kind) { self.kind = kind }
 
     package func play(on stage: Stage, limit: Int) throws {
-        try StormRound(stage).play()
+        try StormRound(stage, hasClients: kind == .withClients).play()
         stage.tally.rounds += 1
     }
 }
@@ -16,13 +20,17 @@ package struct Storm: Scenario {
 private final class StormRound {
     private let stage: Stage
     private var manifest: StormManifest
+    /// Nil: there are none.
+    private let clients: StormClients?
 
     private var sandbox: Sandbox { stage.sandbox }
 
-    init(_ stage: Stage) {
+    init(_ stage: Stage, hasClients: Bool) {
         self.stage = stage
+        clients = hasClients ? StormClients(stage) : nil
         manifest = StormManifest(
-            program: stage.evidence.program, directory: stage.evidence.directory, by: &stage.chance)
+            program: stage.evidence.program, directory: stage.evidence.directory, hasClients: hasClients,
+            by: &stage.chance)
     }
 
     func play() throws {
@@ -30,6 +38,7 @@ private final class StormRound {
         try declare()
         try act(["up", "-d", "--timeout", "20s"])
         for _ in 0..<3 + stage.chance.next(below: 5) {
+            try clients?.act(at: manifest.doors)
             try act(nextCommand())
             if stage.chance.next(below: 3) == 0 {
                 stage.pause(below: 200)
@@ -37,8 +46,10 @@ private final class StormRound {
             }
         }
         try settle()
+        try clients?.leaveOneAfterTheOther()
         if stage.chance.next(below: 3) == 0 { try act(["down"]) }
         try stage.bringDown()
+        clients?.expectAllOver()
         try stage.prove()
     }
 
@@ -72,6 +83,7 @@ private final class StormRound {
                 fault()
             }
         }
+        try clients?.act(at: manifest.doors)
         try stage.end(command)
     }
 
@@ -81,10 +93,10 @@ private final class StormRound {
         let supervision = [sandbox.keeper, sandbox.supervisor, sandbox.guardian]
         let evidence = stage.evidence
         switch stage.chance.next(below: 12) {
-        case 0, 1, 2: stage.strike(SIGKILL, [sandbox.supervisor], "the supervisor")
+        case 0, 1, 2: stage.strike(oneOfTwo: sandbox.supervisor, "the supervisor")
         case 3:
             stage.keeperWasLost = true
-            stage.strike(SIGKILL, [sandbox.keeper], "the keeper")
+            stage.strike(oneOfTwo: sandbox.keeper, "the keeper")
         case 4: stage.strike(SIGKILL, [sandbox.guardian], "the guard")
         case 5: stage.strikeAtOnce(Array(supervision.prefix(2)), "keeper and supervisor")
         case 6: stage.strikeAtOnce(supervision, "all three")
@@ -129,6 +141,10 @@ private final class StormRound {
                     return "\(shown) is not shown:\n\(status.output)"
                 }
                 let living = alive["\(sidecar.name).\(replica)"] ?? []
+                if sidecar.servesClients {
+                    if let wrong = clients?.wrong(of: sidecar.name, row[1], living) { return wrong }
+                    continue
+                }
                 switch row[1] {
                 case "healthy":
                     guard living.count == 1, String(living[0].pid) == row[3] else {

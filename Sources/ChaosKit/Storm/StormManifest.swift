@@ -5,6 +5,8 @@ struct StormManifest {
         let isTask: Bool
         var replicas = 1
         var dependencies: [String] = []
+        /// A process for each client.
+        var servesClients = false
         /// What the program is told to do.
         var options: [String] = []
         /// Further lines of its manifest.
@@ -18,13 +20,19 @@ struct StormManifest {
     private let stopsWithSupervision: Bool
     private let program: String
     private let directory: String
+    private let hasClients: Bool
 
-    init(program: String, directory: String, by chance: inout Chance) {
+    init(program: String, directory: String, hasClients: Bool, by chance: inout Chance) {
         self.program = program
         self.directory = directory
+        self.hasClients = hasClients
         stopsWithSupervision = chance.next(below: 2) == 0
         for _ in 0..<3 + chance.next(below: 4) { add(by: &chance) }
+        if hasClients { addForClients(by: &chance) }
     }
+
+    /// Those that clients may come to.
+    var doors: [String] { sidecars.filter(\.servesClients).map(\.name) }
 
     var top: String { "supervisor: { on_exit: \(stopsWithSupervision ? "stop" : "keep") }" }
 
@@ -48,6 +56,10 @@ struct StormManifest {
 
     /// Changes something, and says what.
     mutating func edit(by chance: inout Chance) -> String {
+        if hasClients, chance.next(below: 4) == 0 {
+            addForClients(by: &chance)
+            return "add \(sidecars[sidecars.count - 1].name)"
+        }
         let index = chance.next(below: sidecars.count)
         let name = sidecars[index].name
         switch chance.next(below: 4) {
@@ -58,13 +70,28 @@ struct StormManifest {
             sidecars.remove(at: index)
             for other in sidecars.indices { sidecars[other].dependencies.removeAll { $0 == name } }
             return "remove \(name)"
-        case 2 where !sidecars[index].isTask:
+        case 2 where !sidecars[index].isTask && !sidecars[index].servesClients:
             sidecars[index].replicas = 1 + chance.next(below: 3)
             return "\(sidecars[index].replicas) replicas of \(name)"
         default:
             sidecars[index].edition += 1
             return "change \(name)"
         }
+    }
+
+    private mutating func addForClients(by chance: inout Chance) {
+        var sidecar = Sidecar(name: "\(ChaosEvidence.ofClients)\(named)", isTask: false, servesClients: true)
+        named += 1
+        let children = chance.next(below: 3)
+        let isHidden = chance.next(below: 2)
+        let isStubborn = chance.next(below: 2)
+        sidecar.options = [
+            "talk=1", "deaf=\(chance.next(below: 3) == 0 ? 1 : 0)", "children=\(children)", "hidden=\(isHidden)",
+            "stubborn=\(isStubborn)",
+        ]
+        sidecar.lines = ["stdio: per_client", "stop: { grace: 400ms }"]
+        for earlier in sidecars where chance.next(below: 6) == 0 { sidecar.dependencies.append(earlier.name) }
+        sidecars.append(sidecar)
     }
 
     private mutating func add(by chance: inout Chance) {
