@@ -80,7 +80,7 @@ extension Supervisor {
             project: project.name, identity: location.identity, directory: project.directory, manifest: manifestPath,
             stateDirectory: location.stateDirectory,
             phase: engine.reconciler.isShuttingDown ? .stopping : .running, supervisorPID: getpid(),
-            keeperPID: host.keeperPID, supervisorStartedAt: startedAt,
+            keeperPID: host.keeperPID, supervisorStartedAt: WallClock().timestamp(startedAt),
             containment: ContainmentReport(
                 level: host.containment.level.rawValue, description: host.containment.description),
             lease: leases.current, warnings: warnings,

@@ -17,7 +17,7 @@ final class Supervisor {
     let logs: LogPump
     let helpers: HelperRunner
     let allocator: PortAllocator
-    let startedAt = WallClock.now
+    let startedAt = Instant.now
     let bootID: String
     let seed: UInt64
     let engine: Engine
