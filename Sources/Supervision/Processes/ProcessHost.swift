@@ -160,6 +160,8 @@ package final class ProcessHost {
             guard records.slot(message.slot).pointee.pid == message.pid else { return }
             if message.value == 0 { processes[Int(message.slot)]?.isKnownEmpty = true }
             leaderEnded(process.id, records.exitStatus(message.slot))
+            // One that was found on record as ended, while the keeper's word of it was still under way.
+            answerIfEmpty(process.id)
         case ORCH_MESSAGE_EMPTY:
             processes[Int(message.slot)]?.isKnownEmpty = true
             answerIfEmpty(process.id)
