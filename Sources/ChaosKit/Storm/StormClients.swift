@@ -94,7 +94,7 @@ final class StormClients {
     /// All is settled: whoever speaks now is promised an answer, over the loss of the supervisor or the keeper too, and
     /// leaves nothing behind, also where nobody is there who could see it leave.
     func leaveOneAfterTheOther() throws {
-        for one in conversations { one.isPromised = one.hasInput }
+        for one in conversations { one.isPromised = one.hasInput && one.partner != nil }
         strike(stage.sandbox)
         for one in conversations { one.say() }
         let areAnswered = stage.within(seconds: 20) {
