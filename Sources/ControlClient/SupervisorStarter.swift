@@ -34,6 +34,11 @@ package struct SupervisorStarter: Sendable {
         package var client: ControlClient
         /// This call started the supervisor.
         package var isFresh: Bool
+
+        package init(client: ControlClient, isFresh: Bool) {
+            self.client = client
+            self.isFresh = isFresh
+        }
     }
 
     /// Connects, and starts a supervisor first when nobody answers. Two that do so at once get the same one.

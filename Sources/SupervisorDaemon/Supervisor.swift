@@ -234,9 +234,11 @@ final class Supervisor {
     private func noteDrop(of lines: Int, _ instance: LogInstance, _ reason: String) {
         let before = drops[instance]
         let all = lines + (before?.lines ?? 0)
+        let soFar = before == nil ? "" : " so far"
         let message =
             all == 1
-            ? "1 line of \(instance) was dropped: \(reason)" : "\(all) lines of \(instance) were dropped: \(reason)"
+            ? "1 line of \(instance) was dropped: \(reason)"
+            : "\(all) lines of \(instance) were dropped\(soFar): \(reason)"
         conditions.removeAll { $0 == before?.warning }
         drops[instance] = (all, message)
         warn(message)

@@ -182,8 +182,11 @@ static int64_t go_round(void) {
         }
         is_over = false;
         if (ward->phase != WARD_WAITING && ward->deadline_ns < next) next = ward->deadline_ns;
-        // Killed, and nobody of it can be waited for: it is looked at again.
-        if (ward->phase == WARD_KILLING && ward->pidfd < 0) next = next < now + 10000000 ? next : now + 10000000;
+        // Nobody of it can be waited for: killed, or on its way out of a cgroup, which is populated for a moment longer
+        // than its last process is seen. It is looked at again.
+        bool is_unseen = ward->phase == WARD_CLEARING && ward->living == 0;
+        if (ward->phase == WARD_KILLING && ward->pidfd < 0) is_unseen = true;
+        if (is_unseen && next > now + 10000000) next = now + 10000000;
     }
     return is_over && next == INT64_MAX ? 0 : next;
 }

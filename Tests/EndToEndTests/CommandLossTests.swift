@@ -100,6 +100,36 @@ extension EndToEnd {
             }
         }
 
+        @Test func `who waits for a project that is taken down ends with it, and starts nothing anew`() throws {
+            try Sandbox.run { sandbox in
+                let gate = sandbox.directory + "/gate"
+                #expect(mkfifo(gate, 0o600) == 0)
+                try sandbox.declare(
+                    """
+                      quiet: { command: [sleep, "1000"] }
+                      job: { kind: task, shell: "read word < \(gate)", restart: never }
+                    """)
+                try sandbox.succeed("up", "-d", "quiet")
+                let run = try sandbox.start("run", "job")
+                try sandbox.eventually("the task runs") { !sandbox.sidecars("job").isEmpty }
+                let watch = try sandbox.start("status", "--watch", "--json")
+                try watch.prints("quiet")
+                let events = try sandbox.start("events", "-f")
+                try events.prints("following")
+                let wait = try sandbox.start("wait", "quiet", "--for", "stopped")
+                let supervision = [sandbox.keeper, sandbox.supervisor]
+                try sandbox.succeed("down")
+                #expect(try watch.end().status == 0)
+                #expect(try events.end().status == 0)
+                #expect(try wait.end().status == 0)
+                let ran = try run.end()
+                #expect(ran.status == 1)
+                #expect(ran.errors.contains("the project was taken down meanwhile"), "\(ran.errors)")
+                let left = Set([sandbox.keeper, sandbox.supervisor].compactMap(\.self))
+                #expect(left.isSubset(of: supervision.compactMap(\.self)))
+            }
+        }
+
         /// Of the state changes.
         private static func sequences(_ lines: String) -> [Int] {
             lines.split(separator: "\n").filter { $0.contains(#""kind":"transition""#) }.compactMap { line in

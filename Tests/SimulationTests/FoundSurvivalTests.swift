@@ -24,4 +24,19 @@ import Testing
         try world.pass(.seconds(60))
         #expect(world.finished == 1)
     }
+
+    @Test func `a task that gets through while it waits to be stopped runs again with the next up`() throws {
+        var world = try World(.task("seed"), .service("web", after: .init(sidecar: "seed", condition: .started)))
+        world.natures["seed"]?.lifetime = .seconds(2)
+        world.natures["web"]?.reaction = .seconds(3)
+        try world.up()
+        try world.pass(.seconds(1))
+        try world.request(.stop(["seed"], scope: .cascade, by: .user))
+        try world.pass(.seconds(5))
+        #expect(world.state("seed") == .stopped)
+        let plan = world.plan
+        try world.request(.apply(plan, selection: nil))
+        try world.pass(.seconds(5))
+        #expect(world.state("seed") == .completed)
+    }
 }

@@ -129,8 +129,8 @@ let lifecycleExplanations: [RuleExplanation] = [
         after: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: per_client\n"),
     RuleExplanation(
         .ignoredPerClient,
-        "With 'stdio: per_client' a process begins when its client comes and ends with it: nothing is started before, "
-            + "and nothing is started again.",
+        "With 'stdio: per_client' a process begins when its client comes and ends with it: none is started before, and "
+            + "none is started again. Only a pre_start hook can fail, or take too long.",
         before: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: per_client\n    restart: always\n",
         after: "sidecars:\n  mcp:\n    command: [./mcp]\n    stdio: per_client\n"),
     RuleExplanation(

@@ -92,12 +92,13 @@ extension ManifestDecoder {
         if !sidecar.ports.isEmpty { refuse("ports", "and they can't all have one port") }
         if sidecar.replicas > 1 { refuse("replicas", "so there are as many as there are clients") }
         if sidecar.primary { refuse("primary", "and the end of one is not the project's") }
-        for key in ["start", "restart"] {
+        // A hook before the first client can take too long, and fail.
+        for key in ["start", "restart"] where !sidecar.hooks.contains(where: { $0.event == .preStart }) {
             guard let entry = document.entry(key, in: places[position].value) else { continue }
             report(
                 .ignoredPerClient, at: entry.key,
-                "'\(key)' has no meaning for '\(sidecar.name)': a process begins when its client comes, and who wants "
-                    + "another connects again",
+                "'\(key)' decides nothing about the processes of '\(sidecar.name)': each begins when its client comes, "
+                    + "and who wants another connects again",
                 help: "remove it, or use 'stdio: socket', where one process serves one client at a time")
         }
     }

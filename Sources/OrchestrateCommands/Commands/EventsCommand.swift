@@ -37,6 +37,7 @@ struct EventsCommand: ParsableCommand {
         let context = try ProjectContext(project.projectOptions)
         guard follow else { return try printJournal(context, limit: lines ?? .max) }
         var seen: UInt64?
+        var isOver = false
         try context.stay(with: try context.connect()) { client in
             // Subscribed first: what comes in between is printed after the journal, not lost.
             let now = try client.call(Subscribe.self, .init()).sequence
@@ -51,11 +52,20 @@ struct EventsCommand: ParsableCommand {
                 if !client.hasArrived { _ = Poll.wait(for: [client.descriptor], timeout: nil) }
                 for case .event(let message) in try client.receive() {
                     Console.print(WireFormat.json(message))
+                    switch message.event {
+                    case .finished:
+                        isOver = true
+                        return
+                    case .missed:
+                        try printJournal(context, limit: .max, after: seen ?? now, upTo: message.sequence)
+                    case .transition, .warning, .applied, .portChanged, .leaseTaken, .leaseEnded: break
+                    }
                     seen = message.sequence
-                    if case .finished = message.event { return }
                 }
             }
         }
+        // Whoever took it down has nobody left to tell of it.
+        if !isOver, let seen { try printJournal(context, limit: .max, after: seen) }
     }
 
     private func printJournal(

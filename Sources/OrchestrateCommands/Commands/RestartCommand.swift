@@ -23,16 +23,15 @@ struct RestartCommand: ParsableCommand {
         let context = try ProjectContext(project)
         let session = try GoalSession(context)
         let touched = try session.ask(Restart.self, .init(names: names)) {
-            let begun = session.inAnotherLife(names).map(\.sidecar)
-            return begun.isEmpty ? nil : Touched(sidecars: begun)
+            let rest = names.filter { !session.isInAnotherLife($0) }
+            return rest.isEmpty ? nil : .init(names: rest)
         }
-        let others = touched.sidecars.filter { sidecar in
+        let others = (touched?.sidecars ?? []).filter { sidecar in
             !names.contains { $0 == sidecar || $0.hasPrefix(sidecar + "/") }
         }
         if !others.isEmpty { Console.print("restarts with it: \(others.joined(separator: ", "))".terminalSafe) }
         guard !waiting.noWait else { return }
-        let named = names.filter { name in name.contains("/") || touched.sidecars.contains(name) }
         try session.wait(
-            for: .healthy, of: named + others, timeout: waiting.timeout?.value, countsNewLivesOnly: true)
+            for: .healthy, of: names + others, timeout: waiting.timeout?.value, countsNewLivesOnly: true)
     }
 }

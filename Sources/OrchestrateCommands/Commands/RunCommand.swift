@@ -30,9 +30,8 @@ struct RunCommand: ParsableCommand {
             session = try GoalSession(context)
             instances =
                 try session.ask(RunTask.self, .init(name: task)) {
-                    let begun = session.inAnotherLife([task]).map(\.name)
-                    return begun.isEmpty ? nil : RunTask.Answer(instances: begun)
-                }.instances
+                    session.isInAnotherLife(task) ? nil : .init(name: task)
+                }?.instances ?? session.instances(named: task)
         } else {
             // Nothing is up: the task and what it needs are.
             let applying = Applying(

@@ -74,8 +74,9 @@ struct StatusCommand: ParsableCommand {
 
     /// Drawn again after each burst of changes, and once a second while something runs, for uptime, CPU and memory.
     private func watchOver(_ context: ProjectContext, _ terminal: Terminal) throws {
+        let client = try context.connect()
         let signals = SignalWatch()
-        try context.stay(with: try context.connect()) { try watchOver($0, terminal, signals) }
+        try context.stay(with: client) { try watchOver($0, terminal, signals) }
         if !json { Console.print("the project is down") }
     }
 

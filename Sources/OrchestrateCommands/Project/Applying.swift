@@ -28,7 +28,7 @@ struct Applying {
         let preparation = try ManifestPreparation(of: context, names: names)
         let parameters = parameters(preparation.secrets)
         var prepared: ControlClient.Prepared<Apply>?
-        for attempt in 0... {
+        for _ in 0..<ProjectContext.lossesBorne {
             var reached: SupervisorStarter.Connection?
             do {
                 let connection = try context.connectOrStart(isGuarded: isLeased) {
@@ -38,8 +38,7 @@ struct Applying {
                 let outcome = try apply(prepared ?? .init(Apply.self, parameters), on: connection)
                 Self.show(preparation.diagnostics + outcome.answer.diagnostics)
                 return outcome
-            } catch let error as ControlError where error.code == .noSupervisor && attempt < ProjectContext.lossesBorne
-            {
+            } catch let error as ControlError where error.code == .noSupervisor {
                 continue
             } catch let error as ControlError {
                 // A supervisor that was started for this has nothing to supervise.
@@ -66,7 +65,7 @@ struct Applying {
             // Both are on their way before the first is answered.
             let subscribing = try client.send(Subscribe.self, subscription)
             let applying = try client.send(request)
-            empty = try client.answer(to: subscribing, of: Subscribe.self).project
+            empty = try client.answer(to: subscribing, of: Subscribe.self, timeout: nil).project
             answer = try client.answer(to: applying, of: Apply.self, timeout: nil)
         } else {
             answer = try client.answer(to: try client.send(request), of: Apply.self, timeout: nil)

@@ -8,56 +8,80 @@ final class GoalSession {
     let context: ProjectContext
     private var client: ControlClient
     private var view: ProjectView
-    private var before: [String: InstanceReport] = [:]
+    private var before: [String: UInt64] = [:]
     private let terminal: Terminal
     private let signals = SignalWatch()
 
     convenience init(_ context: ProjectContext) throws {
         try self.init(context, client: try context.connect())
-        before = Dictionary(view.instances.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        before = Dictionary(view.instances.map { ($0.name, $0.incarnation) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// On a connection by which something was asked for already: every life there is counts.
     init(_ context: ProjectContext, client: ControlClient) throws {
         self.context = context
-        self.client = client
         terminal = Terminal(environment: context.environment)
-        view = ProjectView(try client.call(Subscribe.self, .init()).project)
+        let project: ProjectReport
+        (self.client, project) = try context.ask(client) { ($0, try $0.call(Subscribe.self, .init()).project) }
+        view = ProjectView(project)
     }
 
-    /// A supervisor that dies over it has a successor, who is asked again.
-    /// - Parameter begun: of what may not be asked twice, the answer when the one that died had begun with it.
+    /// Asks what may be asked twice: a supervisor that dies over it has a successor, who is asked again.
     func ask<Operation: ControlOperation>(
-        _: Operation.Type, _ parameters: Operation.Parameters, begun: () -> Operation.Answer? = { nil }
+        _: Operation.Type, _ parameters: Operation.Parameters
     ) throws -> Operation.Answer {
         for _ in 0..<ProjectContext.lossesBorne {
-            do throws(ControlError) {
-                return try client.call(Operation.self, parameters)
-            } catch {
-                guard error.code == .noSupervisor else { throw error }
-                guard try reconnect() else { throw context.wentDown }
-                if let answer = begun() { return answer }
-            }
+            if let answer = try askOnce(Operation.self, parameters) { return answer }
         }
         throw context.endsAgainAndAgain
     }
 
+    /// Asks what may not be done twice.
+    /// - Parameter rest: what is still to be asked for when a supervisor was lost that may have begun with it.
+    /// - Returns: nil when nothing of it is left to be asked for.
+    func ask<Operation: ControlOperation>(
+        _: Operation.Type, _ parameters: Operation.Parameters, rest: () -> Operation.Parameters?
+    ) throws -> Operation.Answer? {
+        var parameters = parameters
+        for _ in 0..<ProjectContext.lossesBorne {
+            if let answer = try askOnce(Operation.self, parameters) { return answer }
+            guard let more = rest() else { return nil }
+            parameters = more
+        }
+        throw context.endsAgainAndAgain
+    }
+
+    /// Nil: the supervisor was lost, and there is another one.
+    private func askOnce<Operation: ControlOperation>(
+        _: Operation.Type, _ parameters: Operation.Parameters
+    ) throws -> Operation.Answer? {
+        do throws(ControlError) {
+            return try client.call(Operation.self, parameters)
+        } catch {
+            guard error.code == .noSupervisor else { throw error }
+            guard try reconnect(until: nil) else { throw context.wentDown }
+            return nil
+        }
+    }
+
     /// False when nothing is left of the project.
-    private func reconnect() throws -> Bool {
-        guard let (connection, project) = try context.resubscribed(.init()) else { return false }
+    private func reconnect(until deadline: ContinuousClock.Instant?) throws -> Bool {
+        guard !ProjectContext.saidFinished(client),
+            let (connection, project) = try context.resubscribed(.init(), until: deadline)
+        else { return false }
         client = connection.client
         view = ProjectView(project)
         return true
     }
 
-    /// The instances of these names that are in another life than when the session began, or on their way to one.
-    func inAnotherLife(_ names: [String]) -> [InstanceReport] {
-        names.flatMap { view.instances(named: $0) }.filter { instance in
-            guard let old = before[instance.name] else { return true }
-            let isOnItsWay = [.waiting, .starting, .stopping].contains(instance.state)
-            return instance.incarnation > old.incarnation || instance.state != old.state && isOnItsWay
-        }
+    /// Whether all instances of that name are in another life than when the session began.
+    func isInAnotherLife(_ name: String) -> Bool {
+        let instances = view.instances(named: name)
+        return !instances.isEmpty
+            && instances.allSatisfy { instance in before[instance.name].map { $0 < instance.incarnation } ?? true }
     }
+
+    func instances(named name: String) -> [String] { view.instances(named: name).map(\.name) }
 
     /// - Parameters:
     ///   - names: sidecars or instances; empty: all.
@@ -66,12 +90,12 @@ final class GoalSession {
         for goal: Goal, of names: [String], timeout: Duration?, countsNewLivesOnly: Bool = false
     ) throws {
         let deadline = timeout.map { ContinuousClock.now + $0 }
-        let old = countsNewLivesOnly ? before.mapValues(\.incarnation) : [:]
+        let old = countsNewLivesOnly ? before : [:]
         while true {
             do {
                 return try wait(for: goal, of: names, until: deadline, after: old)
             } catch let error as ControlError where error.code == .noSupervisor {
-                if try reconnect() { continue }
+                if try reconnect(until: deadline) { continue }
                 // What is not there is stopped.
                 if goal == .stopped { return }
                 throw context.wentDown
@@ -99,11 +123,15 @@ final class GoalSession {
                 throw CommandFailure(
                     .timeout, "not \(goal.rawValue) in time: \(late.joined(separator: ", "))")
             }
-            try takeIn(for: rest, mustLook: &mustLook)
+            if let survivors = try takeIn(for: rest, mustLook: &mustLook) {
+                if goal == .stopped, survivors.isEmpty { return }
+                throw CommandFailure(.failed, "the project was taken down meanwhile")
+            }
         }
     }
 
-    private func takeIn(for rest: Duration?, mustLook: inout Bool) throws {
+    /// Not nil: the project is down, but for these.
+    private func takeIn(for rest: Duration?, mustLook: inout Bool) throws -> [SurvivorReport]? {
         let ready =
             client.hasArrived ? [] : Poll.wait(for: [client.descriptor, signals.descriptor], timeout: rest)
         if ready.contains(signals.descriptor), let signal = signals.next(), signal != SIGWINCH {
@@ -117,11 +145,12 @@ final class GoalSession {
                     Console.print(EventLine.text(transition, palette: terminal.palette))
                 }
             case .missed: mustLook = true
-            case .finished: throw CommandFailure(.failed, "the project was taken down meanwhile")
+            case .finished(_, let survivors): return survivors
             case .warning(let text): Console.printError("warning: \(text.terminalSafe)")
             case .applied, .portChanged, .leaseTaken, .leaseEnded: break
             }
         }
+        return nil
     }
 
     private func selected(_ names: [String]) throws -> [InstanceReport] {
@@ -154,7 +183,8 @@ final class GoalSession {
         do {
             try wait(for: .completed, of: names, timeout: timeout, countsNewLivesOnly: true)
         } catch let failure as CommandFailure where failure.exitCode == ExitCode.failed.rawValue {
-            let code = try lastExitCode(of: names)
+            // Nobody knows when the project was taken down meanwhile.
+            let code = (try? lastExitCode(of: names)) ?? 0
             throw code == 0 ? failure : CommandFailure(exitCode: code)
         }
         return try lastExitCode(of: names)

@@ -5,7 +5,7 @@ import StateStore
 
 // After a supervisor was lost under a command.
 extension ProjectContext {
-    /// How many may be lost under one command.
+    /// How many may be lost under one question.
     static let lossesBorne = 20
 
     /// Asks the supervisor what may be asked twice: one that dies over it has a successor, who is asked again.
@@ -32,17 +32,26 @@ extension ProjectContext {
         try ask { try $0.call(Operation.self, parameters) }
     }
 
-    /// Stays with the project, whoever supervises it, until `body` is done or nothing is left.
+    /// Stays with the project, whoever supervises it, until `body` is done or nothing is left. Fails when its supervisor
+    /// ends again and again.
     func stay(with first: ControlClient, _ body: (ControlClient) throws -> Void) throws {
         var client = first
         while true {
             do {
                 return try body(client)
             } catch let error as ControlError where error.code == .noSupervisor {
-                guard let next = try reconnected() else { return }
+                guard !Self.saidFinished(client), let next = try reconnected() else { return }
                 client = next.client
             }
         }
+    }
+
+    /// Whether the last that came before the connection was closed is that the project is down.
+    static func saidFinished(_ client: ControlClient) -> Bool {
+        while let arrived = try? client.receive(), !arrived.isEmpty {
+            for case .event(let message) in arrived { if case .finished = message.event { return true } }
+        }
+        return false
     }
 
     var wentDown: CommandFailure {
@@ -55,17 +64,28 @@ extension ProjectContext {
 
     /// The one that its keeper started again, or one that takes up what lives. Nil when there is nobody who would start
     /// one, and nothing to take up.
-    func reconnected() throws -> SupervisorStarter.Connection? {
+    func reconnected(until deadline: ContinuousClock.Instant? = nil) throws -> SupervisorStarter.Connection? {
+        var attempts = 0
         while true {
-            try checkInterrupted()
-            Guard.awaitEnd(of: location)
-            // A socket would prove nothing: it outlives who listened, and is away while it is made anew.
-            guard LivingSidecars.exist(in: location) || SupervisorStarter.isHeld(location.lockPath) else { return nil }
-            do {
-                return try connectOrStart()
-            } catch let error as ControlError where error.code == .noSupervisor {
-                poll(nil, 0, 20)
+            let check = {
+                try checkInterrupted()
+                guard let deadline, deadline <= .now else { return }
+                throw CommandFailure(.timeout, "not done in time: the supervisor was lost, and is not back")
             }
+            try check()
+            try Guard.awaitEnd(of: location, check)
+            do {
+                if LivingSidecars.exist(in: location) { return try connectOrStart() }
+                // Another one would find nothing: who is there is asked, or is waited for until it has gone. Its socket
+                // proves nothing: it outlives who listened, and is away while it is made anew.
+                guard SupervisorStarter.isHeld(location.lockPath) else { return nil }
+                if let client = try running() { return .init(client: client, isFresh: false) }
+            } catch let error as ControlError where error.code == .noSupervisor {}
+            attempts += 1
+            if attempts > 500, LivingSidecars.haveBrokenSupervisor(in: location) {
+                throw CommandFailure(.failed, brokenSupervisor)
+            }
+            poll(nil, 0, 20)
         }
     }
 
@@ -85,7 +105,7 @@ extension ProjectContext {
     }
 
     /// Ctrl-C while nobody polls for it: what waits for a supervisor that may never come must be ended by it.
-    private func checkInterrupted() throws {
+    func checkInterrupted() throws {
         var waiting = sigset_t()
         sigpending(&waiting)
         guard [SIGINT, SIGTERM, SIGHUP].contains(where: { sigismember(&waiting, $0) == 1 }) else { return }
@@ -96,9 +116,9 @@ extension ProjectContext {
 
     /// A connection to who was started again, with the project as it is found there.
     func resubscribed(
-        _ subscription: Subscribe.Parameters
+        _ subscription: Subscribe.Parameters, until deadline: ContinuousClock.Instant? = nil
     ) throws -> (connection: SupervisorStarter.Connection, project: ProjectReport)? {
-        while let connection = try reconnected() {
+        while let connection = try reconnected(until: deadline) {
             do throws(ControlError) {
                 return (connection, try connection.client.call(Subscribe.self, subscription).project)
             } catch {

@@ -145,7 +145,7 @@ struct ProjectContext {
     ) throws -> SupervisorStarter.Connection {
         if try ControlClient(socketPath: location.socketPath) == nil {
             try refuseElsewhere()
-            Guard.awaitEnd(of: location)
+            try Guard.awaitEnd(of: location, checkInterrupted)
         }
         // Of the state, and inherited by keeper and supervisor: whatever the user's is, it is for this user alone.
         let umask = Glibc.umask(0o077)

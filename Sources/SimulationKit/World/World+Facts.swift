@@ -156,7 +156,8 @@ extension World {
         let isOwn = lives[life].stopBegan == nil && slots[slot].state != .stopping
         slots[slot].ownEnd = Slot.OwnEnd(at: now, status: isOwn ? lives[life].exit : nil)
         let rules = slots[slot].rules
-        if rules.kind == .task, isOwn, rules.isSuccess(lives[life].exit) {
+        // Nor is what was asked to stop remembered as done, when it got through before its turn to be stopped came.
+        if rules.kind == .task, isOwn, !slots[slot].mayNotStart, rules.isSuccess(lives[life].exit) {
             slots[slot].succeeded = lives[life].fingerprint
         }
     }

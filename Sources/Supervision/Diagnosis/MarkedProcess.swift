@@ -33,6 +33,8 @@ package struct MarkedProcess: Hashable, Sendable {
         guard stat("/proc/\(pid)", &info) == 0, geteuid() == 0 || info.st_uid == geteuid() else { return nil }
         var facts = orch_process_facts()
         guard orch_process_look(pid, &facts) == 0 else { return nil }
+        // Once more: the pid may have become another's in between.
+        guard stat("/proc/\(pid)", &info) == 0, geteuid() == 0 || info.st_uid == geteuid() else { return nil }
         let state = UInt8(bitPattern: facts.state)
         guard state != UInt8(ascii: "Z"), state != UInt8(ascii: "X") else { return nil }
         var nonces = marks(of: pid)
