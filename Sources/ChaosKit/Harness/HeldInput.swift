@@ -8,8 +8,6 @@ package final class HeldInput {
     package init(in sandbox: Sandbox) {
         path = "\(sandbox.directory)/input.\(UInt32.random(in: 0 ... .max))"
         mkfifo(path, 0o600)
-        // A program that has ended reads no more.
-        signal(SIGPIPE, SIG_IGN)
         if let user = sandbox.user { chown(path, user, user) }
         // Open for both, so that neither side waits for the other.
         descriptor = open(path, O_RDWR | O_CLOEXEC)
@@ -26,7 +24,18 @@ package final class HeldInput {
 
     package func send(_ line: String) {
         let bytes = Array((line + "\n").utf8)
-        _ = write(descriptor, bytes, bytes.count)
+        // A program that has ended reads no more. Blocked for this thread: what a process ignores is inherited by what
+        // other tests start meanwhile.
+        var pipe = sigset_t()
+        var former = sigset_t()
+        sigemptyset(&pipe)
+        sigaddset(&pipe, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &pipe, &former)
+        if write(descriptor, bytes, bytes.count) < 0, errno == EPIPE {
+            var now = timespec()
+            sigtimedwait(&pipe, nil, &now)
+        }
+        pthread_sigmask(SIG_SETMASK, &former, nil)
     }
 
     package func close() {
