@@ -27,7 +27,7 @@ struct DownCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(project)
-        let running = try context.running()
+        let running = try context.runningOrReturned()
         if running == nil, !LivingSidecars.exist(in: context.location) {
             try context.refuseElsewhere()
             Console.print("nothing of \(context.name.terminalSafe) is running")

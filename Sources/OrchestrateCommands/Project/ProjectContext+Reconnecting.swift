@@ -75,11 +75,12 @@ extension ProjectContext {
             try check()
             try Guard.awaitEnd(of: location, check)
             do {
-                if LivingSidecars.exist(in: location) { return try connectOrStart() }
-                // Another one would find nothing: who is there is asked, or is waited for until it has gone. Its socket
-                // proves nothing: it outlives who listened, and is away while it is made anew.
-                guard SupervisorStarter.isHeld(location.lockPath) else { return nil }
                 if let client = try running() { return .init(client: client, isFresh: false) }
+                // Who is there, on the way or about to leave is waited for; what the records say of sidecars is true once
+                // it has gone. Its socket proves nothing: it outlives who listened, and is away while it is made anew.
+                if !SupervisorStarter.isHeld(location.lockPath) {
+                    return LivingSidecars.exist(in: location) ? try connectOrStart() : nil
+                }
             } catch let error as ControlError where error.code == .noSupervisor {}
             attempts += 1
             if attempts > 500, LivingSidecars.haveBrokenSupervisor(in: location) {
@@ -87,6 +88,13 @@ extension ProjectContext {
             }
             poll(nil, 0, 20)
         }
+    }
+
+    /// The running supervisor, or one that is on its way: what the records say of sidecars is true once there is none.
+    func runningOrReturned() throws -> ControlClient? {
+        if let client = try running() { return client }
+        // Tried again in ten seconds: whoever asks is told that instead.
+        return LivingSidecars.haveBrokenSupervisor(in: location) ? nil : try returned()
     }
 
     /// One that its keeper starts again although nothing runs at present. Nil: there is none, or it is on its way out.

@@ -100,7 +100,7 @@ struct ProjectContext {
 
     /// The running supervisor. Starts one to take up what lives without; fails with 5 when nothing does.
     func connect() throws -> ControlClient {
-        if let client = try running() { return client }
+        if let client = try runningOrReturned() { return client }
         guard LivingSidecars.exist(in: location) else {
             if let client = try returned() { return client }
             try refuseElsewhere()
