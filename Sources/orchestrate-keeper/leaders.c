@@ -44,6 +44,9 @@ bool take_up(uint32_t slot, int32_t pid) {
     struct rusage usage;
     if (leader->pid != 0 || pid > PID_LIMIT || look(pid, &information, &usage) < 0) return false;
     *leader = (struct leader){.pid = pid, .pidfd = orch_pidfd_open(pid)};
+    // A supervisor that became the keeper has children from before. Whoever is not told whose they are would not release
+    // them.
+    keeper.records.slots[slot].keeper = orch_records_keeper(&keeper.records);
     leader->is_in_cgroup = (keeper.records.slots[slot].flags & ORCH_SLOT_IN_CGROUP) != 0;
     slot_plus_one[pid] = (uint16_t)(slot + 1);
     keeper.living++;

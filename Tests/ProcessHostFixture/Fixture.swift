@@ -116,6 +116,11 @@ final class Session {
             host.drop(key: (UInt64(words[1]) ?? 0) | HeldDescriptor.returnedKey)
             host.flush()
             say("dropped")
+        case ("succeed", _):
+            let arguments = CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("--keeper-descriptors") }
+            let failure = host.becomeKeeper(
+                stateDirectory: CommandLine.arguments[1], arguments: Array(arguments), holding: [])
+            say("still here \(failure)")
         case ("bye", _):
             host.sayGoodbye()
             exit(0)

@@ -65,6 +65,29 @@ import Testing
         #expect(try project.answer() == "released b")
     }
 
+    @Test(arguments: levels) func `what was started without a keeper is a child of the one that the supervisor becomes`(
+        level: Containment.Level
+    ) throws {
+        let project = try SupervisedProject(level)
+        SupervisedProject.end(project.keeper)
+        #expect(try project.answer() == "keeper lost")
+        let pid = try project.start("a", "exec sleep 1000")
+        project.tell("succeed")
+        #expect(try project.answer().hasPrefix("serving "))
+        #expect(try project.adoptions() == ["adopted a alive \(pid)"])
+        project.tell("signal", "a", "TERM", "leader")
+        #expect(try project.answer() == "exited a SIGTERM")
+        project.tell("clear", "a")
+        #expect(try project.answer() == "empty a")
+        project.tell("release", "a")
+        #expect(try project.answer() == "released a")
+        // Its slot is good for the next one, whose end is told; by then the first is reaped.
+        _ = try project.start("b", "exit 7")
+        #expect(try project.answer() == "exited b exit 7")
+        #expect(kill(pid, 0) != 0)
+        project.finish()
+    }
+
     @Test func `a supervisor that keeps dying is called broken`() throws {
         let project = try SupervisedProject(.keeper)
         for _ in 1...4 {
