@@ -118,6 +118,9 @@ package final class Stage {
         strike(SIGKILL, [target], what)
     }
 
+    /// Seen from outside: the next loss is one by itself, however soon it comes.
+    func allIsBack() { lastLoss = nil }
+
     /// None of them sees another die. Returns when it was.
     @discardableResult
     func strikeAtOnce(_ targets: [SeenProcess?], _ what: String) -> ContinuousClock.Instant {

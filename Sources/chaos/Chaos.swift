@@ -18,17 +18,15 @@ enum Chaos {
         for scenario in arguments.scenarios {
             if let obstacle = scenario.obstacle {
                 table.skip(scenario, obstacle)
-                say("\(scenario.name): skipped, \(obstacle)")
-                continue
+            } else {
+                let rounds = arguments.rounds ?? scenario.fullCount
+                let tally = campaign.run(scenario, rounds: rounds, seed: arguments.seed)
+                table.add(scenario, tally, seed: arguments.seed)
+                isFaultless = isFaultless && tally.isFaultless
             }
-            let rounds = arguments.rounds ?? scenario.fullCount
-            let tally = campaign.run(scenario, rounds: rounds, seed: arguments.seed)
-            table.add(scenario, tally, seed: arguments.seed)
             // Whoever ends a long count early has what was counted until then.
             say(table.text)
-            isFaultless = isFaultless && tally.isFaultless
         }
-        if arguments.scenarios.last?.obstacle != nil { say(table.text) }
         exit(isFaultless ? 0 : 1)
     }
 

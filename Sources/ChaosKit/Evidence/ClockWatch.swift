@@ -24,7 +24,9 @@ struct ClockWatch {
     func status() throws {
         let status = try ask("status", "--json").joined(separator: "\n")
         for key in ["since", "started_at", "supervisor_started_at"] {
-            for ago in ShiftedClock.instants(of: key, in: status).map({ clock.now - $0 }) where ago < -1 || ago > age {
+            let instants = ShiftedClock.instants(of: key, in: status)
+            if instants.isEmpty { stage.fault("status shows no \(key)") }
+            for ago in instants.map({ clock.now - $0 }) where ago < -1 || ago > age {
                 stage.fault("status says \(key) \(ago) s ago")
             }
         }

@@ -93,14 +93,16 @@ final class Conversation {
         }
     }
 
-    /// Has the process end itself. Over `attach` its code is seen: nil where nobody tells, or not in time.
-    func end(with code: Int) -> Int32? {
-        guard case .attached(let client) = way else {
-            if case .connected(let client) = way { client.send("exit \(code)") }
+    /// Has the process end itself. Over `attach` its code is seen: nil where nobody tells. Throws when it does not end.
+    func end(with code: Int) throws -> Int32? {
+        switch way {
+        case .connected(let client):
+            client.send("exit \(code)")
             return nil
+        case .attached(let client):
+            client.send("exit \(code)")
+            return try client.program.end(within: 30).status
         }
-        client.send("exit \(code)")
-        return try? client.program.end(within: 30).status
     }
 
     func close() {

@@ -5,16 +5,11 @@ import Glibc
 package final class SlowDisk {
     /// How many of a thousand requests wait, and for how many milliseconds at most. One durable write is a handful of
     /// requests, each behind the one before.
-    package struct Pace {
-        package let share: Int
-        package let longest: Int
+    struct Pace {
+        let share: Int
+        let longest: Int
 
-        package static let fast = Pace(share: 0, longest: 0)
-
-        package init(share: Int, longest: Int) {
-            self.share = share
-            self.longest = longest
-        }
+        static let fast = Pace(share: 0, longest: 0)
     }
 
     private let place: String
@@ -26,7 +21,7 @@ package final class SlowDisk {
     ///
     /// - Parameter isSynchronous: every write is at the disk before it returns. Otherwise the kernel holds most of them
     ///   back, and only who asks to be sure waits, or comes in its way.
-    package init(at place: String, isSynchronous: Bool = false) throws {
+    init(at place: String, isSynchronous: Bool = false) throws {
         self.place = place
         workshop = try Directory.makeTemporary()
         let served = "\(workshop)/served"
@@ -38,24 +33,27 @@ package final class SlowDisk {
             environment: ["PATH": Sandbox.path])
         do {
             try server.prints("mounted")
+            // That it can stall shows while nobody waits for it.
+            set(Pace(share: 1000, longest: 1))
             try Self.run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "nodiscard", "\(served)/disk")
             try Self.run("mount", "-o", isSynchronous ? "loop,sync,dirsync" : "loop", "\(served)/disk", place)
+            set(.fast)
         } catch {
             end()
             throw error
         }
     }
 
-    package func set(_ pace: Pace) {
+    func set(_ pace: Pace) {
         numbers[0] = pace.share
         numbers[1] = pace.longest
     }
 
     /// How many requests have waited, and how long in all.
-    package var waits: (count: Int, milliseconds: Int) { (numbers[2], numbers[3]) }
+    var waits: (count: Int, milliseconds: Int) { (numbers[2], numbers[3]) }
 
     /// Takes it away, with all that is on it. Nobody is to use it any more.
-    package func end() {
+    func end() {
         set(.fast)
         _ = try? Self.run("umount", place)
         // What is still in use goes with its last user.

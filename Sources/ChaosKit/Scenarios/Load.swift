@@ -48,7 +48,7 @@ struct Load {
         "health: { readiness: { \(probe), period: 50ms }, liveness: { \(probe), period: 50ms } }"
     }
 
-    func sidecar(_ name: String, _ options: String, _ lines: String...) -> String {
+    private func sidecar(_ name: String, _ options: String, _ lines: String...) -> String {
         let evidence = stage.evidence
         let all = [
             "\(name):",

@@ -44,6 +44,7 @@ package struct SlowDiskKills: Scenario {
             stage.tally.rounds += 1
         }
         disk.set(.fast)
+        if disk.waits.count == 0 { stage.fault("the disk never stalled") }
         stage.note("\(disk.waits.count) waits, \(disk.waits.milliseconds) ms")
         stage.tally.waits += disk.waits.count
         stage.tally.waited += disk.waits.milliseconds
@@ -97,6 +98,7 @@ package struct SlowDiskKills: Scenario {
         guard let time = question.answered(byOtherThan: old, since: killed, within: stage.patience / 2) else {
             throw HarnessError("no supervisor answers after the loss of \(what)")
         }
+        stage.allIsBack()
         stage.note("back after \(time) ms")
         stage.tally.times.append(time)
     }

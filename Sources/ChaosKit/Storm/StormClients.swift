@@ -5,8 +5,7 @@ final class StormClients {
     private let stage: Stage
     private var conversations: [Conversation] = []
     /// By process: who was served by it.
-    private var served: [String: ObjectIdentifier] = [:]
-    /// All that ever spoke: identities of objects stay their own.
+    private var served: [String: Conversation] = [:]
     private var gone: [Conversation] = []
 
     private static let most = 6
@@ -19,7 +18,10 @@ final class StormClients {
         for _ in 0..<1 + stage.chance.next(below: 3) {
             switch stage.chance.next(below: 5) {
             case 0, 1: if let door = doors.isEmpty ? nil : stage.chance.one(of: doors) { try come(to: door) }
-            case 2: if !conversations.isEmpty { leave(stage.chance.next(below: conversations.count)) }
+            case 2:
+                // What was said by now is judged before anybody leaves.
+                listen()
+                if !conversations.isEmpty { leave(stage.chance.next(below: conversations.count)) }
             default: for one in conversations { one.say() }
             }
         }
@@ -50,7 +52,6 @@ final class StormClients {
             conversations.remove(at: index)
             gone.append(one)
         }
-        one.hear()
         stage.note("the client of \(one.partner ?? "nobody yet") leaves: \(farewell)")
         one.leave(farewell)
     }
@@ -60,9 +61,9 @@ final class StormClients {
         for one in conversations { one.hear() }
         for one in conversations {
             if let partner = one.partner {
-                let client = served[partner] ?? ObjectIdentifier(one)
+                let client = served[partner] ?? one
                 served[partner] = client
-                if client != ObjectIdentifier(one) { stage.fault("\(partner) of \(one.door) serves two clients") }
+                if client !== one { stage.fault("\(partner) of \(one.door) serves two clients") }
             }
             if let fault = one.fault { stage.fault("a client of \(one.door): \(fault)") }
             if one.isOver, one.isPromised { stage.fault("the conversation with \(one.partner ?? "nobody") is over") }
@@ -108,6 +109,8 @@ final class StormClients {
         part(from: leaving)
         gone += leaving
         conversations.removeAll { one in leaving.contains { $0 === one } }
+        // Nor does what comes next, which is the end of the project, let them go on.
+        for one in conversations { one.isPromised = false }
     }
 
     private func strike(_ sandbox: Sandbox) {
@@ -150,9 +153,13 @@ final class StormClients {
             return one.leave(stage.chance.isHeads() ? .hangUp : .terminate)
         }
         let code = 3 + stage.chance.next(below: 90)
-        // Of a process that its keeper left, nobody may know how it ended.
-        if let told = one.end(with: code), told != code, !(stage.keeperWasLost && told == 1) {
-            stage.fault("attach ended with \(told), and its process \(partner) with \(code)")
+        do {
+            // Of a process that its keeper left, nobody may know how it ended.
+            if let told = try one.end(with: code), told != code, !(stage.keeperWasLost && told == 1) {
+                stage.fault("attach ended with \(told), and its process \(partner) with \(code)")
+            }
+        } catch {
+            stage.fault("attach does not end with its process \(partner): \(error)")
         }
     }
 
