@@ -137,19 +137,19 @@ extension Reconciler {
             enter(slot, .stopped, by: initiator, cause: slots[slot].reason, at: now)
             return
         }
-        if slots[slot].pendingRestart == .dependency, slots[slot].hasSucceeded(by: ending) {
+        let hasSucceeded = slots[slot].hasSucceeded(by: ending)
+        if slots[slot].pendingRestart == .dependency, hasSucceeded {
             // It got through before it was told that an address it holds had moved.
             change(slot) { $0.pendingRestart = nil }
         }
-        if slots[slot].pendingRestart != nil {
-            restartNow(slot, by: slots[slot].pendingRestart ?? initiator, at: now)
-            return
-        }
         // What a task did by an old declaration does not stand for the new one.
-        if slots[slot].spec.kind == .task,
-            slots[slot].startedFingerprint != groups[slots[slot].group].spec.restartFingerprint
-        {
-            restartNow(slot, by: .apply, at: now)
+        let isOutdated =
+            slots[slot].spec.kind == .task
+            && slots[slot].startedFingerprint != groups[slots[slot].group].spec.restartFingerprint
+        if let restart = slots[slot].pendingRestart ?? (isOutdated ? .apply : nil) {
+            restartNow(slot, by: restart, at: now)
+            // Until it starts, the old declaration may come back, by which it is done.
+            if restart == .apply, hasSucceeded { change(slot) { $0.waitsForChangedRun = true } }
             return
         }
         switch ending {

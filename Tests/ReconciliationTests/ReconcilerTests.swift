@@ -214,4 +214,25 @@ extension ReconcilerTests {
         _ = bench.send(.apply(original, selection: nil))
         #expect(bench.state("task") == .completed)
     }
+
+    @Test func `a task that got through while it was changed is completed when the change is taken back`() throws {
+        var gate = service("gate")
+        var task = service("task", after: ("gate", .healthy))
+        task.kind = .task
+        task.restart = RestartSpec(policy: .never)
+        gate.start.settle = .zero
+        var bench = try Bench(gate, task)
+        let original = bench.reconciler.plan
+        _ = bench.up()
+        _ = bench.spawned("gate")
+        _ = bench.spawned("task")
+        _ = bench.send(.exited(bench.place("task"), bench.incarnation("task"), .code(0)))
+        task.fingerprints[0].value = 2
+        _ = bench.send(.apply(try Plan(project: original.project, sidecars: [gate, task]), selection: nil))
+        _ = bench.send(.stop(["gate"], scope: .only, by: .user))
+        _ = bench.send(.emptied(bench.place("task"), bench.incarnation("task")))
+        #expect(bench.state("task") == .blocked)
+        _ = bench.send(.apply(original, selection: ["task"]))
+        #expect(bench.state("task") == .completed)
+    }
 }
