@@ -23,7 +23,9 @@ extension World {
         slot.rules.edges.contains { edge in
             groups[edge.target].contains { target in
                 switch slots[target].state {
-                case .healthy: edge.condition == .completed
+                case .healthy:
+                    // Who is to be replaced after such a one has not been yet, and nobody starts on it meanwhile.
+                    edge.condition == .completed || slots[target].mayBeReplaced && waitsForAnEnd(slots[target])
                 case .waiting: waitsForAnEnd(slots[target])
                 case .starting, .unhealthy, .stopping, .stopped, .backoff, .completed, .failed, .blocked, .scheduled:
                     false
