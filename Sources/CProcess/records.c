@@ -61,6 +61,8 @@ static uint32_t make_nonce(void) {
 static int map_file(int fd, struct orch_records *records) {
     void *memory = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED) return -errno;
+    // Slots are used one by one. Read ahead, the first would fill memory with all that are free, for milliseconds.
+    madvise(memory, FILE_SIZE, MADV_RANDOM);
     records->fd = fd;
     records->header = memory;
     records->slots = (struct orch_slot *)((char *)memory + ORCH_HEADER_SIZE);
