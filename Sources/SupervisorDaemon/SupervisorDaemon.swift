@@ -1,4 +1,5 @@
 import CProcess
+import ControlAPI
 import ControlServer
 import FoundationEssentials
 import Glibc
@@ -32,6 +33,8 @@ package enum SupervisorDaemon {
         orch_set_process_name("orchestrate")
         orch_memory_share_arena()
         orch_grow_descriptor_table(descriptors.socket, descriptorTable)
+        // Beside what follows, which waits for files.
+        try? WorkerThread(name: "rehearsal", work: rehearse).detach()
         do {
             let supervisor = try makeSupervisor(location, descriptors)
             let handler = RequestHandler(supervisor: supervisor)
@@ -56,6 +59,23 @@ package enum SupervisorDaemon {
             if let ready = descriptors.ready { say("error \(message)\n", to: ready) }
             return 1
         }
+    }
+
+    /// Goes through a small project as far as nothing outside is touched; see `Rehearsal`.
+    private static let rehearse: @Sendable () -> Void = {
+        Rehearsal.ofSupervisor()
+        var sources = PlanSources()
+        sources.add(
+            PlanSources.Layer(
+                manifest: "/a", workingDirectory: "/", environment: ["A": "b"], names: [],
+                files: ["/a": "version: 1\nsidecars:\n  a: { command: [a], restart: { delay: 0s } }\n"],
+                canonicalPaths: ["/": "/"]))
+        guard let plan = PlanSources(encoded: sources.encoded)?.makePlan() else { return }
+        var reconciler = Reconciler(plan: plan, seed: 0)
+        let now = Instant(nanoseconds: 0)
+        reconciler.observe(.apply(plan, selection: nil), at: now)
+        _ = reconciler.reconcile(at: now)
+        _ = reconciler.takeChangedRecords()
     }
 
     private static func makeSupervisor(

@@ -54,6 +54,11 @@ import Testing
         }
     }
 
+    @Test func `what is rehearsed is what is said`() {
+        #expect(Rehearsal.ofClient())
+        #expect(Rehearsal.ofSupervisor())
+    }
+
     @Test func `an event is one flat object`() throws {
         let transition = TransitionEvent(
             instance: "mcp/0", incarnation: 3, from: .starting, to: .healthy, initiator: .probe,

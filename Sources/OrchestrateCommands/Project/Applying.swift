@@ -33,6 +33,7 @@ struct Applying {
             do {
                 let connection = try context.connectOrStart(isGuarded: isLeased) {
                     prepared = .init(Apply.self, parameters)
+                    Rehearsal.ofClient()
                 }
                 reached = connection
                 let outcome = try apply(prepared ?? .init(Apply.self, parameters), on: connection)
