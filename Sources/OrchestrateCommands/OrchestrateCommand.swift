@@ -49,7 +49,7 @@ package struct OrchestrateCommand: ParsableCommand {
         if given.first == SuperviseCommand.name { Glibc.exit(SuperviseCommand.run(given.dropFirst())) }
         do {
             let arguments = LeadingOptions.moved(behindCommandIn: Array(given))
-            var command = try parseAsRoot(arguments)
+            var command = try parsed(arguments)
             try command.run()
         } catch let failure as CommandFailure {
             if !failure.message.isEmpty { Console.printError("orchestrate: \(failure.message.terminalSafeLines)") }
@@ -60,6 +60,16 @@ package struct OrchestrateCommand: ParsableCommand {
         } catch {
             exit(withError: error)
         }
+    }
+
+    /// To describe all commands to the parser takes longer than many a command: it is told of the one that is named. What
+    /// that one does not take as it stands (a wish for help, a mistake) is answered by the whole.
+    private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+        let all = configuration.groupedSubcommands.flatMap(\.subcommands)
+        guard let name = arguments.first, let named = all.first(where: { $0.configuration.commandName == name }),
+            let command = try? named.parseAsRoot(Array(arguments.dropFirst())), type(of: command) == named
+        else { return try parseAsRoot(arguments) }
+        return command
     }
 }
 

@@ -112,6 +112,8 @@ final class LogPumpWorker: LogPumping {
         let isAwaited = !opening.isAdopted && !opening.isJoined
         if isAwaited, opening.incarnation != nil, opening.moved == nil { openings.remove(opening.instance) }
         guard let channel else { return }
+        // A line is waited for: its file is made while the process starts, not between the line and who waits.
+        if !channel.patterns.isEmpty { channel.flushNotes(by: self) }
         for index in channel.streams.indices { service(channel, index) }
     }
 
