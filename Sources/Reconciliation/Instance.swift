@@ -7,8 +7,7 @@ struct Instance: Sendable {
     /// False: no longer in the plan; it leaves, and then its place is free.
     var isDeclared = true
     var isWanted = false
-    /// The spec its current life was started with; between lives, the one it would be.
-    var spec: SidecarSpec
+    var shared: SharedSpec
     var phase: Phase = .stopped
     var incarnation = Incarnation(0)
     /// Why it is where it is, as a sentence, and since when.
@@ -39,11 +38,17 @@ struct Instance: Sendable {
     /// The initiator of the start, stop or restart under way.
     var initiator = Initiator.apply
 
-    init(group: Int, replica: Int, spec: SidecarSpec, at now: Instant) {
+    init(group: Int, replica: Int, shared: SharedSpec, at now: Instant) {
         self.group = group
         self.replica = replica
-        self.spec = spec
+        self.shared = shared
         since = now
+    }
+
+    /// The spec its current life was started with; between lives, the one it would be.
+    var spec: SidecarSpec {
+        get { shared.value }
+        set { shared = SharedSpec(newValue) }
     }
 
     /// No process of it lives, and none is being started. What SIGKILL could not end counts as gone: nobody waits for
@@ -143,7 +148,7 @@ struct Group: Sendable {
     }
 
     let name: String
-    var spec: SidecarSpec
+    var shared: SharedSpec
     var isDeclared = true
     var edges: [Edge] = []
     var dependents: [Int] = []
@@ -156,6 +161,16 @@ struct Group: Sendable {
     var completed = 0
     /// How many replacements of its instances are to come or under way.
     var unsettled = 0
+
+    init(name: String, spec: SidecarSpec) {
+        self.name = name
+        shared = SharedSpec(spec)
+    }
+
+    var spec: SidecarSpec {
+        get { shared.value }
+        set { shared = SharedSpec(newValue) }
+    }
 
     func count(of level: Levels) -> Int {
         switch level {

@@ -84,17 +84,17 @@ extension Reconciler {
     }
 
     private mutating func declareInstances(of group: Int, at now: Instant) {
-        let spec = groups[group].spec
+        let replicas = groups[group].spec.replicas
         // Of those on their way out some may be gone already and others not: the numbers can have holes.
-        var isThere = [Bool](repeating: false, count: spec.replicas)
-        for slot in groups[group].instances where slots[slot].replica < spec.replicas {
+        var isThere = [Bool](repeating: false, count: replicas)
+        for slot in groups[group].instances where slots[slot].replica < replicas {
             isThere[slots[slot].replica] = true
         }
         for replica in isThere.indices where !isThere[replica] {
-            addInstance(group: group, replica: replica, spec: spec, at: now)
+            addInstance(group: group, replica: replica, at: now)
         }
         for slot in groups[group].instances {
-            if slots[slot].replica >= spec.replicas {
+            if slots[slot].replica >= replicas {
                 undeclare(slot)
             } else if !slots[slot].isDeclared {
                 change(slot) { $0.isDeclared = true }
@@ -103,9 +103,9 @@ extension Reconciler {
     }
 
     @discardableResult
-    mutating func addInstance(group: Int, replica: Int, spec: SidecarSpec, at now: Instant) -> Int {
+    mutating func addInstance(group: Int, replica: Int, at now: Instant) -> Int {
         let slot: Int
-        let instance = Instance(group: group, replica: replica, spec: spec, at: now)
+        let instance = Instance(group: group, replica: replica, shared: groups[group].shared, at: now)
         if let free = freeSlots.popLast() {
             slot = free
             slots[free] = instance
@@ -129,7 +129,8 @@ extension Reconciler {
 
     /// A selected instance is wanted; what changed of its spec is taken over in place where that will do.
     private mutating func bring(_ slot: Int, toSpecOf group: Int, at now: Instant) {
-        let spec = groups[group].spec
+        let shared = groups[group].shared
+        let spec = shared.value
         let isReplacing = !slots[slot].isGone && slots[slot].startedFingerprint != spec.restartFingerprint
         let runsAgain = slots[slot].isGone && slots[slot].startedFingerprint != spec.restartFingerprint
         let isNew = slots[slot].incarnation.number == 0
@@ -144,7 +145,7 @@ extension Reconciler {
             instance.pendingRestart = nil
             instance.rearmProbes(changedBy: spec, at: now)
             let stop = instance.spec.stop
-            instance.spec = spec
+            instance.shared = shared
             // A stop under way ends as it began: half of one sequence and half of another could be no grace at all.
             if case .stopping = instance.phase { instance.spec.stop = stop }
         }

@@ -51,7 +51,7 @@ extension Reconciler {
             groups[group].spec.replicas = 0
             groupPlaces[record.sidecar] = group
         }
-        let slot = addInstance(group: group, replica: record.replica, spec: groups[group].spec, at: now)
+        let slot = addInstance(group: group, replica: record.replica, at: now)
         change(slot) { $0.isDeclared = false }
         return slot
     }

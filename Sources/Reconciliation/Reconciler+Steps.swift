@@ -89,11 +89,12 @@ extension Reconciler {
     }
 
     private mutating func beginLife(_ slot: Int, at now: Instant) {
-        let spec = groups[slots[slot].group].spec
+        let shared = groups[slots[slot].group].shared
+        let spec = shared.value
         let incarnation = Incarnation(nextIncarnation)
         nextIncarnation += 1
         change(slot) { instance in
-            instance.spec = spec
+            instance.shared = shared
             instance.incarnation = incarnation
             instance.startedFingerprint = spec.restartFingerprint
             instance.pendingRestart = nil
