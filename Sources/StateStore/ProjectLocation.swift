@@ -89,9 +89,12 @@ package struct ProjectLocation: Hashable, Sendable {
         try refuseForeignRoot()
     }
 
+    /// Where this project's state directory is beside others.
+    package var root: String { StatePlaces.parent(of: stateDirectory) }
+
     /// Where everyone may make directories, one under our name may be another's, who could exchange what is in it.
     private func refuseForeignRoot() throws(ProjectLocationError) {
-        let root = StatePlaces.parent(of: stateDirectory)
+        let root = self.root
         var above = stat()
         guard stat(StatePlaces.parent(of: root), &above) == 0, above.st_mode & (S_ISVTX | S_IWOTH) == S_ISVTX | S_IWOTH
         else { return }
@@ -103,7 +106,7 @@ package struct ProjectLocation: Hashable, Sendable {
 
     /// In a directory where everybody may rename what is there, nothing can be kept.
     private func refuseSharedRoot() throws(ProjectLocationError) {
-        let root = StatePlaces.parent(of: stateDirectory)
+        let root = self.root
         var info = stat()
         guard stat(root, &info) == 0 else { throw .unusable(directory: root, reason: lastError()) }
         guard info.st_uid == geteuid() || info.st_uid == 0 else {

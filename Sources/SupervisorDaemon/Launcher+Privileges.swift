@@ -103,7 +103,7 @@ struct CredentialPlaces {
     func prepareForeign() throws(SystemError) { try CredentialFiles.makePassable(foreign) }
 
     func remove(_ name: InstanceName) {
-        for place in [own, foreign] { CredentialFiles.remove("\(place)/\(name.sidecar).\(name.replica)") }
+        for place in [own, foreign] { Directory.remove("\(place)/\(name.sidecar).\(name.replica)") }
     }
 
     func removeAll() {

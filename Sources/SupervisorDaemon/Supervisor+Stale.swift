@@ -51,10 +51,8 @@ extension StaleProcess {
 extension ProjectLocation {
     /// The other projects that keep their state beside this one, by the number their processes are marked with.
     package var othersByNonce: [UInt32: String] {
-        let root = StateRoot(
-            path: "/" + stateDirectory.split(separator: "/").dropLast().joined(separator: "/"))
         var found: [UInt32: String] = [:]
-        for project in root.projects() where project.stateDirectory != stateDirectory {
+        for project in StateRoot(path: root).projects() where project.stateDirectory != stateDirectory {
             guard let nonce = StaleSearch.nonce(ofRecordsAt: project.spawnRecordsPath) else { continue }
             found[nonce] = project.stateDirectory
         }

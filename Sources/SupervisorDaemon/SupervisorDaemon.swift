@@ -106,7 +106,6 @@ package enum SupervisorDaemon {
         let mailbox = LogMail()
         let events = loop.mailbox(of: LogEvent.self) { mailbox.handle($0) }
         let logs = try LogPump(stateDirectory: location.stateDirectory) { events.send($0) }
-        let root = location.stateDirectory.split(separator: "/").dropLast().joined(separator: "/")
         let supervisor = try Supervisor(
             Supervisor.Parts(
                 loop: loop, location: location, journal: try Journal(store: store),
@@ -114,7 +113,7 @@ package enum SupervisorDaemon {
                     loop: loop, stateDirectory: location.stateDirectory, descriptors: descriptors,
                     containment: wantedContainment),
                 logs: logs,
-                allocator: try PortAllocator(registry: "/\(root)/ports", stateDirectory: location.stateDirectory),
+                allocator: try PortAllocator(registry: "\(location.root)/ports", stateDirectory: location.stateDirectory),
                 bootID: bootID, seed: memory?.project.seed ?? seed(),
                 secrets: secrets, plan: plan, firstIncarnation: try store.lastIncarnation() + 1))
         mailbox.supervisor = supervisor

@@ -149,7 +149,7 @@ void supervisor_is_ready(void) {
     keeper.supervisor.is_ready = true;
     if (keeper.ready >= 0) close(keeper.ready);
     keeper.ready = -1;
-    if (!is_broken()) set_state(ORCH_SUPERVISOR_RUNNING);
+    set_state(ORCH_SUPERVISOR_RUNNING);
 }
 
 void start_supervisor(void) {

@@ -212,7 +212,10 @@ extension EndToEnd {
                 #expect(json.output.contains("\"phase\" : \"supervisor-broken\""), "\(json.output)")
                 #expect(try sandbox.succeed("ls").contains("supervisor-broken"))
                 #expect(sandbox.sidecars() == before)
-                // It waits for the next attempt.
+                // Waits for the next attempt, after which nothing is broken any more.
+                try sandbox.succeed("wait")
+                let examined = try sandbox.orchestrate("doctor").output
+                #expect(examined.contains("was started again") && !examined.contains("tried again"), "\(examined)")
                 try sandbox.succeed("down")
                 #expect(sandbox.sidecars().isEmpty)
             }

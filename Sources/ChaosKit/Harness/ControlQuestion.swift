@@ -61,12 +61,12 @@ extension Substring {
     /// The text of a key in a line of JSON.
     ///
     /// - Parameter separator: between key and text; an answer for people has spaces.
-    func field(_ key: String, _ separator: String = ":") -> Substring? {
+    package func field(_ key: String, _ separator: String = ":") -> Substring? {
         guard let start = firstRange(of: "\"\(key)\"\(separator)\"")?.upperBound else { return nil }
         return self[start...].prefix { $0 != "\"" }
     }
 
-    func number(_ key: String) -> Int? {
+    package func number(_ key: String) -> Int? {
         guard let start = firstRange(of: "\"\(key)\":")?.upperBound else { return nil }
         return Int(self[start...].prefix { $0.isNumber })
     }

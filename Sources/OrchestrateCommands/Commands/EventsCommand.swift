@@ -72,16 +72,20 @@ struct EventsCommand: ParsableCommand {
         _ context: ProjectContext, limit: Int, after first: UInt64 = 0, upTo last: UInt64 = .max
     ) throws {
         let rows: [TransitionRow]
+        var replicated: Set<String>
         do {
-            rows = try StateStore(reading: context.location.journalPath).transitions(limit: limit)
+            let store = try StateStore(reading: context.location.journalPath)
+            rows = try store.transitions(after: Int64(clamping: first), limit: limit)
+            replicated = Set(try store.instances().filter { $0.replica > 0 }.map(\.sidecar))
         } catch .absent {
             throw CommandFailure(.noSupervisor, "\(context.name) has not been up: nothing has happened")
         } catch {
             throw CommandFailure(.failed, "\(error)")
         }
-        let replicated = Set(rows.filter { $0.replica > 0 }.map(\.sidecar))
+        // Those that are gone are only here.
+        replicated.formUnion(rows.filter { $0.replica > 0 }.map(\.sidecar))
         var text = ""
-        for row in rows where UInt64(row.id) > first && UInt64(row.id) <= last {
+        for row in rows where UInt64(row.id) <= last {
             let event = TransitionEvent(
                 instance: replicated.contains(row.sidecar) ? "\(row.sidecar)/\(row.replica)" : row.sidecar,
                 incarnation: row.incarnation, from: row.from, to: row.to, initiator: row.initiator, cause: row.cause,

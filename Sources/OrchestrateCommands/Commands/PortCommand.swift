@@ -32,14 +32,14 @@ struct PortCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(project)
-        let all = try context.ask(Ports.self, .init(names: name.map { [$0] } ?? [])).ports
-        let ports = all.filter { port == nil || $0.name == port }
-        if json { return Console.print(WireFormat.json(ports, pretty: true)) }
-        if ports.isEmpty, port == nil, let name,
-            let socket = try context.ask(Status.self, .init(names: [name])).sidecars.first?.socket
-        {
-            return Console.print(socket)
+        let names = name.map { [$0] } ?? []
+        let (ports, socket) = try context.ask { client in
+            let ports = try client.call(Ports.self, .init(names: names)).ports.filter { port == nil || $0.name == port }
+            guard ports.isEmpty, port == nil, name != nil, !json else { return (ports, String?.none) }
+            return (ports, try client.call(Status.self, .init(names: names)).sidecars.first?.socket)
         }
+        if json { return Console.print(WireFormat.json(ports, pretty: true)) }
+        if let socket { return Console.print(socket) }
         guard !ports.isEmpty else {
             let what = port.map { "port '\($0)'" } ?? "port"
             throw CommandFailure(.failed, "\(name.map { "'\($0)'" } ?? "the project") has no \(what)")

@@ -26,7 +26,7 @@ struct RunCommand: ParsableCommand {
         let context = try ProjectContext(project)
         let instances: [String]
         let session: GoalSession
-        if try context.running() != nil || LivingSidecars.exist(in: context.location) {
+        if try context.runningOrReturned() != nil || LivingSidecars.exist(in: context.location) {
             session = try GoalSession(context)
             instances =
                 try session.ask(RunTask.self, .init(name: task)) {

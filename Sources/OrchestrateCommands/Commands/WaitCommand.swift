@@ -26,15 +26,13 @@ struct WaitCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(project)
-        // What is not running is stopped: there is nothing to wait for.
-        if goal == .stopped, try context.running() == nil, !LivingSidecars.exist(in: context.location) { return }
         do {
             let session = try GoalSession(context)
             try session.wait(for: goal, of: names, timeout: timeout?.value)
         } catch let failure as CommandFailure
             where goal == .stopped && failure.exitCode == ExitCode.noSupervisor.rawValue
         {
-            // It went down in this instant.
+            // What is not running is stopped.
             return
         }
     }

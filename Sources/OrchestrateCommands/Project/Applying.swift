@@ -27,32 +27,31 @@ struct Applying {
     func run() throws -> Outcome {
         let preparation = try ManifestPreparation(of: context, names: names)
         let parameters = parameters(preparation.secrets)
-        var prepared: ControlClient.Prepared<Apply>?
-        for _ in 0..<ProjectContext.lossesBorne {
-            var reached: SupervisorStarter.Connection?
-            do {
-                let connection = try context.connectOrStart(isGuarded: isLeased) {
-                    prepared = .init(Apply.self, parameters)
-                    Rehearsal.ofClient()
-                }
-                reached = connection
-                let outcome = try apply(prepared ?? .init(Apply.self, parameters), on: connection)
-                Self.show(preparation.diagnostics + outcome.answer.diagnostics)
-                return outcome
-            } catch let error as ControlError where error.code == .noSupervisor {
-                continue
-            } catch let error as ControlError {
-                // A supervisor that was started for this has nothing to supervise.
-                if let reached, reached.isFresh, !LivingSidecars.exist(in: context.location) {
-                    dismiss(reached.client)
-                }
-                guard error.code == .invalidManifest else { throw CommandFailure(error) }
-                Self.show(error.diagnostics)
-                let reason = error.diagnostics.isEmpty ? error.message : ""
-                throw CommandFailure(ControlError(.invalidManifest, reason))
+        lazy var request = ControlClient.Prepared(Apply.self, parameters)
+        let outcome = try context.outlivingLosses {
+            let connection = try context.connectOrStart(isGuarded: isLeased) {
+                _ = request
+                Rehearsal.ofClient()
             }
+            do throws(ControlError) {
+                return try apply(request, on: connection)
+            } catch {
+                guard error.code != .noSupervisor else { throw error }
+                throw refusal(error, by: connection)
+            }
+        } afterEach: {
+            nil
         }
-        throw context.endsAgainAndAgain
+        Self.show(preparation.diagnostics + outcome.answer.diagnostics)
+        return outcome
+    }
+
+    private func refusal(_ error: ControlError, by connection: SupervisorStarter.Connection) -> CommandFailure {
+        // A supervisor that was started for this has nothing to supervise.
+        if connection.isFresh, !LivingSidecars.exist(in: context.location) { dismiss(connection.client) }
+        guard error.code == .invalidManifest else { return CommandFailure(error) }
+        Self.show(error.diagnostics)
+        return CommandFailure(ControlError(.invalidManifest, error.diagnostics.isEmpty ? error.message : ""))
     }
 
     private func apply(

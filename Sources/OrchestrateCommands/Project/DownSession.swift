@@ -37,16 +37,12 @@ final class DownSession {
     ///
     /// A supervisor that dies on the way is started again, and asked again: what it began goes on.
     func run() throws -> Int32 {
-        for _ in 0..<ProjectContext.lossesBorne {
-            do {
-                return try runOnce()
-            } catch let error as ControlError where error.code == .noSupervisor {
-                // Nil: it went because all is down.
-                guard let again = try context.reconnected() else { return 0 }
-                client = again.client
-            }
+        try context.outlivingLosses(runOnce) {
+            // Nil: it went because all is down.
+            guard let again = try context.reconnected() else { return 0 }
+            client = again.client
+            return nil
         }
-        throw context.endsAgainAndAgain
     }
 
     private func runOnce() throws -> Int32 {

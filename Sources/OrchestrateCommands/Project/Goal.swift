@@ -24,16 +24,14 @@ enum Goal: String, CaseIterable {
         switch (self, instance.state) {
         case (.stopped, .stopped), (.stopped, .completed), (.stopped, .failed): .reached
         case (.stopped, _): .underWay
-        // Nobody wants it up any more: there will be no life after the old one.
-        case (_, .stopped) where isOld && !instance.isWanted: .failed
+        // Nobody wants it up (any more): neither waiting nor the old life's end brings it.
+        case (_, .stopped) where !instance.isWanted: .failed
         case (_, _) where isOld && instance.state != .blocked: .underWay
         // A task that is alive has shown nothing yet: it is its end that counts.
         case (.healthy, .healthy) where instance.kind == .task: .underWay
         case (.healthy, .healthy), (.healthy, .completed): .reached
         case (.completed, .completed): .reached
         case (.healthy, .failed), (.completed, .failed), (.healthy, .blocked), (.completed, .blocked): .failed
-        // Nobody wants it up: it won't come by waiting.
-        case (.healthy, .stopped) where !instance.isWanted, (.completed, .stopped) where !instance.isWanted: .failed
         case (.healthy, _), (.completed, _): .underWay
         }
     }

@@ -9,8 +9,12 @@ final class GoalSession {
     private var client: ControlClient
     private var view: ProjectView
     private var before: [String: UInt64] = [:]
+    /// Of the project that is down.
+    private var survivors: [SurvivorReport] = []
     private let terminal: Terminal
     private let signals = SignalWatch()
+
+    private static let takenDown = CommandFailure(.failed, "the project was taken down meanwhile")
 
     convenience init(_ context: ProjectContext) throws {
         try self.init(context, client: try context.connect())
@@ -30,10 +34,12 @@ final class GoalSession {
     func ask<Operation: ControlOperation>(
         _: Operation.Type, _ parameters: Operation.Parameters
     ) throws -> Operation.Answer {
-        for _ in 0..<ProjectContext.lossesBorne {
-            if let answer = try askOnce(Operation.self, parameters) { return answer }
+        try context.outlivingLosses {
+            try client.call(Operation.self, parameters)
+        } afterEach: {
+            guard try reconnect(until: nil) else { throw context.wentDown }
+            return nil
         }
-        throw context.endsAgainAndAgain
     }
 
     /// Asks what may not be done twice.
@@ -43,32 +49,23 @@ final class GoalSession {
         _: Operation.Type, _ parameters: Operation.Parameters, rest: () -> Operation.Parameters?
     ) throws -> Operation.Answer? {
         var parameters = parameters
-        for _ in 0..<ProjectContext.lossesBorne {
-            if let answer = try askOnce(Operation.self, parameters) { return answer }
-            guard let more = rest() else { return nil }
-            parameters = more
-        }
-        throw context.endsAgainAndAgain
-    }
-
-    /// Nil: the supervisor was lost, and there is another one.
-    private func askOnce<Operation: ControlOperation>(
-        _: Operation.Type, _ parameters: Operation.Parameters
-    ) throws -> Operation.Answer? {
-        do throws(ControlError) {
-            return try client.call(Operation.self, parameters)
-        } catch {
-            guard error.code == .noSupervisor else { throw error }
+        return try context.outlivingLosses {
+            try client.call(Operation.self, parameters)
+        } afterEach: {
             guard try reconnect(until: nil) else { throw context.wentDown }
+            guard let more = rest() else { return .some(nil) }
+            parameters = more
             return nil
         }
     }
 
-    /// False when nothing is left of the project.
+    /// False when nothing is left of the project but what could not be ended.
     private func reconnect(until deadline: ContinuousClock.Instant?) throws -> Bool {
-        guard !ProjectContext.saidFinished(client),
-            let (connection, project) = try context.resubscribed(.init(), until: deadline)
-        else { return false }
+        if let left = ProjectContext.survivors(saidBy: client) {
+            survivors = left
+            return false
+        }
+        guard let (connection, project) = try context.resubscribed(.init(), until: deadline) else { return false }
         client = connection.client
         view = ProjectView(project)
         return true
@@ -97,8 +94,8 @@ final class GoalSession {
             } catch let error as ControlError where error.code == .noSupervisor {
                 if try reconnect(until: deadline) { continue }
                 // What is not there is stopped.
-                if goal == .stopped { return }
-                throw context.wentDown
+                if goal == .stopped, survivors.isEmpty { return }
+                throw survivors.isEmpty ? context.wentDown : Self.takenDown
             }
         }
     }
@@ -125,7 +122,7 @@ final class GoalSession {
             }
             if let survivors = try takeIn(for: rest, mustLook: &mustLook) {
                 if goal == .stopped, survivors.isEmpty { return }
-                throw CommandFailure(.failed, "the project was taken down meanwhile")
+                throw Self.takenDown
             }
         }
     }

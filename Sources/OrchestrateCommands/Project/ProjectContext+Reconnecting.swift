@@ -6,7 +6,7 @@ import StateStore
 // After a supervisor was lost under a command.
 extension ProjectContext {
     /// How many may be lost under one question.
-    static let lossesBorne = 20
+    private static let lossesBorne = 20
 
     /// Asks the supervisor what may be asked twice: one that dies over it has a successor, who is asked again.
     func ask<Answer>(_ question: (ControlClient) throws -> Answer) throws -> Answer {
@@ -15,21 +15,34 @@ extension ProjectContext {
 
     func ask<Answer>(_ first: ControlClient, _ question: (ControlClient) throws -> Answer) throws -> Answer {
         var client = first
-        for _ in 0..<Self.lossesBorne {
-            do {
-                return try question(client)
-            } catch let error as ControlError where error.code == .noSupervisor {
-                guard let next = try reconnected() else { throw wentDown }
-                client = next.client
-            }
+        return try outlivingLosses {
+            try question(client)
+        } afterEach: {
+            guard let next = try reconnected() else { throw wentDown }
+            client = next.client
+            return nil
         }
-        throw endsAgainAndAgain
     }
 
     func ask<Operation: ControlOperation>(
         _: Operation.Type, _ parameters: Operation.Parameters
     ) throws -> Operation.Answer {
         try ask { try $0.call(Operation.self, parameters) }
+    }
+
+    /// Tries until no supervisor is lost over it.
+    /// - Parameter afterEach: what makes another try possible, or the answer that makes it needless.
+    func outlivingLosses<Answer>(
+        _ attempt: () throws -> Answer, afterEach: () throws -> Answer?
+    ) throws -> Answer {
+        for _ in 0..<Self.lossesBorne {
+            do {
+                return try attempt()
+            } catch let error as ControlError where error.code == .noSupervisor {
+                if let answer = try afterEach() { return answer }
+            }
+        }
+        throw endsAgainAndAgain
     }
 
     /// Stays with the project, whoever supervises it, until `body` is done or nothing is left. Fails when its supervisor
@@ -40,18 +53,20 @@ extension ProjectContext {
             do {
                 return try body(client)
             } catch let error as ControlError where error.code == .noSupervisor {
-                guard !Self.saidFinished(client), let next = try reconnected() else { return }
+                guard Self.survivors(saidBy: client) == nil, let next = try reconnected() else { return }
                 client = next.client
             }
         }
     }
 
-    /// Whether the last that came before the connection was closed is that the project is down.
-    static func saidFinished(_ client: ControlClient) -> Bool {
+    /// Not nil: the last that came before the connection was closed is that the project is down, but for these.
+    static func survivors(saidBy client: ControlClient) -> [SurvivorReport]? {
         while let arrived = try? client.receive(), !arrived.isEmpty {
-            for case .event(let message) in arrived { if case .finished = message.event { return true } }
+            for case .event(let message) in arrived {
+                if case .finished(_, let survivors) = message.event { return survivors }
+            }
         }
-        return false
+        return nil
     }
 
     var wentDown: CommandFailure {

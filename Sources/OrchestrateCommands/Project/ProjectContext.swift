@@ -102,7 +102,6 @@ struct ProjectContext {
     func connect() throws -> ControlClient {
         if let client = try runningOrReturned() { return client }
         guard LivingSidecars.exist(in: location) else {
-            if let client = try returned() { return client }
             try refuseElsewhere()
             throw CommandFailure(
                 .noSupervisor, "nothing of \(name) is running; start it with 'orchestrate up\(selector)'")
@@ -177,12 +176,12 @@ struct ProjectContext {
         guard let beacon = BeaconFinder.beacon(ofProject: location.identity) else { return }
         let elsewhere = beacon.stateDirectory
         guard elsewhere != location.stateDirectory else { return try awaitEndOfDisowned() }
-        let root = elsewhere.split(separator: "/").dropLast().joined(separator: "/")
+        let root = ProjectLocation(identity: location.identity, stateDirectory: elsewhere).root
         throw CommandFailure(
             .conflict,
             """
             \(name) runs already, with its state in \(elsewhere)
-            Use it from there: ORCHESTRATE_STATE_DIR=/\(root)
+            Use it from there: ORCHESTRATE_STATE_DIR=\(root)
             """)
     }
 

@@ -29,12 +29,10 @@ package struct MarkedProcess: Hashable, Sendable {
     private static func look(_ pid: Int32) -> MarkedProcess? {
         guard pid != getpid() else { return nil }
         // Whether somebody looks after those of other users only root can find out. Asked first, as most are others'.
-        var info = stat()
-        guard stat("/proc/\(pid)", &info) == 0, geteuid() == 0 || info.st_uid == geteuid() else { return nil }
+        guard owner(of: pid) != nil else { return nil }
         var facts = orch_process_facts()
-        guard orch_process_look(pid, &facts) == 0 else { return nil }
         // Once more: the pid may have become another's in between.
-        guard stat("/proc/\(pid)", &info) == 0, geteuid() == 0 || info.st_uid == geteuid() else { return nil }
+        guard orch_process_look(pid, &facts) == 0, let uid = owner(of: pid) else { return nil }
         let state = UInt8(bitPattern: facts.state)
         guard state != UInt8(ascii: "Z"), state != UInt8(ascii: "X") else { return nil }
         var nonces = marks(of: pid)
@@ -46,8 +44,15 @@ package struct MarkedProcess: Hashable, Sendable {
         }
         guard !nonces.isEmpty else { return nil }
         return MarkedProcess(
-            pid: pid, startTime: facts.start_time, uid: info.st_uid,
+            pid: pid, startTime: facts.start_time, uid: uid,
             command: ProcFile.text("/proc/\(pid)/comm")?.trimmed ?? "", evidence: evidence, nonces: nonces)
+    }
+
+    /// Nil: there is no such process, or it is another's, and we are not root.
+    private static func owner(of pid: Int32) -> UInt32? {
+        var info = stat()
+        guard stat("/proc/\(pid)", &info) == 0, geteuid() == 0 || info.st_uid == geteuid() else { return nil }
+        return info.st_uid
     }
 
     private static func marks(of pid: Int32) -> Set<UInt32> {

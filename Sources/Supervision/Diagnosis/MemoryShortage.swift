@@ -45,7 +45,6 @@ package final class MemoryShortage {
     }
 
     private func readLog() {
-        guard log >= 0 else { return }
         var record = [UInt8](repeating: 0, count: 8192)
         while true {
             let count = read(log, &record, record.count)

@@ -1,5 +1,3 @@
-import Glibc
-
 /// The cgroup this process is in.
 package enum OwnControlGroup {
     /// Its directory and those above it, whose limits bind it too. Empty where no cgroup2 is mounted.

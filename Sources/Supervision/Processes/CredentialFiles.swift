@@ -29,12 +29,9 @@ package struct CredentialFiles: Sendable {
         }
     }
 
-    /// Removes the files and the directory. Nothing to do when there are none.
-    package static func remove(_ directory: String) { Directory.remove(directory) }
-
     /// Every instance's, and the directory they are in.
     package static func removeAll(in directory: String) {
-        for name in (try? Directory.names(in: directory)) ?? [] { remove(directory + "/" + name) }
+        for name in (try? Directory.names(in: directory)) ?? [] { Directory.remove(directory + "/" + name) }
         rmdir(directory)
     }
 

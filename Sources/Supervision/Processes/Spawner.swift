@@ -40,15 +40,6 @@ final class Spawner: Sendable {
         var underWay: [ProcessID: UnderWay] = [:]
         /// A thread came to one of them since they were looked at.
         var hasBegun = false
-
-        /// True when it was found often enough.
-        mutating func countsLook(at id: ProcessID, givesUpAfter looks: Int) -> Bool {
-            guard var spawn = underWay[id] else { return false }
-            spawn.looks += 1
-            if spawn.looks >= looks { spawn.isCancelled = true }
-            underWay[id] = spawn
-            return spawn.isCancelled
-        }
     }
 
     private struct UnderWay {
@@ -58,6 +49,13 @@ final class Spawner: Sendable {
         var looks = 0
         /// Nobody waits for it any more: it is not to be cloned.
         var isCancelled = false
+
+        /// True when it was found often enough.
+        mutating func countsLook(givesUpAfter most: Int) -> Bool {
+            looks += 1
+            if looks >= most { isCancelled = true }
+            return isCancelled
+        }
     }
 
     /// One is held up by each exec it waits for; the other uses the processor meanwhile.
@@ -115,7 +113,7 @@ final class Spawner: Sendable {
             for (id, spawn) in state.underWay {
                 guard let since = spawn.since, now - since >= duration else { continue }
                 found.held += 1
-                if state.countsLook(at: id, givesUpAfter: looks) { found.givenUp.append(id) }
+                if state.underWay[id]?.countsLook(givesUpAfter: looks) == true { found.givenUp.append(id) }
             }
             // As long as the threads come to something, the others' turn comes too.
             let isStuck = found.held >= state.threads && !state.hasBegun
@@ -123,7 +121,7 @@ final class Spawner: Sendable {
             for (id, spawn) in state.underWay where spawn.since == nil {
                 if !isStuck {
                     state.underWay[id]?.looks = 0
-                } else if state.countsLook(at: id, givesUpAfter: looks) {
+                } else if state.underWay[id]?.countsLook(givesUpAfter: looks) == true {
                     found.unstarted.append(id)
                 }
             }

@@ -1,5 +1,4 @@
 package import ControlAPI
-import Glibc
 import Planning
 import SidecarModel
 package import StateStore
