@@ -118,11 +118,10 @@ extension EndToEnd {
             for round in 0..<rounds {
                 try Self.withContainer(Self.pair) { sandbox, container in
                     try sandbox.eventually("a supervisor is there") { sandbox.supervisor != nil }
-                    let delay = chance.next(below: 60_000)
-                    usleep(UInt32(delay))
-                    sandbox.supervisor?.kill()
+                    let delay = chance.next(below: 60)
+                    sandbox.killSupervisor(afterMilliseconds: delay)
                     try container.program.prints("ready after")
-                    try sandbox.eventually("both run, round \(round), after \(delay) us") {
+                    try sandbox.eventually("both run, round \(round), after \(delay) ms") {
                         sandbox.sidecars("db").count == 1 && sandbox.sidecars("web").count == 1
                     }
                     try container.first.signal(SIGTERM)

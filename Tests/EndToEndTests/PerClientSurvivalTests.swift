@@ -182,8 +182,7 @@ extension EndToEnd {
                         input.send("round \(round)")
                         return (input, try sandbox.shell("exec orchestrate attach \(name) <'\(input.path)'"))
                     }
-                    poll(nil, 0, Int32(chance.next(below: 40)))
-                    supervisor.kill()
+                    sandbox.killSupervisor(afterMilliseconds: chance.next(below: 40))
                     for (input, program) in clients {
                         try program.prints("round \(round)\n")
                         input.close()

@@ -6,13 +6,8 @@ extension EndToEnd {
     /// `kill -9` of the parts of the supervision, counted from outside by (pid, start time).
     @Suite
     struct SurvivalTests {
-        /// Writes a number per line, without end, and starts again at 0 in each life.
         private static let counting = """
-              counter:
-                command:
-                  - python3
-                  - -uc
-                  - "import time\\nn = 0\\nwhile True:\\n  print('line', n)\\n  n += 1\\n  time.sleep(0.001)"
+              counter: { command: \(Counter.paced) }
               quiet: { command: [sleep, "1000"], replicas: 3 }
             """
 

@@ -7,11 +7,7 @@ extension EndToEnd {
     @Suite
     struct UpgradeTests {
         private static let sidecars = """
-              counter:
-                command:
-                  - python3
-                  - -uc
-                  - "import time\\nn = 0\\nwhile True:\\n  print('line', n)\\n  n += 1\\n  time.sleep(0.001)"
+              counter: { command: \(Counter.paced) }
               quiet: { command: [sleep, "1000"], replicas: 2 }
               server:
                 command: [python3, "${project.dir}/server.py", "${ports.echo}"]
