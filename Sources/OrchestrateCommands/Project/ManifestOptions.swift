@@ -1,4 +1,5 @@
 import ArgumentParser
+import CProcess
 import ControlAPI
 import Glibc
 import ManifestLoading
@@ -26,6 +27,7 @@ struct ManifestOptions: ParsableArguments {
         if path == "-" {
             do {
                 let text = try HostFiles.readAll(from: STDIN_FILENO, limit: 16 << 20)
+                Self.expect(text.count)
                 return loadManifest(
                     text: text, file: "<stdin>", directory: directory, environment: environment, options: options,
                     files: Self.files)
@@ -38,9 +40,17 @@ struct ManifestOptions: ParsableArguments {
                 .invalidManifest,
                 "there is no sidecars.yaml in \(directory) or above it; write one with 'orchestrate init'")
         }
+        var status = stat()
+        if stat(found, &status) == 0 { Self.expect(Int(status.st_size)) }
         // Shown as a person would write it.
         let shown = found.hasPrefix(directory + "/") ? String(found.dropFirst(directory.count + 1)) : found
         return loadManifest(path: shown, environment: environment, options: options, files: Self.files)
+    }
+
+    /// A manifest is taken apart into some twenty times its size. Where it is large, most of the time would go into getting
+    /// that from the kernel piece by piece.
+    private static func expect(_ size: Int) {
+        if size > 256 << 10 { orch_memory_expect(size * 24) }
     }
 
     private static var files: HostFiles {

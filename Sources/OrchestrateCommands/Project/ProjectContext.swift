@@ -102,6 +102,8 @@ struct ProjectContext {
     func connect() throws -> ControlClient {
         if let client = try runningOrReturned() { return client }
         guard LivingSidecars.exist(in: location) else {
+            // One that is called broken is tried again, also where nothing else is left.
+            if let client = try returned() { return client }
             try refuseElsewhere()
             throw CommandFailure(
                 .noSupervisor, "nothing of \(name) is running; start it with 'orchestrate up\(selector)'")
