@@ -5,14 +5,13 @@ extension ManifestDecoder {
     /// What is readable and still won't run, or will surprise. Each looks at all sidecars once.
     func runRules() {
         var ports = FixedPorts()
-        // Nobody changes them meanwhile: they are looked at where they are.
-        let sidecars = sidecars
         for position in sidecars.indices {
-            checkCommand(of: sidecars[position], position)
-            checkEnvironment(of: sidecars[position], position)
-            checkPorts(of: sidecars[position], position, &ports)
-            checkLifecycle(of: sidecars[position], position)
-            checkPrivileges(of: sidecars[position], position)
+            let sidecar = sidecars[position]
+            checkCommand(of: sidecar, position)
+            checkEnvironment(of: sidecar, position)
+            checkPorts(of: sidecar, position, &ports)
+            checkLifecycle(of: sidecar, position)
+            checkPrivileges(of: sidecar, position)
         }
         for position in sidecars.indices where sidecars[position].health != HealthSpec() {
             checkHealth(of: sidecars[position], position, ports)
