@@ -1,20 +1,22 @@
 import SidecarModel
 import YAMLReading
 
+/// What was found at a path, for all sidecars that name it.
+struct KnownPlaces {
+    var commands: [String: FileKind?] = [:]
+    var directories: [String: FileKind?] = [:]
+}
+
 /// What depends on this machine. Warnings: a dependency or a hook may yet create what is missing.
 extension ManifestDecoder {
-    func checkHost() {
-        checkSecretSources()
-        var commands: [String: FileKind?] = [:]
-        var directories: [String: FileKind?] = [:]
-        for (position, sidecar) in sidecars.enumerated() where sidecar.kind != .external {
-            checkPrivilegesOnHost(of: sidecar, position)
-            let directory = sidecar.workingDirectory.literal
-            if let directory { checkDirectory(directory, of: position, known: &directories) }
-            if let logs = sidecar.logs.directory { checkLogDirectory(logs, of: position, known: &directories) }
-            guard case .command(let words) = sidecar.program, let program = words.first?.literal else { continue }
-            checkCommand(program, of: position, in: directory, known: &commands)
-        }
+    func checkHost(of sidecar: SidecarSpec, _ position: Int, _ known: inout KnownPlaces) {
+        guard sidecar.kind != .external else { return }
+        checkPrivilegesOnHost(of: sidecar, position)
+        let directory = sidecar.workingDirectory.literal
+        if let directory { checkDirectory(directory, of: position, known: &known.directories) }
+        if let logs = sidecar.logs.directory { checkLogDirectory(logs, of: position, known: &known.directories) }
+        guard case .command(let words) = sidecar.program, let program = words.first?.literal else { return }
+        checkCommand(program, of: position, in: directory, known: &known.commands)
     }
 
     private func checkDirectory(_ path: String, of position: Int, known: inout [String: FileKind?]) {

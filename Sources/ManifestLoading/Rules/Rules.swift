@@ -5,6 +5,7 @@ extension ManifestDecoder {
     /// What is readable and still won't run, or will surprise. Each looks at all sidecars once.
     func runRules() {
         var ports = FixedPorts()
+        var known = KnownPlaces()
         for position in sidecars.indices {
             let sidecar = sidecars[position]
             checkCommand(of: sidecar, position)
@@ -12,13 +13,14 @@ extension ManifestDecoder {
             checkPorts(of: sidecar, position, &ports)
             checkLifecycle(of: sidecar, position)
             checkPrivileges(of: sidecar, position)
+            if options.checksHost { checkHost(of: sidecar, position, &known) }
         }
         for position in sidecars.indices where sidecars[position].health != HealthSpec() {
             checkHealth(of: sidecars[position], position, ports)
         }
         checkDependencies()
         checkSecrets()
-        if options.checksHost { checkHost() }
+        if options.checksHost { checkSecretSources() }
     }
 
     /// The deepest of the keys that is written for this sidecar: in itself, else in `defaults:`, else its name.
