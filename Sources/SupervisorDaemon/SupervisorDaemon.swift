@@ -113,7 +113,8 @@ package enum SupervisorDaemon {
                     loop: loop, stateDirectory: location.stateDirectory, descriptors: descriptors,
                     containment: wantedContainment),
                 logs: logs,
-                allocator: try PortAllocator(registry: "\(location.root)/ports", stateDirectory: location.stateDirectory),
+                allocator: try PortAllocator(
+                    registry: "\(location.root)/ports", stateDirectory: location.stateDirectory),
                 bootID: bootID, seed: memory?.project.seed ?? seed(),
                 secrets: secrets, plan: plan, firstIncarnation: try store.lastIncarnation() + 1))
         mailbox.supervisor = supervisor

@@ -138,7 +138,9 @@ extension EndToEnd {
 
         /// Of the state changes.
         private static func sequences(_ lines: String) -> [Int] {
-            lines.split(separator: "\n").filter { $0.field("kind") == "transition" }.compactMap { $0.number("sequence") }
+            lines.split(separator: "\n").filter { $0.field("kind") == "transition" }.compactMap {
+                $0.number("sequence")
+            }
         }
 
         private static func value(_ key: String, of sidecar: String, _ sandbox: Sandbox) throws -> String? {

@@ -15,8 +15,7 @@ final class KeeperLink {
     private let socket: Int32
     private var watch: EventLoop.WatchID?
     private var letters: [Letter] = []
-    private var flushing: Mailbox<Bool>?
-    private var isFlushPosted = false
+    private var isFlushDue = false
     private var waitsForRoom = false
     private(set) var isOpen = true
 
@@ -30,7 +29,6 @@ final class KeeperLink {
         self.loop = loop
         self.socket = socket
         watch = try loop.watch(socket, .read) { [unowned self] readiness in ready(readiness) }
-        flushing = loop.mailbox { [weak self] (_: Bool) in self?.flush() }
     }
 
     deinit { shut() }
@@ -65,15 +63,14 @@ final class KeeperLink {
             return
         }
         letters.append(letter)
-        if !isFlushPosted {
-            isFlushPosted = true
-            flushing?.send(true)
-        }
+        guard !isFlushDue else { return }
+        isFlushDue = true
+        loop.soon { [weak self] in self?.flush() }
     }
 
     /// Sends what is waiting, as far as there is room.
     func flush() {
-        isFlushPosted = false
+        isFlushDue = false
         var sent = 0
         while sent < letters.count, isOpen {
             var end = sent + 1
