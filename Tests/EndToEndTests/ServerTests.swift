@@ -10,7 +10,8 @@ extension EndToEnd {
             // PostgreSQL refuses to run as root, so root runs them as `nobody`.
             try Sandbox.run(as: getuid() == 0 ? 65534 : nil) { sandbox in
                 try File.write(File.text("\(Sandbox.package)/examples/servers/sidecars.yaml"), to: sandbox.manifest)
-                let environment = ["PATH": Self.path]
+                // What they keep is in a directory whose name a shell would take apart.
+                let environment = ["PATH": Self.path, "XDG_STATE_HOME": "\(sandbox.directory)/a state"]
                 for round in 0..<min(10, rounds) {
                     let up = try sandbox.start(["up", "-d", "--timeout", "60s"], environment: environment)
                         .end(within: 90)
