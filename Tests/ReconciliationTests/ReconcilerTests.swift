@@ -194,21 +194,27 @@ import Testing
 }
 
 extension ReconcilerTests {
-    @Test func `a task whose change is taken back before it ran stays completed`() throws {
+    /// Up, with the task running; and the plan in which the task is another one.
+    private func taskBehindGate() throws -> (Bench, edited: Plan) {
         var gate = service("gate")
         var task = service("task", after: ("gate", .healthy))
         task.kind = .task
         task.restart = RestartSpec(policy: .never)
         gate.start.settle = .zero
         var bench = try Bench(gate, task)
-        let original = bench.reconciler.plan
         _ = bench.up()
         _ = bench.spawned("gate")
         _ = bench.spawned("task")
+        task.fingerprints[0].value = 2
+        return (bench, try Plan(project: bench.reconciler.plan.project, sidecars: [gate, task]))
+    }
+
+    @Test func `a task whose change is taken back before it ran stays completed`() throws {
+        let (started, edited) = try taskBehindGate()
+        var bench = started
+        let original = bench.reconciler.plan
         _ = bench.exited("task", .code(0))
         _ = bench.send(.stop(["gate"], scope: .only, by: .user))
-        task.fingerprints[0].value = 2
-        let edited = try Plan(project: original.project, sidecars: [gate, task])
         _ = bench.send(.apply(edited, selection: ["task"]))
         #expect(bench.state("task") == .waiting)
         _ = bench.send(.apply(original, selection: nil))
@@ -216,19 +222,11 @@ extension ReconcilerTests {
     }
 
     @Test func `a task that got through while it was changed is completed when the change is taken back`() throws {
-        var gate = service("gate")
-        var task = service("task", after: ("gate", .healthy))
-        task.kind = .task
-        task.restart = RestartSpec(policy: .never)
-        gate.start.settle = .zero
-        var bench = try Bench(gate, task)
+        let (started, edited) = try taskBehindGate()
+        var bench = started
         let original = bench.reconciler.plan
-        _ = bench.up()
-        _ = bench.spawned("gate")
-        _ = bench.spawned("task")
         _ = bench.send(.exited(bench.place("task"), bench.incarnation("task"), .code(0)))
-        task.fingerprints[0].value = 2
-        _ = bench.send(.apply(try Plan(project: original.project, sidecars: [gate, task]), selection: nil))
+        _ = bench.send(.apply(edited, selection: nil))
         _ = bench.send(.stop(["gate"], scope: .only, by: .user))
         _ = bench.send(.emptied(bench.place("task"), bench.incarnation("task")))
         #expect(bench.state("task") == .blocked)
