@@ -9,8 +9,6 @@ final class GoalSession {
     private var client: ControlClient
     private var view: ProjectView
     private var before: [String: UInt64] = [:]
-    /// Of the project that is down.
-    private var survivors: [SurvivorReport] = []
     private let terminal: Terminal
     private let signals = SignalWatch()
 
@@ -61,11 +59,9 @@ final class GoalSession {
 
     /// False when nothing is left of the project but what could not be ended.
     private func reconnect(until deadline: ContinuousClock.Instant?) throws -> Bool {
-        if let left = ProjectContext.survivors(saidBy: client) {
-            survivors = left
-            return false
-        }
-        guard let (connection, project) = try context.resubscribed(.init(), until: deadline) else { return false }
+        guard ProjectContext.survivors(saidBy: client) == nil,
+            let (connection, project) = try context.resubscribed(.init(), until: deadline)
+        else { return false }
         client = connection.client
         view = ProjectView(project)
         return true
@@ -92,10 +88,12 @@ final class GoalSession {
             do {
                 return try wait(for: goal, of: names, until: deadline, after: old)
             } catch let error as ControlError where error.code == .noSupervisor {
-                if try reconnect(until: deadline) { continue }
+                let survivors = ProjectContext.survivors(saidBy: client)
+                if survivors == nil, try reconnect(until: deadline) { continue }
+                guard survivors?.isEmpty ?? true else { throw Self.takenDown }
                 // What is not there is stopped.
-                if goal == .stopped, survivors.isEmpty { return }
-                throw survivors.isEmpty ? context.wentDown : Self.takenDown
+                if goal == .stopped { return }
+                throw context.wentDown
             }
         }
     }
