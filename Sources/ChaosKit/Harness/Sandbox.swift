@@ -32,7 +32,11 @@ package final class Sandbox {
             try sandbox.eventually("keeper and supervisor are gone too") { sandbox.processes.isEmpty }
         } catch {
             _ = try? sandbox.orchestrate("down", "-f", sandbox.manifest)
-            for process in sandbox.processes { process.kill() }
+            // With those that wrote over their environment, as redis does.
+            let left = sandbox.family.union(sandbox.processes)
+            // Stopped first, so that none of them starts another one.
+            for process in left { process.signal(SIGSTOP) }
+            for process in left { process.kill() }
             throw error
         }
     }
