@@ -39,7 +39,7 @@ final class ControlConnection {
     /// What a client may leave unread before it isn't listened to any more.
     private static let pauseReadingAt = 8 << 20
     /// Few: what is not encoded is not counted in the backlog.
-    private static let maximumUnencoded = 2
+    private static let maximumUnencoded = 4
 
     init(peer: ControlPeer, descriptor: Int32) {
         self.peer = peer

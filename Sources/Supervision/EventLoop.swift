@@ -59,9 +59,7 @@ package final class EventLoop {
     private var isStopping = false
 
     package init() throws(SystemError) {
-        let event = loop_eventfd_create()
-        guard event >= 0 else { throw .last("eventfd") }
-        poster = LoopPoster(eventDescriptor: event)
+        poster = try LoopPoster()
         epoll = loop_epoll_create()
         guard epoll >= 0 else { throw .last("epoll_create1") }
         timer = loop_timer_create()
@@ -70,7 +68,7 @@ package final class EventLoop {
             close(epoll)
             throw failure
         }
-        _ = try watch(event, .read) { [unowned self] _ in takePosted() }
+        _ = try watch(poster.bell, .read) { [unowned self] _ in takePosted() }
         _ = try watch(timer, .read) { [unowned self] _ in acknowledgeTimer() }
     }
 
@@ -181,8 +179,6 @@ package final class EventLoop {
     }
 
     private func takePosted() {
-        var count: UInt64 = 0
-        _ = read(poster.eventDescriptor, &count, 8)
         for item in poster.take() {
             switch item {
             case .work(let work): work()

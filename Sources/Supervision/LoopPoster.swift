@@ -1,19 +1,34 @@
+import CProcess
 import Glibc
 import Synchronization
 
 /// Hands work to the loop's thread from any other. Many posts before the loop wakes cost one wake-up.
+///
+/// The loop is woken by a byte in a pipe and not by an eventfd: a pipe tells the kernel that the writer is about to
+/// sleep, so that the loop is put where the writer runs, and not where it last ran, in front of a child that is just
+/// being started there.
 package final class LoopPoster: Sendable {
     enum Item: Sendable {
         case work(@Sendable () -> Void)
         case mail(Int)
     }
 
-    let eventDescriptor: Int32
+    /// Readable when something was posted.
+    let bell: Int32
+    private let ringing: Int32
     private let queue = Mutex<[Item]>([])
 
-    init(eventDescriptor: Int32) { self.eventDescriptor = eventDescriptor }
+    init() throws(SystemError) {
+        var ends: [Int32] = [-1, -1]
+        guard loop_pipe(&ends) == 0 else { throw .last("pipe2") }
+        bell = ends[0]
+        ringing = ends[1]
+    }
 
-    deinit { close(eventDescriptor) }
+    deinit {
+        close(bell)
+        close(ringing)
+    }
 
     /// Runs on the loop's thread in its next turn, in the order of the posts of one thread.
     package func post(_ work: @escaping @Sendable () -> Void) { enqueue(.work(work)) }
@@ -24,14 +39,15 @@ package final class LoopPoster: Sendable {
             return queue.count == 1
         }
         if wasEmpty {
-            var one: UInt64 = 1
-            // It can only fail when the counter is full, and then the loop is awake already.
-            _ = write(eventDescriptor, &one, 8)
+            var ring: UInt8 = 0
+            // It can only fail when the pipe is full, and then the loop is awake already.
+            _ = write(ringing, &ring, 1)
         }
     }
 
     func take() -> [Item] {
-        queue.withLock { queue in
+        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { _ = read(bell, $0.baseAddress, $0.count) }
+        return queue.withLock { queue in
             let items = queue
             queue.removeAll()
             return items

@@ -16,8 +16,15 @@ final class Engine {
     /// Hands over what was gathered by the effects of a turn (sweeps, spawns).
     private let flush: () -> Void
     private let announce: ([Announcement]) -> Void
+    /// All that could be decided in this turn is.
+    private let atRest: () -> Void
     /// Effects done before more is decided: the first of a thousand processes starts while the rest is thought about.
     private static let slice = 64
+    private static let firstSlice = 8
+    private var goodRuns = GoodRuns()
+    private var goodRunsTimer: EventLoop.TimerID?
+    /// What depends on a sidecar that is well is not kept waiting by a note of it.
+    private static let goodRunsDelay = Duration.milliseconds(300)
     private var hasInput = true
     private var isTurning = false
     private var wake: (timer: EventLoop.TimerID, at: Instant)?
@@ -32,7 +39,8 @@ final class Engine {
 
     init(
         reconciler: Reconciler, loop: EventLoop, journal: Journal, perform: @escaping (Effect) -> Void,
-        flush: @escaping () -> Void, announce: @escaping ([Announcement]) -> Void
+        flush: @escaping () -> Void, announce: @escaping ([Announcement]) -> Void,
+        atRest: @escaping () -> Void
     ) {
         self.reconciler = reconciler
         self.loop = loop
@@ -40,6 +48,7 @@ final class Engine {
         self.perform = perform
         self.flush = flush
         self.announce = announce
+        self.atRest = atRest
         loop.onTurnEnd { [unowned self] in turn() }
     }
 
@@ -61,14 +70,17 @@ final class Engine {
         if let nudge { loop.cancel(nudge) }
         nudge = nil
         isTurning = true
+        var slice = Self.firstSlice
         repeat {
             hasInput = false
-            let effects = reconciler.reconcile(at: loop.now, atMost: Self.slice)
+            let effects = reconciler.reconcile(at: loop.now, atMost: slice)
+            slice = Self.slice
             record(effects)
             for effect in effects { perform(effect) }
             flush()
         } while hasInput || reconciler.hasMore
         isTurning = false
+        atRest()
         arm()
     }
 
@@ -86,8 +98,10 @@ final class Engine {
                 Announcement(
                     sequence: UInt64(first) + UInt64(announcements.count) + 1, transition: transition, name: name))
             entry.transitions.append(TransitionRow(transition, of: name, clock: clock))
-            if let run = goodRun(transition, of: name, clock: clock) { entry.goodRuns.append(run) }
+            noteGoodRun(transition, of: name, clock: clock)
         }
+        // Before there can be a report of its end.
+        if transitions.contains(where: { Self.isGood($0.from) }) { entry.goodRuns = goodRuns.take() }
         for case .retire(let index) in effects {
             if let name = names[index.value] { entry.retired.append(name) }
         }
@@ -95,19 +109,20 @@ final class Engine {
         if !announcements.isEmpty { announce(announcements) }
     }
 
-    /// By sidecar, what it was last well with, all keys together.
-    private var knownGood: [String: [KeyFingerprint]] = [:]
+    private static func isGood(_ state: StateName) -> Bool { state == .healthy || state == .completed }
 
-    /// Nil where it was well with the same before: that is written once.
-    private func goodRun(_ transition: Transition, of name: InstanceName, clock: WallClock) -> GoodRunRow? {
-        guard transition.to == .healthy || transition.to == .completed,
-            let spec = reconciler.spec(of: transition.instance)
-        else { return nil }
-        guard knownGood.updateValue(spec.fingerprints, forKey: name.sidecar) != spec.fingerprints else { return nil }
-        return GoodRunRow(
-            sidecar: name.sidecar, atWall: clock.timestamp(transition.at).microseconds,
-            fingerprints: spec.fingerprints.map { (key: $0.key, value: $0.value) })
+    private func noteGoodRun(_ transition: Transition, of name: InstanceName, clock: WallClock) {
+        guard Self.isGood(transition.to), let spec = reconciler.spec(of: transition.instance) else { return }
+        goodRuns.note(transition, of: name.sidecar, spec, clock: clock)
+        guard !goodRuns.unstored.isEmpty, goodRunsTimer == nil else { return }
+        goodRunsTimer = loop.schedule(at: loop.now + Self.goodRunsDelay) { [unowned self] in
+            goodRunsTimer = nil
+            storeGoodRuns()
+        }
     }
+
+    /// What would otherwise be stored soon.
+    func storeGoodRuns() { journal.commit(Journal.Turn(goodRuns: goodRuns.take()), clock: WallClock()) }
 
     private var names: [Int: InstanceName] = [:]
 

@@ -39,6 +39,7 @@ final class Supervisor {
     var sweptFor: [String: String] = [:]
     var waitingForSweep: [String: [(SpawnFailure?) -> Void]] = [:]
     private let rest: RestKeeper
+    let ahead: LogsAhead
     private var unattributed: [(pid: Int32, notifications: [SidecarNotification], at: Instant)] = []
     private static let mostUnattributed = 1024
     /// Webhooks under way: the project's end waits for them as for other hooks.
@@ -139,12 +140,15 @@ final class Supervisor {
                 wire.supervisor?.rest.noteActivity()
                 wire.supervisor?.reportFailures(among: $0)
                 wire.supervisor?.announcer.announce($0)
-            })
+                wire.supervisor?.ahead.note($0)
+            },
+            atRest: { wire.supervisor.map { $0.ahead.make(for: $0.engine) } })
         announcer = Announcer(loop: parts.loop) { [engine] in
             ReportBuilder(
                 reconciler: engine.reconciler, addresses: wire.supervisor?.addresses ?? AddressBook(),
                 clients: { wire.supervisor?.clientBook(of: $0) ?? ClientBook() })
         }
+        ahead = LogsAhead(poster: parts.loop.poster, host: parts.host, logs: parts.logs)
         rest = RestKeeper(loop: parts.loop)
         reporter = CrashReporter(parts.location)
         wire.supervisor = self

@@ -202,7 +202,9 @@ static void end_all(void) {
         int timeout = rest <= 0 ? 0 : rest / 1000000 >= INT32_MAX ? INT32_MAX : (int)((rest + 999999) / 1000000);
         await_members(timeout);
     }
-    if (guarded.cgroup >= 0) rmdir(records->header->cgroup);
+    if (guarded.cgroup < 0) return;
+    remove_spare_cgroups();
+    rmdir(records->header->cgroup);
 }
 
 int run_guard(const char *descriptors) {

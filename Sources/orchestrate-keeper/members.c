@@ -177,10 +177,18 @@ void kill_cgroup(uint32_t slot) {
     close(fd);
 }
 
-void remove_cgroup(uint32_t slot) {
+static void remove_cgroup_of(uint32_t slot, uint32_t generation) {
     char path[64];
-    snprintf(path, sizeof path, "%u.%u", slot, guarded.records.slots[slot].generation);
+    snprintf(path, sizeof path, "%u.%u", slot, generation);
     unlinkat(guarded.cgroup, path, AT_REMOVEDIR);
+}
+
+void remove_cgroup(uint32_t slot) { remove_cgroup_of(slot, guarded.records.slots[slot].generation); }
+
+void remove_spare_cgroups(void) {
+    // The first slot that was never used may have one too.
+    for (uint32_t slot = 0; slot <= guarded.ward_count && slot < ORCH_SLOT_COUNT; slot++)
+        remove_cgroup_of(slot, guarded.records.slots[slot].generation + 1);
 }
 
 /// A leader's end is waited for while it has time to leave, everybody's once it is gone.

@@ -73,6 +73,23 @@ extension EndToEnd {
             }
         }
 
+        @Test func `the last lines of a failed start are of its last life`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      db:
+                        shell: echo x >>lives; echo "life $(wc -l <lives)"; exit 3
+                        start: { settle: 10s }
+                        restart: { max_attempts: 2 }
+                    """)
+                let up = try sandbox.orchestrate("up", "-d")
+                #expect(up.status == 1)
+                #expect(up.errors.contains("| life 3\n"), "\(up.errors)")
+                #expect(!up.errors.contains("| life 2\n") && !up.errors.contains("| life 1\n"), "\(up.errors)")
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `a port in use names its owner`() throws {
             try Sandbox.run { sandbox in
                 let port = 20_000 + Int(getpid()) % 10_000

@@ -36,10 +36,12 @@ extension EndToEnd {
                 try Sandbox.run { sandbox in
                     try sandbox.declare(Self.stubborn, top: Self.stops)
                     try bringUp(sandbox, expecting: 7, containment: containment)
+                    let group = sandbox.controlGroup
                     let started = ContinuousClock.now
                     try sandbox.killSupervision()
                     try sandbox.eventually("all ended, round \(round)") { sandbox.processes.isEmpty }
                     #expect(ContinuousClock.now - started < .seconds(2), "round \(round)")
+                    if let group { #expect(!File.exists(group), "round \(round)") }
                     #expect(try sandbox.orchestrate("status").status == 5)
                 }
             }

@@ -6,6 +6,25 @@ extension EndToEnd {
     /// What happens to lines when the reader is killed, files are rotated, or the disk is full.
     @Suite
     struct LogTests {
+        @Test func `the FIFOs of what waits are made meanwhile, and go when it is not wanted any more`() throws {
+            try Sandbox.run { sandbox in
+                let never = "  never: { command: [sleep, \"1000\"], health: { exec: [\"false\"] } }"
+                try sandbox.declare("\(never)\n  waiting: { command: [sleep, \"1\"], depends_on: { never: healthy } }")
+                try sandbox.succeed("up", "-d", "--no-wait")
+                let fifos = try #require(sandbox.stateDirectory) + "/fifo"
+                try sandbox.eventually("it has both") {
+                    ["out", "err"].allSatisfy { File.exists("\(fifos)/waiting.0.\($0)") }
+                }
+                #expect(sandbox.sidecars("waiting").isEmpty)
+                try sandbox.declare(never)
+                try sandbox.succeed("up", "-d", "--no-wait")
+                try sandbox.eventually("it has none") {
+                    !Directory.entries(fifos).contains { $0.hasPrefix("waiting.") }
+                }
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `no line is lost when the supervisor is killed while logs rotate`() throws {
             try Sandbox.run { sandbox in
                 let input = HeldInput(in: sandbox)

@@ -104,11 +104,8 @@ extension EndToEnd {
                 let up = try sandbox.orchestrate("up", "-d", "--timeout", "30s")
                 #expect(up.status == 0, "\(up.everything)")
                 let pid = try #require(sandbox.sidecars("web").first?.pid)
-                let group =
-                    File.text("/proc/\(pid)/cgroup").split(separator: "\n")
-                    .first { $0.hasPrefix("0::") }?.dropFirst(3) ?? ""
-                let file = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map { "\($0)\(group)/memory.max" }
-                    .first { File.exists($0) }
+                let group = ProcessTable.controlGroup(of: pid) ?? ""
+                let file = ["\(group)/memory.max"].first { File.exists($0) }
                 if let file {
                     #expect(File.text(file) == "67108864\n")
                 } else {

@@ -17,8 +17,10 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d")
                 try sandbox.eventually("1 run") { sandbox.sidecars("db").count == 1 }
                 try sandbox.eventually("1 run") { sandbox.sidecars("web").count == 1 }
+                let group = sandbox.controlGroup
                 try sandbox.succeed("down")
                 #expect(sandbox.sidecars().isEmpty)
+                if let group { #expect(!File.exists(group)) }
             }
         }
 

@@ -167,6 +167,22 @@ struct LogPumpTests {
                 == true)
     }
 
+    @Test func `FIFOs that were made ahead are the start's, and their read ends are handed out once`() throws {
+        let bench = try PumpBench()
+        #expect(bench.pump.newReadEnds(of: db).isEmpty)
+        bench.pump.prepare(db, spec: LogSpec())
+        let made = bench.pump.newReadEnds(of: db)
+        #expect(made.count == 2)
+        #expect(bench.pump.newReadEnds(of: db).isEmpty)
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec())
+        #expect(ends.newReadEnds.isEmpty)
+        #expect(bench.pump.readEnds(of: db) == made)
+        write("up\n", to: ends.standardOutput)
+        try bench.drain(db)
+        ends.close()
+        #expect(bench.log(db).map(\.string) == ["incarnation 1 started", "up"])
+    }
+
     @Test func `what a hook says before the first start is read, and the read ends are handed out once`() throws {
         let bench = try PumpBench()
         let hook = try bench.pump.join(db, spec: LogSpec())

@@ -1,7 +1,8 @@
 import Glibc
 import SidecarModel
-import Supervision
 import Testing
+
+@testable import Supervision
 
 struct LogReaderTests {
     private let directory = TemporaryDirectory()
@@ -90,6 +91,42 @@ struct LogReaderTests {
         #expect(reader.wait())
         take()
         #expect(seen == ["one", "two", "three"])
+    }
+
+    /// Each look is taken while two files are rotated.
+    @Test(arguments: [3, nil]) func `no line is passed over because a file is rotated meanwhile`(_ last: Int?) throws {
+        let path = directory.path
+        let times = (0..<2000).map { time($0) }
+        let (isLooking, isRotated) = (Semaphore(), Semaphore())
+        let writer = TestThread {
+            for (number, time) in times.enumerated() {
+                if number.isMultiple(of: 2) { isLooking.wait() }
+                rename(path + "/a.0.log", path + "/a.0.\(time.compact).log")
+                let fd = open(path + "/a.0.log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
+                write("\(time) stdout F \(number)\n", to: fd)
+                close(fd)
+                // No look is that far behind.
+                if number >= 8 { unlink(path + "/a.0.\(times[number - 8].compact).log") }
+                if !number.isMultiple(of: 2) { isRotated.raise() }
+            }
+        }
+        let following = try LogReader([source("a")], query: LogQuery())
+        var newest = -1
+        var gaps: [String] = []
+        for _ in 0..<times.count / 2 {
+            isLooking.raise()
+            var numbers = newest < 0 ? [] : [newest]
+            let reader = last == nil ? following : try LogReader([source("a")], query: LogQuery(last: last))
+            if last != nil { numbers = [] }
+            reader.read { numbers.append(Int($0.line.string) ?? -1) }
+            for (one, next) in zip(numbers, numbers.dropFirst()) where next != one + 1 {
+                gaps.append("\(one) → \(next)")
+            }
+            newest = numbers.last ?? newest
+            isRotated.wait()
+        }
+        writer.join()
+        #expect(gaps.isEmpty)
     }
 
     @Test func `pieces of a long line are put together`() throws {

@@ -1,5 +1,6 @@
 import Glibc
 import SidecarModel
+import Synchronization
 import Testing
 
 @testable import Supervision
@@ -14,6 +15,46 @@ struct SpawnerTests {
         request.prepare = prepare
         return Spawner.Order(
             id: ProcessID(slot: slot, generation: 1), request: request, mark: 0, isKeepersChild: false, groups: nil)
+    }
+
+    @Test func `what nobody waits for is done after every spawn that is asked for, and not once it ends`() throws {
+        let directory = TemporaryDirectory()
+        let (begun, gate, isDone) = (Semaphore(), Semaphore(), Semaphore())
+        let spawner = Spawner(
+            records: try SpawnRecords(directory: directory.path), descriptorLimit: 0
+        ) { _ in
+        }
+        try spawner.start()
+        let refused = SpawnFailure(step: .log, message: "this is a test")
+        let order = Mutex<[Int]>([])
+        for slot in 0..<2 as Range<UInt32> {
+            spawner.spawn(
+                self.order(slot) { () throws(SpawnFailure) in
+                    begun.raise()
+                    gate.wait()
+                    throw refused
+                })
+        }
+        for _ in 0..<2 { begun.wait() }
+        spawner.performWhenIdle {
+            order.withLock { $0.append(100) }
+            isDone.raise()
+        }
+        for slot in 2..<12 as Range<UInt32> {
+            spawner.spawn(
+                self.order(slot) { () throws(SpawnFailure) in
+                    order.withLock { $0.append(Int(slot)) }
+                    throw refused
+                })
+        }
+        for _ in 0..<2 { gate.raise() }
+        isDone.wait()
+        // The other thread may still be at the last one.
+        #expect(order.withLock { $0.firstIndex(of: 100) ?? 0 } >= 9)
+        spawner.end()
+        spawner.performWhenIdle { Issue.record("it is done, though all ends") }
+        spawner.finish()
+        #expect(order.withLock { $0.sorted() } == Array(2..<12) + [100])
     }
 
     @Test func `who waits for a thread while dead mounts hold them all is given up too, and never started`() throws {

@@ -77,6 +77,14 @@ package enum ProcessTable {
             executable: executable(of: pid), sidecar: (environment ?? self.environment(of: pid))["SIDECAR"])
     }
 
+    /// The directory of its cgroup of version 2, where one is mounted.
+    package static func controlGroup(of pid: pid_t) -> String? {
+        let lines = File.text("/proc/\(pid)/cgroup").split(separator: "\n")
+        guard let group = lines.first(where: { $0.hasPrefix("0::") })?.dropFirst(3) else { return nil }
+        return ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map { "\($0)\(group)" }
+            .first { File.exists("\($0)/cgroup.kill") }
+    }
+
     private static func executable(of pid: pid_t) -> String {
         file(of: pid).split(separator: "/").last.map(String.init) ?? ""
     }

@@ -149,6 +149,13 @@ package final class Sandbox {
         try eventually("they are gone") { all.allSatisfy { ProcessTable.process($0.pid) != $0 } }
     }
 
+    /// The cgroup of the whole project, while a sidecar runs in one of its own.
+    package var controlGroup: String? {
+        guard let sidecar = sidecars().first, let group = ProcessTable.controlGroup(of: sidecar.pid) else { return nil }
+        guard let cut = group.lastIndex(of: "/"), group[..<cut].contains("/orchestrate-") else { return nil }
+        return String(group[..<cut])
+    }
+
     /// What runs on behalf of a sidecar, or of all of them: all but the programs of ours. One that is just being
     /// executed shows its environment, and so whose it is, a moment later than its supervisor knows of it.
     package func sidecars(_ name: String? = nil) -> [SeenProcess] {

@@ -62,10 +62,19 @@ struct LogAccess {
         return lines
     }
 
+    /// Of its last life alone: what an earlier one said is not why this one failed.
     private static func lastLines(of source: LogSource, count: Int) -> [String] {
-        guard let reader = try? LogReader([source], query: LogQuery(last: count)) else { return [] }
+        // Between its lines may stand notes of the supervisor, and few of them.
+        let query = LogQuery(last: 2 * count, includesSystem: true)
+        guard let reader = try? LogReader([source], query: query) else { return [] }
         var lines: [String] = []
-        reader.read { lines.append($0.line.string.withoutColors) }
-        return lines
+        reader.read { entry in
+            if entry.line.startedIncarnation != nil {
+                lines = []
+            } else if entry.line.stream != .system || entry.line.isNotice {
+                lines.append(entry.line.string.withoutColors)
+            }
+        }
+        return lines.suffix(count)
     }
 }

@@ -83,11 +83,29 @@ final class LogCursor {
 
     /// Opens the next file. False: there is none.
     private func advance() -> Bool {
-        guard let current = file else { return openFirst(of: source.files()) }
+        guard let current = file else { return openNext(after: nil) }
         guard let name = nameOfFinished(current) else { return false }
         // What was appended between our last look and the rotation.
         if refill() { return true }
-        return openFirst(of: source.files().filter { $0 > name || $0 == source.instance.fileName })
+        return openNext(after: name)
+    }
+
+    /// Opens the first file that was begun after that one was.
+    private func openNext(after name: String?) -> Bool {
+        var names = names(after: name)
+        while openFirst(of: names) {
+            // One that was rotated since we looked comes before the one that has its old name now.
+            let now = self.names(after: name)
+            let isPassedOver = now.prefix { $0 != file?.name }.contains { !names.contains($0) }
+            if !isPassedOver { return true }
+            names = now
+        }
+        return false
+    }
+
+    private func names(after name: String?) -> [String] {
+        guard let name else { return source.files() }
+        return source.files().filter { $0 > name || $0 == source.instance.fileName }
     }
 
     /// The name by which others follow it. Nil: it is still the one that is written.

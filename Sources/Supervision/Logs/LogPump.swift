@@ -146,6 +146,17 @@ package final class LogPump: Sendable {
             newReadEnds: fifos.handOut(instance) ? outputs.map(\.readEnd) : [])
     }
 
+    /// For an `open` to come: makes the FIFOs. What fails fails there again, and is said there.
+    package func prepare(_ instance: LogInstance, spec: LogSpec) {
+        _ = try? fifos.outputs(of: instance, merged: spec.mergesStandardError)
+    }
+
+    /// As `LogEnds.newReadEnds`, when the FIFOs were prepared.
+    package func newReadEnds(of instance: LogInstance) -> [Int32] {
+        let readEnds = readEnds(of: instance)
+        return !readEnds.isEmpty && fifos.handOut(instance) ? readEnds : []
+    }
+
     /// Where the user says the logs go may be a place that can't be written: better said at the start than by silence.
     private func check(_ spec: LogSpec) throws(SystemError) {
         guard let directory = spec.directory else { return }

@@ -33,6 +33,8 @@ package final class ProcessHost {
     var processes: [HostedProcess?] = []
     /// Slots given back; one whose status the keeper still holds is not free yet.
     private var returned: [UInt32] = []
+    /// Free, and the next to be taken.
+    var spare: UInt32?
     private var returnedDescriptors: [HeldDescriptor]
     var awaitingSweep: Set<ProcessID> = []
     /// Cgroups that were looked at in this turn; past some, the spawner's threads do it.
@@ -211,7 +213,11 @@ package final class ProcessHost {
     /// Does on the spawner's thread what may take long.
     package func perform(_ work: @escaping @Sendable () -> Void) { spawner?.perform(work) }
 
-    private func takeSlot() throws(SpawnFailure) -> UInt32 {
+    func takeSlot() throws(SpawnFailure) -> UInt32 {
+        if let slot = spare {
+            spare = nil
+            return slot
+        }
         for index in returned.indices.reversed() where records.state(returned[index]) == ORCH_SLOT_FREE {
             // The last ones are the likeliest to be free; what is passed over is looked at again.
             return returned.remove(at: index)
@@ -253,6 +259,7 @@ package final class ProcessHost {
             self.hangTimer = nil
         }
         for outcome in outcomes { finishSpawn(outcome) }
+        if ordered == 0 { makeSpare() }
     }
 
     private func finishSpawn(_ outcome: Spawner.Outcome) {

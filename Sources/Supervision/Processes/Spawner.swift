@@ -30,9 +30,9 @@ final class Spawner: Sendable {
     }
 
     private struct State {
-        var jobs: [Job] = []
-        /// Those before it are taken.
-        var first = 0
+        var jobs = WorkQueue<Job>()
+        /// For when there is nothing else to do.
+        var spareWork = WorkQueue<@Sendable () -> Void>()
         var sleeping = 0
         var isEnding = false
         var threads = 0
@@ -40,6 +40,13 @@ final class Spawner: Sendable {
         var underWay: [ProcessID: UnderWay] = [:]
         /// A thread came to one of them since they were looked at.
         var hasBegun = false
+
+        /// True: there is one, to be woken.
+        mutating func takeSleeper() -> Bool {
+            guard sleeping > 0 else { return false }
+            sleeping -= 1
+            return true
+        }
     }
 
     private struct UnderWay {
@@ -141,6 +148,15 @@ final class Spawner: Sendable {
     /// What may take long, between the spawns.
     func perform(_ work: @escaping @Sendable () -> Void) { add(.perform(work)) }
 
+    /// What saves a later spawn some time and nobody waits for: once there is nothing else to do, and never at the end.
+    func performWhenIdle(_ work: @escaping @Sendable () -> Void) {
+        let wakesOne = state.withLock { state in
+            state.spareWork.append(work)
+            return state.takeSleeper()
+        }
+        if wakesOne { wakeUp.raise() }
+    }
+
     /// After what was asked before.
     func end() {
         let threads = state.withLock { state in
@@ -165,9 +181,7 @@ final class Spawner: Sendable {
         let wakesOne = state.withLock { state in
             state.jobs.append(job)
             if case .spawn(let order) = job { state.underWay[order.id] = UnderWay() }
-            guard state.sleeping > 0 else { return false }
-            state.sleeping -= 1
-            return true
+            return state.takeSleeper()
         }
         if wakesOne { wakeUp.raise() }
     }
@@ -180,13 +194,9 @@ final class Spawner: Sendable {
 
     private func next() -> Next {
         state.withLock { state in
-            if state.first < state.jobs.count {
-                state.first += 1
-                return .job(state.jobs[state.first - 1])
-            }
-            state.jobs.removeAll()
-            state.first = 0
+            if let job = state.jobs.take() { return .job(job) }
             if state.isEnding { return .end }
+            if let work = state.spareWork.take() { return .job(.perform(work)) }
             state.sleeping += 1
             return .sleep
         }
