@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -294,11 +293,6 @@ void orch_grow_descriptor_table(int fd, uint64_t count) {
 }
 
 void orch_set_process_name(const char *name) { prctl(PR_SET_NAME, name); }
-
-int orch_eventfd(void) {
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return fd < 0 ? -errno : fd;
-}
 
 int orch_memory_file(const void *bytes, size_t size) {
     int fd = memfd_create("standard-input", MFD_CLOEXEC);

@@ -76,9 +76,11 @@ package struct Campaign {
                 stage.note(said.map { String($0.suffix(20_000)) } ?? "\(question) does not answer")
             }
         }
+        // A stage of several rounds draws otherwise when it is to play fewer.
+        let rounds = max(1, stage.tally.rounds)
         say(
             """
-            FAULT in \(scenario.name), again with: chaos --seed \(seed) --rounds 1 \(scenario.name)
+            FAULT in \(scenario.name), again with: chaos --seed \(seed) --rounds \(rounds) \(scenario.name)
             \(failure.map { "\($0)" } ?? "")
             \(stage.faults.joined(separator: "\n"))
             \(stage.timeline.joined(separator: "\n"))

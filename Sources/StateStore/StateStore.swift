@@ -81,6 +81,10 @@ package final class StateStore {
         }
     }
 
+    /// Moves nothing more from the write-ahead log into the file before the journal is closed: the disk is waited for
+    /// once, then, and not while processes are ended.
+    package func postponeCheckpoint() throws(StoreError) { try database.execute("PRAGMA wal_autocheckpoint = 0") }
+
     // MARK: Project
 
     package func project() throws(StoreError) -> ProjectRow? {

@@ -41,6 +41,8 @@ final class Journal {
         }
     }
 
+    func postponeCheckpoint() { attempt { () throws(StoreError) in try store.postponeCheckpoint() } }
+
     func save(_ project: ProjectRow) { attempt { () throws(StoreError) in try store.save(project) } }
 
     func save(_ lease: LeaseRow?) { attempt { () throws(StoreError) in try store.save(lease) } }

@@ -298,6 +298,8 @@ extension Supervisor {
     /// Remembered first: a supervisor that is killed on the way goes on with it.
     func shutDown(by initiator: Initiator) {
         if !isNew { saveProject(engine.reconciler.plan, isWanted: false) }
+        // There is no way back from here.
+        journal.postponeCheckpoint()
         engine.observe(.shutdown(by: initiator))
         stateWatch?.rest()
     }

@@ -68,8 +68,6 @@ uint64_t orch_raise_descriptor_limit(void);
 void orch_grow_descriptor_table(int fd, uint64_t count);
 /// The name shown by ps; a program started from a descriptor would be called after its number.
 void orch_set_process_name(const char *name);
-/// An eventfd, close-on-exec and non-blocking, or -errno.
-int orch_eventfd(void);
 /// A descriptor to read the bytes from, at offset 0. -errno when there is no memory for it.
 int orch_memory_file(const void *bytes, size_t size);
 /// Errors as a sentence: "no such file or directory".
