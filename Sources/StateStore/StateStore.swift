@@ -81,9 +81,11 @@ package final class StateStore {
         }
     }
 
-    /// Moves nothing more from the write-ahead log into the file before the journal is closed: the disk is waited for
-    /// once, then, and not while processes are ended.
-    package func postponeCheckpoint() throws(StoreError) { try database.execute("PRAGMA wal_autocheckpoint = 0") }
+    /// While it is on, nothing is moved from the write-ahead log into the file: the disk is waited for once, when the
+    /// journal is closed, and not while processes are ended.
+    package func postponeCheckpoints(_ isOn: Bool) throws(StoreError) {
+        try database.execute("PRAGMA wal_autocheckpoint = \(isOn ? 0 : 1000)")
+    }
 
     // MARK: Project
 

@@ -41,7 +41,7 @@ final class Journal {
         }
     }
 
-    func postponeCheckpoint() { attempt { () throws(StoreError) in try store.postponeCheckpoint() } }
+    func postponeCheckpoints(_ isOn: Bool) { attempt { () throws(StoreError) in try store.postponeCheckpoints(isOn) } }
 
     func save(_ project: ProjectRow) { attempt { () throws(StoreError) in try store.save(project) } }
 

@@ -138,7 +138,7 @@ extension Supervisor {
 
     private func retire(_ index: InstanceIndex) {
         guard let name = engine.name(of: index) else { return }
-        ahead.forget(index)
+        ahead.forget(name)
         clients.forget(name)
         logs.retire(name.logInstance)
         host.drop(key: name.holdKey)

@@ -142,6 +142,8 @@ extension Supervisor {
                 names: parameters.names, files: files.contents,
                 canonicalPaths: files.canonicalPaths))
         isNew = false
+        // An `up` that overtakes a `down`.
+        if engine.reconciler.isShuttingDown { journal.postponeCheckpoints(false) }
         saveProject(plan)
         prepareForeignNotifySocket(for: plan)
         assignPorts(in: plan)
@@ -298,8 +300,7 @@ extension Supervisor {
     /// Remembered first: a supervisor that is killed on the way goes on with it.
     func shutDown(by initiator: Initiator) {
         if !isNew { saveProject(engine.reconciler.plan, isWanted: false) }
-        // There is no way back from here.
-        journal.postponeCheckpoint()
+        journal.postponeCheckpoints(true)
         engine.observe(.shutdown(by: initiator))
         stateWatch?.rest()
     }

@@ -148,7 +148,9 @@ final class Supervisor {
                 reconciler: engine.reconciler, addresses: wire.supervisor?.addresses ?? AddressBook(),
                 clients: { wire.supervisor?.clientBook(of: $0) ?? ClientBook() })
         }
-        ahead = LogsAhead(poster: parts.loop.poster, host: parts.host, logs: parts.logs)
+        ahead = LogsAhead(poster: parts.loop.poster, host: parts.host, logs: parts.logs) { [engine] in
+            engine.reconciler.instance(sidecar: $0.sidecar, replica: $0.replica) != nil
+        }
         rest = RestKeeper(loop: parts.loop)
         reporter = CrashReporter(parts.location)
         wire.supervisor = self

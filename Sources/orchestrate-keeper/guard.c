@@ -203,7 +203,7 @@ static void end_all(void) {
         await_members(timeout);
     }
     if (guarded.cgroup < 0) return;
-    remove_spare_cgroups();
+    remove_empty_cgroups();
     rmdir(records->header->cgroup);
 }
 

@@ -60,8 +60,8 @@ void find_members(void);
 void signal_members(uint32_t slot, int signal);
 void kill_cgroup(uint32_t slot);
 void remove_cgroup(uint32_t slot);
-/// Those that were made ahead, for the next one to use a slot.
-void remove_spare_cgroups(void);
+/// Those that were made for who never ran, and ahead for the next one to use a slot. Where somebody is, nothing happens.
+void remove_empty_cgroups(void);
 /// Whether someone lives in its cgroup whom we may not even see.
 bool is_populated(uint32_t slot);
 /// Until one of those ends who are waited for, or so long.

@@ -145,6 +145,8 @@ static void obey(const struct orch_message *message, const int *fds, size_t fd_c
     case ORCH_MESSAGE_CLEAR: clear_leader(message->slot, message->value, false); break;
     case ORCH_MESSAGE_KILL: clear_leader(message->slot, 0, true); break;
     case ORCH_MESSAGE_HOLD:
+        // A supervisor that begins has all held anew, what the one before it had held too.
+        if (fd_count > 0) drop(message->key);
         for (size_t at = 0; at < fd_count; at++) hold(message->key, fds[at]);
         break;
     case ORCH_MESSAGE_DROP: drop(message->key); break;

@@ -185,10 +185,12 @@ static void remove_cgroup_of(uint32_t slot, uint32_t generation) {
 
 void remove_cgroup(uint32_t slot) { remove_cgroup_of(slot, guarded.records.slots[slot].generation); }
 
-void remove_spare_cgroups(void) {
+void remove_empty_cgroups(void) {
     // The first slot that was never used may have one too.
-    for (uint32_t slot = 0; slot <= guarded.ward_count && slot < ORCH_SLOT_COUNT; slot++)
+    for (uint32_t slot = 0; slot <= guarded.ward_count && slot < ORCH_SLOT_COUNT; slot++) {
+        remove_cgroup(slot);
         remove_cgroup_of(slot, guarded.records.slots[slot].generation + 1);
+    }
 }
 
 /// A leader's end is waited for while it has time to leave, everybody's once it is gone.

@@ -11,6 +11,34 @@ extension EndToEnd {
               quiet: { command: [sleep, "1000"], replicas: 3 }
             """
 
+        @Test func `the keeper holds the ends of the logs once, however many supervisors there were`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      one: { command: [sleep, "1000"] }
+                      two: { command: [sleep, "1000"] }
+                    """)
+                try sandbox.succeed("up", "-d")
+                let keeper = try #require(sandbox.keeper)
+                let pipes = {
+                    Directory.entries("/proc/\(keeper.pid)/fd").filter {
+                        ProcessTable.file("fd/\($0)", of: keeper.pid).contains("/fifo")
+                            || ProcessTable.file("fd/\($0)", of: keeper.pid).contains("orchestrate-")
+                    }.count
+                }
+                try sandbox.eventually("it holds four") { pipes() >= 4 }
+                let held = pipes()
+                for _ in 0..<5 {
+                    let supervisor = try #require(sandbox.supervisor)
+                    supervisor.kill()
+                    try sandbox.eventually("it is back") { sandbox.supervisor.map { $0 != supervisor } ?? false }
+                    try sandbox.succeed("status")
+                }
+                try sandbox.eventually("it holds as many as before") { pipes() == held }
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `a killed supervisor comes back to the same sidecars`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.counting)

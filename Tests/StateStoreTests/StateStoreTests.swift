@@ -8,6 +8,26 @@ import Testing
         atWall: 5, atBoot: Instant(nanoseconds: 6), sidecar: "db", replica: 0, incarnation: 2, from: .starting,
         to: .failed, initiator: .exit, cause: "exit 1", causedBy: nil)
 
+    @Test func `what was postponed moves into the file once it is not any more`() throws {
+        let shelf = try Shelf()
+        let store = try StateStore(writing: shelf.journal)
+        var long = transition
+        long.cause = String(repeating: "why ", count: 500)
+        func write(_ count: Int) throws {
+            for _ in 0..<count { try store.commit { () throws(StoreError) in _ = try store.append(long) } }
+        }
+        var size: Int {
+            var facts = stat()
+            return stat(shelf.journal, &facts) == 0 ? Int(facts.st_size) : 0
+        }
+        try store.postponeCheckpoints(true)
+        try write(1200)
+        #expect(size < 100_000)
+        try store.postponeCheckpoints(false)
+        try write(1)
+        #expect(size > 2_000_000)
+    }
+
     @Test func `what was saved is read, by another connection too`() throws {
         let shelf = try Shelf()
         let store = try StateStore(writing: shelf.journal)

@@ -51,8 +51,18 @@ struct SpawnerTests {
         isDone.wait()
         // The other thread may still be at the last one.
         #expect(order.withLock { $0.firstIndex(of: 100) ?? 0 } >= 9)
-        spawner.end()
+        for slot in 12..<14 as Range<UInt32> {
+            spawner.spawn(
+                self.order(slot) { () throws(SpawnFailure) in
+                    begun.raise()
+                    gate.wait()
+                    throw refused
+                })
+        }
+        for _ in 0..<2 { begun.wait() }
         spawner.performWhenIdle { Issue.record("it is done, though all ends") }
+        spawner.end()
+        for _ in 0..<2 { gate.raise() }
         spawner.finish()
         #expect(order.withLock { $0.sorted() } == Array(2..<12) + [100])
     }

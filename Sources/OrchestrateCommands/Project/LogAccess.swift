@@ -65,16 +65,10 @@ struct LogAccess {
     /// Of its last life alone: what an earlier one said is not why this one failed.
     private static func lastLines(of source: LogSource, count: Int) -> [String] {
         // Between its lines may stand notes of the supervisor, and few of them.
-        let query = LogQuery(last: 2 * count, includesSystem: true)
+        let query = LogQuery(last: 2 * count + 32, includesSystem: true)
         guard let reader = try? LogReader([source], query: query) else { return [] }
-        var lines: [String] = []
-        reader.read { entry in
-            if entry.line.startedIncarnation != nil {
-                lines = []
-            } else if entry.line.stream != .system || entry.line.isNotice {
-                lines.append(entry.line.string.withoutColors)
-            }
-        }
-        return lines.suffix(count)
+        var words = LastWords()
+        reader.read { words.take($0.line) }
+        return words.lines.suffix(count)
     }
 }

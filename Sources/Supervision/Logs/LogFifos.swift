@@ -24,6 +24,7 @@ final class LogFifos: Sendable {
         var outputs: [LogInstance: [Output]] = [:]
         /// Whose read ends were handed out to be kept elsewhere too.
         var handedOut: Set<LogInstance> = []
+        var isDiscarded = false
     }
 
     private static let page = 4096
@@ -42,6 +43,7 @@ final class LogFifos: Sendable {
     /// Everything is over: nothing of it stays, not even the directory.
     func discard() {
         allowance.withLock { allowance in
+            allowance.isDiscarded = true
             allowance.directory.discard()
             for output in allowance.outputs.values.joined() { close(output.readEnd) }
             allowance.outputs = [:]
@@ -63,6 +65,16 @@ final class LogFifos: Sendable {
 
     /// True once for every opening of an instance's read ends.
     func handOut(_ instance: LogInstance) -> Bool { allowance.withLock { $0.handedOut.insert(instance).inserted } }
+
+    /// Empty when they were handed out, or there are none.
+    func handOutReadEnds(of instance: LogInstance) -> [Int32] {
+        allowance.withLock { allowance in
+            guard let outputs = allowance.outputs[instance], allowance.handedOut.insert(instance).inserted else {
+                return []
+            }
+            return outputs.map(\.readEnd)
+        }
+    }
 
     /// The outputs of an instance, opened when they are not.
     func outputs(of instance: LogInstance, merged: Bool) throws(SystemError) -> [Output] {
@@ -119,11 +131,14 @@ final class LogFifos: Sendable {
     /// Answers the directory it is in now.
     @discardableResult
     func make(_ name: String) throws(SystemError) -> FifoDirectory {
-        let directory = allowance.withLock { $0.directory }
+        let (directory, isDiscarded) = allowance.withLock { ($0.directory, $0.isDiscarded) }
+        // What was to be made ahead, and comes too late.
+        guard !isDiscarded else { throw SystemError(call: "mkfifo \(name)", errno: ECANCELED) }
         if mkfifoat(directory.descriptor, name, 0o600) == 0 || errno == EEXIST { return directory }
         guard errno == ENOENT else { throw .last("mkfifo \(name)") }
         // The directory was removed, as a login's runtime directory is at its end. What runs needs no names.
         let renewed = try allowance.withLock { allowance throws(SystemError) in
+            guard !allowance.isDiscarded else { throw SystemError(call: "mkfifo \(name)", errno: ECANCELED) }
             if allowance.directory === directory {
                 allowance.directory = try FifoDirectory(stateDirectory: stateDirectory)
             }

@@ -26,6 +26,12 @@ package struct LogLine: Hashable, Sendable {
         return UInt64(rest.dropLast(" started".count))
     }
 
+    /// This is the supervisor's note of how a life ended.
+    package var isExitNote: Bool {
+        guard stream == .system else { return false }
+        return ["exit ", "SIG", "signal "].contains { text.starts(with: $0.utf8) }
+    }
+
     /// What everyone who reads the log has to know, as lines that are missing here: shown like lines of the sidecar.
     package var isNotice: Bool { stream == .system && text.starts(with: Self.noticeMark.utf8) }
 

@@ -152,10 +152,7 @@ package final class LogPump: Sendable {
     }
 
     /// As `LogEnds.newReadEnds`, when the FIFOs were prepared.
-    package func newReadEnds(of instance: LogInstance) -> [Int32] {
-        let readEnds = readEnds(of: instance)
-        return !readEnds.isEmpty && fifos.handOut(instance) ? readEnds : []
-    }
+    package func newReadEnds(of instance: LogInstance) -> [Int32] { fifos.handOutReadEnds(of: instance) }
 
     /// Where the user says the logs go may be a place that can't be written: better said at the start than by silence.
     private func check(_ spec: LogSpec) throws(SystemError) {

@@ -25,6 +25,9 @@ extension ProcessHost {
         } else {
             records.setState(slot, ORCH_SLOT_FREE)
         }
+        // It was made before there could be a process.
+        let id = ProcessID(slot: slot, generation: records.slot(slot).pointee.generation)
+        if let groups { spawner?.remove(id, in: groups) }
         giveBack(slot)
         return nil
     }

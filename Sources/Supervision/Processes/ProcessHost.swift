@@ -35,6 +35,7 @@ package final class ProcessHost {
     private var returned: [UInt32] = []
     /// Free, and the next to be taken.
     var spare: UInt32?
+    let spareGroup = SpareGroup()
     private var returnedDescriptors: [HeldDescriptor]
     var awaitingSweep: Set<ProcessID> = []
     /// Cgroups that were looked at in this turn; past some, the spawner's threads do it.
@@ -214,10 +215,7 @@ package final class ProcessHost {
     package func perform(_ work: @escaping @Sendable () -> Void) { spawner?.perform(work) }
 
     func takeSlot() throws(SpawnFailure) -> UInt32 {
-        if let slot = spare {
-            spare = nil
-            return slot
-        }
+        if let slot = takeSpare() { return slot }
         for index in returned.indices.reversed() where records.state(returned[index]) == ORCH_SLOT_FREE {
             // The last ones are the likeliest to be free; what is passed over is looked at again.
             return returned.remove(at: index)
