@@ -28,7 +28,7 @@ extension EndToEnd {
                 }
                 try sandbox.eventually("it holds four") { pipes() >= 4 }
                 let held = pipes()
-                for _ in 0..<5 {
+                for _ in 0..<3 {
                     let supervisor = try #require(sandbox.supervisor)
                     supervisor.kill()
                     try sandbox.eventually("it is back") { sandbox.supervisor.map { $0 != supervisor } ?? false }
