@@ -92,31 +92,29 @@ final class LogCursor {
 
     /// Opens the first file that was begun after that one was.
     private func openNext(after name: String?) -> Bool {
-        var names = names(after: name)
-        while openFirst(of: names) {
-            // One that was rotated since we looked comes before the one that has its old name now.
-            let now = self.names(after: name)
-            let isPassedOver = now.prefix { $0 != file?.name }.contains { !names.contains($0) }
-            if !isPassedOver { return true }
-            names = now
+        while true {
+            // Held, so that no later file can be taken for it.
+            let written = LogContent(path: pathOfWritten)
+            let names = source.files().filter { $0 > name ?? "" || $0 == source.instance.fileName }
+            guard openFirst(of: names) else { return false }
+            // What was rotated while we looked comes before the one that has its old name now.
+            if written.map(isWritten) ?? (access(pathOfWritten, F_OK) != 0) { return true }
         }
-        return false
     }
 
-    private func names(after name: String?) -> [String] {
-        guard let name else { return source.files() }
-        return source.files().filter { $0 > name || $0 == source.instance.fileName }
+    private var pathOfWritten: String { source.directory + "/" + source.instance.fileName }
+
+    private func isWritten(_ content: LogContent) -> Bool {
+        var written = stat()
+        var ours = stat()
+        return stat(pathOfWritten, &written) == 0 && fstat(content.descriptor, &ours) == 0
+            && written.st_dev == ours.st_dev && written.st_ino == ours.st_ino
     }
 
     /// The name by which others follow it. Nil: it is still the one that is written.
     private func nameOfFinished(_ file: OpenFile) -> String? {
         guard file.name == source.instance.fileName else { return file.name }
-        var written = stat()
-        var ours = stat()
-        guard stat(source.directory + "/" + file.name, &written) == 0, fstat(file.content.descriptor, &ours) == 0,
-            written.st_dev == ours.st_dev, written.st_ino == ours.st_ino
-        else { return Self.presentName(of: file.content.descriptor) ?? file.name }
-        return nil
+        return isWritten(file.content) ? nil : Self.presentName(of: file.content.descriptor) ?? file.name
     }
 
     /// What an open file is called now, or was called last: it may be compressed or removed by now.

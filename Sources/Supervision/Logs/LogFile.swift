@@ -200,7 +200,7 @@ final class LogFile {
     /// Oldest first.
     private func rotatedFiles() throws(SystemError) -> [String] {
         if let rotated { return rotated }
-        let names = try Directory.names(in: directory)
+        let names = try Directory.names(in: directory, beginningWith: instance.stem + ".")
         let found = Set(names.compactMap(instance.rotatedName))
         uncompressed = names.filter(found.contains).sorted()
         return found.sorted()

@@ -26,7 +26,7 @@ package struct LogSource: Hashable, Sendable {
 
     /// Oldest first, the current one last; compressed ones by the name they had before.
     func files() -> [String] {
-        let names = (try? Directory.names(in: directory)) ?? []
+        let names = (try? Directory.names(in: directory, beginningWith: instance.stem + ".")) ?? []
         let rotated = Set(names.compactMap(instance.rotatedName)).sorted()
         return names.contains(instance.fileName) ? rotated + [instance.fileName] : rotated
     }
