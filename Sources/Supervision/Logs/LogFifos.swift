@@ -63,10 +63,7 @@ final class LogFifos: Sendable {
         return pages == 0 ? .max : pages
     }
 
-    /// True once for every opening of an instance's read ends.
-    func handOut(_ instance: LogInstance) -> Bool { allowance.withLock { $0.handedOut.insert(instance).inserted } }
-
-    /// Empty when they were handed out, or there are none.
+    /// The read ends of an instance, once for every time they are opened. Then empty.
     func handOutReadEnds(of instance: LogInstance) -> [Int32] {
         allowance.withLock { allowance in
             guard let outputs = allowance.outputs[instance], allowance.handedOut.insert(instance).inserted else {

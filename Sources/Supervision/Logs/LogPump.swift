@@ -55,7 +55,7 @@ struct LogStatistics: Hashable, Sendable {
 package struct LogEnds: Sendable {
     package var standardOutput: Int32
     package var standardError: Int32
-    /// The FIFOs' read ends, when this call opened them: to be passed to whoever keeps them while no supervisor lives.
+    /// The FIFOs' read ends, when nobody was told of them before: to be passed to whoever keeps them while no supervisor lives.
     /// They stay ours.
     package var newReadEnds: [Int32]
 
@@ -143,7 +143,7 @@ package final class LogPump: Sendable {
         moved?.wait()
         return LogEnds(
             standardOutput: standardOutput, standardError: standardError,
-            newReadEnds: fifos.handOut(instance) ? outputs.map(\.readEnd) : [])
+            newReadEnds: newReadEnds(of: instance))
     }
 
     /// For an `open` to come: makes the FIFOs. What fails fails there again, and is said there.
@@ -173,7 +173,7 @@ package final class LogPump: Sendable {
         send(instance, incarnation, spec, outputs, [], isAdopted: false, isJoined: true)
         return LogEnds(
             standardOutput: standardOutput, standardError: standardOutput,
-            newReadEnds: fifos.handOut(instance) ? outputs.map(\.readEnd) : [])
+            newReadEnds: newReadEnds(of: instance))
     }
 
     /// After a restart of the supervisor: goes on with the output of a living instance. Patterns are also looked for in
@@ -182,7 +182,7 @@ package final class LogPump: Sendable {
         _ instance: LogInstance, incarnation: Incarnation, spec: LogSpec, patterns: [LogPattern] = []
     ) throws(SystemError) -> [Int32] {
         let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
-        _ = fifos.handOut(instance)
+        _ = newReadEnds(of: instance)
         send(instance, incarnation, spec, outputs, patterns, isAdopted: true)
         return outputs.map(\.readEnd)
     }
