@@ -21,10 +21,7 @@ final class Engine {
     /// Effects done before more is decided: the first of a thousand processes starts while the rest is thought about.
     private static let slice = 64
     private static let firstSlice = 8
-    private var goodRuns = GoodRuns()
-    private var goodRunsTimer: EventLoop.TimerID?
-    /// What depends on a sidecar that is well is not kept waiting by a note of it.
-    private static let goodRunsDelay = Duration.milliseconds(300)
+    let goodRuns: GoodRuns
     private var hasInput = true
     private var isTurning = false
     private var wake: (timer: EventLoop.TimerID, at: Instant)?
@@ -49,6 +46,7 @@ final class Engine {
         self.flush = flush
         self.announce = announce
         self.atRest = atRest
+        goodRuns = GoodRuns(loop: loop, journal: journal)
         loop.onTurnEnd { [unowned self] in turn() }
     }
 
@@ -98,7 +96,9 @@ final class Engine {
                 Announcement(
                     sequence: UInt64(first) + UInt64(announcements.count) + 1, transition: transition, name: name))
             entry.transitions.append(TransitionRow(transition, of: name, clock: clock))
-            noteGoodRun(transition, of: name, clock: clock)
+            if Self.isGood(transition.to), let spec = reconciler.spec(of: transition.instance) {
+                goodRuns.note(transition, of: name.sidecar, spec, clock: clock)
+            }
         }
         // Before there can be a report of its end.
         if transitions.contains(where: { Self.isGood($0.from) }) { entry.goodRuns = goodRuns.take() }
@@ -110,19 +110,6 @@ final class Engine {
     }
 
     private static func isGood(_ state: StateName) -> Bool { state == .healthy || state == .completed }
-
-    private func noteGoodRun(_ transition: Transition, of name: InstanceName, clock: WallClock) {
-        guard Self.isGood(transition.to), let spec = reconciler.spec(of: transition.instance) else { return }
-        goodRuns.note(transition, of: name.sidecar, spec, clock: clock)
-        guard !goodRuns.unstored.isEmpty, goodRunsTimer == nil else { return }
-        goodRunsTimer = loop.schedule(at: loop.now + Self.goodRunsDelay) { [unowned self] in
-            goodRunsTimer = nil
-            storeGoodRuns()
-        }
-    }
-
-    /// What would otherwise be stored soon.
-    func storeGoodRuns() { journal.commit(Journal.Turn(goodRuns: goodRuns.take()), clock: WallClock()) }
 
     private var names: [Int: InstanceName] = [:]
 

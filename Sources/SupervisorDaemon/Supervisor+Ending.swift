@@ -23,7 +23,7 @@ extension Supervisor {
             return
         }
         let survivors = survivors
-        engine.storeGoodRuns()
+        engine.goodRuns.store()
         logs.stop()
         finishReports()
         // Beside the rest of what is to be done; `sayGoodbye` waits for it.

@@ -46,7 +46,7 @@ extension Supervisor {
 
     private func becomeKeeper() {
         guard ending == nil else { return }
-        engine.storeGoodRuns()
+        engine.goodRuns.store()
         var held: [(key: UInt64, descriptor: Int32)] = []
         for index in engine.reconciler.instances {
             guard let name = engine.name(of: index) else { continue }

@@ -21,7 +21,7 @@ extension Supervisor {
         defer { close(program) }
         let keeper = try openProgram(parameters.keeper)
         defer { close(keeper) }
-        engine.storeGoodRuns()
+        engine.goodRuns.store()
         host.upgrade(program: program, keeper: keeper)
         // The answer goes out at the end of this turn. What is not written of the logs is still in their FIFOs.
         _ = loop.schedule(at: loop.now) { [loop] in loop.stop() }
