@@ -17,9 +17,25 @@ struct SpawnerTests {
             id: ProcessID(slot: slot, generation: 1), request: request, mark: 0, isKeepersChild: false, groups: nil)
     }
 
+    /// Each of these spawns holds a thread until the gate is raised for it, and fails then.
+    private func hold(
+        _ spawner: Spawner, with slots: Range<UInt32>, at gate: Supervision.Semaphore, _ failure: SpawnFailure
+    ) {
+        let begun = Semaphore()
+        for slot in slots {
+            spawner.spawn(
+                order(slot) { () throws(SpawnFailure) in
+                    begun.raise()
+                    gate.wait()
+                    throw failure
+                })
+        }
+        for _ in slots { begun.wait() }
+    }
+
     @Test func `what nobody waits for is done after every spawn that is asked for, and not once it ends`() throws {
         let directory = TemporaryDirectory()
-        let (begun, gate, isDone) = (Semaphore(), Semaphore(), Semaphore())
+        let (gate, isDone) = (Semaphore(), Semaphore())
         let spawner = Spawner(
             records: try SpawnRecords(directory: directory.path), descriptorLimit: 0
         ) { _ in
@@ -27,15 +43,7 @@ struct SpawnerTests {
         try spawner.start()
         let refused = SpawnFailure(step: .log, message: "this is a test")
         let order = Mutex<[Int]>([])
-        for slot in 0..<2 as Range<UInt32> {
-            spawner.spawn(
-                self.order(slot) { () throws(SpawnFailure) in
-                    begun.raise()
-                    gate.wait()
-                    throw refused
-                })
-        }
-        for _ in 0..<2 { begun.wait() }
+        hold(spawner, with: 0..<2, at: gate, refused)
         spawner.performWhenIdle {
             order.withLock { $0.append(100) }
             isDone.raise()
@@ -51,15 +59,7 @@ struct SpawnerTests {
         isDone.wait()
         // The other thread may still be at the last one.
         #expect(order.withLock { $0.firstIndex(of: 100) ?? 0 } >= 9)
-        for slot in 12..<14 as Range<UInt32> {
-            spawner.spawn(
-                self.order(slot) { () throws(SpawnFailure) in
-                    begun.raise()
-                    gate.wait()
-                    throw refused
-                })
-        }
-        for _ in 0..<2 { begun.wait() }
+        hold(spawner, with: 12..<14, at: gate, refused)
         spawner.performWhenIdle { Issue.record("it is done, though all ends") }
         spawner.end()
         for _ in 0..<2 { gate.raise() }
@@ -69,7 +69,7 @@ struct SpawnerTests {
 
     @Test func `who waits for a thread while dead mounts hold them all is given up too, and never started`() throws {
         let directory = TemporaryDirectory()
-        let (begun, gate, answered) = (Semaphore(), Semaphore(), Semaphore())
+        let (gate, answered) = (Semaphore(), Semaphore())
         let spawner = Spawner(
             records: try SpawnRecords(directory: directory.path), descriptorLimit: 0, mostThreads: 2
         ) { outcome in
@@ -78,15 +78,7 @@ struct SpawnerTests {
         }
         try spawner.start()
         let hung = SpawnFailure(step: .log, message: "it hung")
-        for slot in 0..<2 as Range<UInt32> {
-            spawner.spawn(
-                order(slot) { () throws(SpawnFailure) in
-                    begun.raise()
-                    gate.wait()
-                    throw hung
-                })
-        }
-        for _ in 0..<2 { begun.wait() }
+        hold(spawner, with: 0..<2, at: gate, hung)
         spawner.spawn(
             order(2) { () throws(SpawnFailure) in
                 Issue.record("it is started, though nobody waits for it")
