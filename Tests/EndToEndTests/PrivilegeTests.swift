@@ -104,8 +104,8 @@ extension EndToEnd {
                 let up = try sandbox.orchestrate("up", "-d", "--timeout", "30s")
                 #expect(up.status == 0, "\(up.everything)")
                 let pid = try #require(sandbox.sidecars("web").first?.pid)
-                let group = ProcessTable.controlGroup(of: pid) ?? ""
-                let file = ["\(group)/memory.max"].first { File.exists($0) }
+                let group = ProcessTable.controlGroup(of: pid)
+                let file = group.map { "\($0)/memory.max" }.flatMap { File.exists($0) ? $0 : nil }
                 if let file {
                     #expect(File.text(file) == "67108864\n")
                 } else {

@@ -20,21 +20,18 @@ extension EndToEnd {
                     """)
                 try sandbox.succeed("up", "-d")
                 let keeper = try #require(sandbox.keeper)
-                let pipes = {
-                    Directory.entries("/proc/\(keeper.pid)/fd").filter {
-                        ProcessTable.file("fd/\($0)", of: keeper.pid).contains("/fifo")
-                            || ProcessTable.file("fd/\($0)", of: keeper.pid).contains("orchestrate-")
-                    }.count
+                let held = {
+                    Directory.entries("/proc/\(keeper.pid)/fd").map { ProcessTable.file("fd/\($0)", of: keeper.pid) }
+                        .filter { $0.hasSuffix(".0.out") || $0.hasSuffix(".0.err") }.count
                 }
-                try sandbox.eventually("it holds four") { pipes() >= 4 }
-                let held = pipes()
+                try sandbox.eventually("it holds two of each") { held() == 4 }
                 for _ in 0..<3 {
                     let supervisor = try #require(sandbox.supervisor)
                     supervisor.kill()
                     try sandbox.eventually("it is back") { sandbox.supervisor.map { $0 != supervisor } ?? false }
                     try sandbox.succeed("status")
                 }
-                try sandbox.eventually("it holds as many as before") { pipes() == held }
+                try sandbox.eventually("it holds as many as before") { held() == 4 }
                 try sandbox.succeed("down")
             }
         }
