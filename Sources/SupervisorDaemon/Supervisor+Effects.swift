@@ -110,6 +110,9 @@ extension Supervisor {
     ) {
         switch result {
         case .failure(let failure):
+            if let name = engine.name(of: index) {
+                logs.withdrawStart(name.logInstance, incarnation, because: failure.message)
+            }
             engine.observe(.spawnFailed(index, incarnation, failure))
         case .success(let spawned):
             lives.add(spawned.id, of: index, incarnation)

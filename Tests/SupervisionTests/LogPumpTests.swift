@@ -153,6 +153,44 @@ struct LogPumpTests {
                 == ["incarnation 1 started", "! 2 lines were dropped here: is a directory", "kept"])
     }
 
+    @Test func `starts that failed leave no note behind, or one that says so`() throws {
+        let bench = try PumpBench()
+        for number in 1...3 {
+            try bench.pump.open(db, incarnation: Incarnation(UInt64(number)), spec: LogSpec()).close()
+            bench.pump.withdrawStart(db, Incarnation(UInt64(number)), because: "no such file")
+        }
+        // Its file, and with it the note, is made before it is known whether the process starts.
+        let ready = LogPattern(token: 1, expression: try RegularExpression("ready"), stream: .any)
+        try bench.pump.open(db, incarnation: Incarnation(4), spec: LogSpec(), patterns: [ready]).close()
+        try bench.drain(db)
+        bench.pump.withdrawStart(db, Incarnation(4), because: "no such file")
+        let ends = try bench.pump.open(db, incarnation: Incarnation(5), spec: LogSpec())
+        write("hello\n", to: ends.standardOutput)
+        try bench.drain(db)
+        ends.close()
+        #expect(
+            bench.log(db).map(\.string) == [
+                "incarnation 4 started", "incarnation 4 did not start: no such file", "incarnation 5 started", "hello",
+            ])
+    }
+
+    @Test func `notes that a full disk refuses are not kept without end`() throws {
+        let bench = try PumpBench()
+        let file = bench.directory.path + "/logs/db.0.log"
+        try Directory.create(file)
+        for number in 1...200 {
+            try bench.pump.open(db, incarnation: Incarnation(UInt64(number)), spec: LogSpec()).close()
+            bench.pump.note(db, "exit 1")
+        }
+        try bench.drain(db)
+        rmdir(file)
+        try bench.drain(db)
+        let lines = bench.log(db).map(\.string)
+        #expect(lines.count == 257)
+        #expect(lines.first == "incarnation 73 started")
+        #expect(lines.last == "! 144 lines were dropped here: is a directory")
+    }
+
     @Test func `json lines are escaped and read back as they were`() throws {
         let bench = try PumpBench()
         var spec = LogSpec()

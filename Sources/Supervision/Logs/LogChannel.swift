@@ -42,6 +42,7 @@ final class LogChannel {
     private(set) var statistics = LogStatistics()
     private var formatter: LogFormatter
     private var notes: [(WallTime, String)] = []
+    private static let mostNotes = 256
     private var blockedSince: Instant?
     private var unreportedDrops = 0
     private var lastRefusal: Instant?
@@ -62,8 +63,24 @@ final class LogChannel {
         }
     }
 
-    /// Written before the next line, or with the next `flushNotes`.
-    func note(_ text: String, at time: WallTime) { notes.append((time, text)) }
+    /// Written before the next line, or with the next `flushNotes`. While the file takes none, the oldest make room.
+    func note(_ text: String, at time: WallTime) {
+        if notes.count == Self.mostNotes {
+            notes.removeFirst()
+            countDropped(1)
+        }
+        notes.append((time, text))
+    }
+
+    /// What was about to begin did not: only where its start is written already, the log says so.
+    func withdrawStart(_ incarnation: Incarnation, because reason: String, at time: WallTime) {
+        let start = LogLine.startNote(incarnation.number)
+        if notes.last?.1 == start {
+            notes.removeLast()
+        } else {
+            note(LogLine.withdrawalNote(incarnation.number, because: reason), at: time)
+        }
+    }
 
     /// Its life ended without a line, and nobody needs to read that it began.
     func dropNotes() { notes = [] }
@@ -145,8 +162,7 @@ final class LogChannel {
                     step = format(rest, stream.stream, time, flushing, .max, by: pump)
                 }
                 guard step.consumed > 0 else { return offset }
-                unreportedDrops += step.lines
-                statistics.dropped += step.lines
+                countDropped(step.lines)
                 statistics.failure = error
             }
             match(UnsafeRawBufferPointer(rebasing: rest[..<step.consumed]), stream.stream, by: pump)
@@ -174,6 +190,11 @@ final class LogChannel {
             return spec.block <= .zero
         }
         return now - since >= spec.block
+    }
+
+    private func countDropped(_ lines: Int) {
+        unreportedDrops += lines
+        statistics.dropped += lines
     }
 
     /// A disk that is nearly full may refuse and take in turns: nobody wants to hear of each.
@@ -215,7 +236,13 @@ final class LogChannel {
     // MARK: Notes and patterns
 
     /// Tries; what can't be written now is written before the next line.
-    func flushNotes(by pump: some LogPumping) { try? writeNotes(by: pump) }
+    func flushNotes(by pump: some LogPumping) {
+        do throws(SystemError) {
+            try writeNotes(by: pump)
+        } catch {
+            statistics.failure = error
+        }
+    }
 
     private func writeNotes(by pump: some LogPumping) throws(SystemError) {
         while let (time, text) = notes.first {

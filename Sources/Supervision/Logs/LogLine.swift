@@ -40,6 +40,10 @@ package struct LogLine: Hashable, Sendable {
 
     static func startNote(_ incarnation: UInt64) -> String { "\(startPrefix)\(incarnation) started" }
 
+    static func withdrawalNote(_ incarnation: UInt64, because reason: String) -> String {
+        "\(startPrefix)\(incarnation) did not start: \(reason)"
+    }
+
     /// Reads a line of either format, without its newline. What has neither shape is taken as text of stdout.
     package init(parsing line: UnsafeRawBufferPointer) {
         if line.first == UInt8(ascii: "{"), let read = Self.json(line) {

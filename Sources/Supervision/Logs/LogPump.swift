@@ -73,6 +73,7 @@ package final class LogPump: Sendable {
     enum Command: Sendable {
         case open(Opening)
         case note(LogInstance, String, WallTime, startsLog: Bool)
+        case withdrawStart(LogInstance, Incarnation, reason: String, WallTime)
         case configure(LogInstance, LogSpec)
         case unwatch(LogInstance, token: UInt64)
         case drain(LogInstance, token: UInt64)
@@ -208,6 +209,11 @@ package final class LogPump: Sendable {
 
     /// The same, for everyone who reads the log and not only for those who ask for such lines.
     package func notice(_ instance: LogInstance, _ text: String) { note(instance, LogLine.noticeMark + text) }
+
+    /// After an `open`: nothing was started.
+    package func withdrawStart(_ instance: LogInstance, _ incarnation: Incarnation, because reason: String) {
+        commands.send(.withdrawStart(instance, incarnation, reason: reason, .now))
+    }
 
     /// Takes over what can change without a restart: everything but `directory` and `mergesStandardError`.
     package func configure(_ instance: LogInstance, spec: LogSpec) { commands.send(.configure(instance, spec)) }

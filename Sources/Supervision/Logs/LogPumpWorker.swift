@@ -80,6 +80,8 @@ final class LogPumpWorker: LogPumping {
             guard startsLog || channel.file.isThere else { return channel.dropNotes() }
             channel.note(text, at: time)
             channel.flushNotes(by: self)
+        case .withdrawStart(let instance, let incarnation, let reason, let time):
+            channels[instance]?.withdrawStart(incarnation, because: reason, at: time)
         case .configure(let instance, let spec): channels[instance]?.spec = spec
         case .unwatch(let instance, let token): channels[instance]?.patterns.removeAll { $0.token == token }
         case .drain(let instance, let token):
