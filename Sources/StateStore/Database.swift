@@ -2,7 +2,17 @@ import CSQLite3
 
 /// A SQLite connection with its statements kept ready. Used by one thread at a time.
 final class Database {
-    enum Access { case readWrite, readOnly }
+    enum Access {
+        case create, readWrite, readOnly
+
+        fileprivate var flags: Int32 {
+            switch self {
+            case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+            case .readWrite: SQLITE_OPEN_READWRITE
+            case .readOnly: SQLITE_OPEN_READONLY
+            }
+        }
+    }
 
     enum Value {
         case null
@@ -39,16 +49,13 @@ final class Database {
 
     let path: String
     private let handle: OpaquePointer
+    private var noteLog: ((Int) -> Void)?
     private var statements: [String: OpaquePointer] = [:]
 
     init(path: String, access: Access) throws(StoreError) {
         self.path = path
-        let flags =
-            access == .readWrite
-            ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
-            : SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
         var opened: OpaquePointer?
-        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        let code = sqlite3_open_v2(path, &opened, access.flags | SQLITE_OPEN_NOMUTEX, nil)
         guard code == SQLITE_OK, let opened else {
             let reason = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(opened)
@@ -62,6 +69,26 @@ final class Database {
     deinit {
         for statement in statements.values { sqlite3_finalize(statement) }
         sqlite3_close_v2(handle)
+    }
+
+    /// Calls `body` after each commit with how many pages the write-ahead log holds; what SQLite would have done of itself
+    /// by then, it leaves to that.
+    func watchLog(_ body: @escaping (Int) -> Void) {
+        noteLog = body
+        sqlite3_wal_hook(
+            handle,
+            { context, _, _, pages in
+                guard let context else { return SQLITE_OK }
+                Unmanaged<Database>.fromOpaque(context).takeUnretainedValue().noteLog?(Int(pages))
+                return SQLITE_OK
+            }, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// Moves what no reader is in the way of from the write-ahead log into the file, and waits for the disk; not for
+    /// whoever writes or checkpoints.
+    func checkpoint() throws(StoreError) {
+        let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        guard code == SQLITE_OK || code == SQLITE_BUSY else { throw failure(code) }
     }
 
     /// Runs statements that take no values and answer nothing.

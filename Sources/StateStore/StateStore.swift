@@ -13,8 +13,13 @@ package final class StateStore {
     /// Transitions kept, give or take `pruneInterval`.
     package static let journalLimit: Int64 = 100_000
     private static let pruneInterval: Int64 = 1_000
+    /// Of the write-ahead log: 32 MiB. No commit waits for the disk before, and each does from then on.
+    private static let mostPages = 8192
 
+    package var path: String { database.path }
     let database: Database
+    /// How long the write-ahead log is. Whoever commits is to have `checkpoint` called, elsewhere, before that is much.
+    package private(set) var pagesInLog = 0
     /// Of the tables that are there: an earlier one while a supervisor of that version still writes them.
     private let version: Int
 
@@ -24,7 +29,7 @@ package final class StateStore {
         // The file holds the environment, which may hold secrets.
         let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         if descriptor >= 0 { close(descriptor) }
-        database = try Database(path: path, access: .readWrite)
+        database = try Database(path: path, access: .create)
         version = Schema.version
         // While it is made there is nothing in it to lose, and waiting for a disk would be the longest part of a start.
         try database.execute("PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256")
@@ -42,6 +47,22 @@ package final class StateStore {
             try make(Schema.migrations.dropFirst(found - 1).joined(separator: "\n"))
         case _: throw .tooNew(path: path, schema: found)
         }
+        database.watchLog { [unowned self] pages in noteLog(pages) }
+    }
+
+    private func noteLog(_ pages: Int) {
+        pagesInLog = pages
+        // Whoever was to do it elsewhere does not keep up: then it is done here, where nothing is committed meanwhile.
+        if pages >= Self.mostPages { try? database.checkpoint() }
+    }
+
+    /// Moves what was committed from the write-ahead log into the file, so that the log can begin anew. Waits for the disk,
+    /// and lets the store at that path commit meanwhile, on whatever thread.
+    package static func checkpoint(_ path: String) throws(StoreError) {
+        let database = try Database(path: path, access: .readWrite)
+        // Until it has read, it doesn't know that there is a log.
+        _ = try version(of: database)
+        try database.checkpoint()
     }
 
     private func make(_ statements: String) throws(StoreError) {
@@ -79,12 +100,6 @@ package final class StateStore {
             try? database.run("ROLLBACK")
             throw error
         }
-    }
-
-    /// While it is on, nothing is moved from the write-ahead log into the file: the disk is waited for once, when the
-    /// journal is closed, and not while processes are ended.
-    package func postponeCheckpoints(_ isOn: Bool) throws(StoreError) {
-        try database.execute("PRAGMA wal_autocheckpoint = \(isOn ? 0 : 1000)")
     }
 
     // MARK: Project

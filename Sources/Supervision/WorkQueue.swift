@@ -1,20 +1,23 @@
-/// First in, first out; the room is used again once it is empty.
-struct WorkQueue<Element> {
-    private var elements: [Element] = []
+/// First in, first out. Keeps nothing of what was taken, also where it never runs empty.
+package struct WorkQueue<Element> {
+    private var elements: [Element?] = []
     /// Those before it are taken.
     private var first = 0
 
-    mutating func append(_ element: Element) { elements.append(element) }
+    package init() {}
 
-    mutating func take() -> Element? {
+    package mutating func append(_ element: Element) { elements.append(element) }
+
+    package mutating func take() -> Element? {
         guard first < elements.count else { return nil }
-        defer {
-            first += 1
-            if first == elements.count {
-                elements.removeAll()
-                first = 0
-            }
+        let element = elements[first]
+        elements[first] = nil
+        first += 1
+        // As many were taken as are moved, so that each is moved about once.
+        if first * 2 >= elements.count {
+            elements.removeFirst(first)
+            first = 0
         }
-        return elements[first]
+        return element
     }
 }

@@ -7,14 +7,18 @@ import StateStore
 /// What the engine keeps in the store: one commit for each turn that changed something.
 final class Journal {
     private let store: StateStore
+    private let checkpoints: Checkpoints
     private(set) var sequence: Int64
     /// Why the last write failed, until one works again.
     private(set) var failure: String?
 
     init(store: StateStore) throws(StoreError) {
         self.store = store
+        checkpoints = Checkpoints(path: store.path)
         sequence = try store.lastTransition()
     }
+
+    deinit { checkpoints.finish() }
 
     struct Turn {
         var records: [InstanceRecord] = []
@@ -40,8 +44,6 @@ final class Journal {
             }
         }
     }
-
-    func postponeCheckpoints(_ isOn: Bool) { attempt { () throws(StoreError) in try store.postponeCheckpoints(isOn) } }
 
     func save(_ project: ProjectRow) { attempt { () throws(StoreError) in try store.save(project) } }
 
@@ -76,6 +78,7 @@ final class Journal {
         do throws(StoreError) {
             try body()
             failure = nil
+            checkpoints.note(store.pagesInLog)
         } catch {
             failure = "\(error)"
         }

@@ -142,8 +142,6 @@ extension Supervisor {
                 names: parameters.names, files: files.contents,
                 canonicalPaths: files.canonicalPaths))
         isNew = false
-        // An `up` that overtakes a `down`.
-        if engine.reconciler.isShuttingDown { journal.postponeCheckpoints(false) }
         saveProject(plan)
         prepareForeignNotifySocket(for: plan)
         assignPorts(in: plan)
@@ -300,7 +298,6 @@ extension Supervisor {
     /// Remembered first: a supervisor that is killed on the way goes on with it.
     func shutDown(by initiator: Initiator) {
         if !isNew { saveProject(engine.reconciler.plan, isWanted: false) }
-        journal.postponeCheckpoints(true)
         engine.observe(.shutdown(by: initiator))
         stateWatch?.rest()
     }

@@ -90,6 +90,29 @@ extension EndToEnd {
             }
         }
 
+        @Test func `thousands of starts that fail leave no word in the log and hold up nothing`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      late: { command: [./late], restart: { delay: 0s, max_attempts: 0 } }
+                    """)
+                try sandbox.succeed("up", "-d", "--no-wait")
+                try sandbox.eventually("it was tried often") {
+                    let restarts = try sandbox.succeed("status", "--json").firstMatch(of: /"restarts_total" : ([0-9]+)/)
+                    return restarts.flatMap { Int($0.1) } ?? 0 > 2000
+                }
+                // Whole at once: half a script would be a start that works.
+                let file = sandbox.directory + "/late"
+                try File.write("#!/bin/sh\necho hello\nexec sleep 1000\n", to: file + ".new", mode: 0o755)
+                rename(file + ".new", file)
+                try sandbox.eventually("it is there") { try sandbox.succeed("logs", "late").contains("hello") }
+                let state = try #require(sandbox.stateDirectory)
+                let log = File.text(state + "/logs/late.0.log")
+                #expect(log.split(separator: "\n").map { $0.contains(" started") } == [true, false])
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `nothing outside the project is signalled`() throws {
             try Sandbox.run { sandbox in
                 // Ours by name and arguments, but not by birth.

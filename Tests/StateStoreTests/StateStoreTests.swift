@@ -8,26 +8,6 @@ import Testing
         atWall: 5, atBoot: Instant(nanoseconds: 6), sidecar: "db", replica: 0, incarnation: 2, from: .starting,
         to: .failed, initiator: .exit, cause: "exit 1", causedBy: nil)
 
-    @Test func `what was postponed moves into the file once it is not any more`() throws {
-        let shelf = try Shelf()
-        let store = try StateStore(writing: shelf.journal)
-        var long = transition
-        long.cause = String(repeating: "why ", count: 500)
-        func write(_ count: Int) throws {
-            for _ in 0..<count { try store.commit { () throws(StoreError) in _ = try store.append(long) } }
-        }
-        var size: Int {
-            var facts = stat()
-            return stat(shelf.journal, &facts) == 0 ? Int(facts.st_size) : 0
-        }
-        try store.postponeCheckpoints(true)
-        try write(1200)
-        #expect(size < 100_000)
-        try store.postponeCheckpoints(false)
-        try write(1)
-        #expect(size > 2_000_000)
-    }
-
     @Test func `what was saved is read, by another connection too`() throws {
         let shelf = try Shelf()
         let store = try StateStore(writing: shelf.journal)
@@ -82,6 +62,39 @@ import Testing
         #expect(kept.last?.id == 102_000)
         #expect(try store.transitions(of: "db", after: 101_990, limit: 3).map(\.id) == [101_998, 101_999, 102_000])
         #expect(try store.transitions(of: "web").isEmpty)
+    }
+
+    @Test func `the log begins anew after a checkpoint from elsewhere, and nothing is lost`() throws {
+        let shelf = try Shelf()
+        let store = try StateStore(writing: shelf.journal)
+        func fill() throws {
+            for _ in 0..<300 { try store.commit { () throws(StoreError) in try store.append(transition) } }
+        }
+        try fill()
+        #expect(store.pagesInLog > 300)
+        try StateStore.checkpoint(shelf.journal)
+        try store.commit { () throws(StoreError) in try store.append(transition) }
+        #expect(store.pagesInLog < 10)
+        #expect(try StateStore(reading: shelf.journal).transitions().count == 301)
+    }
+
+    @Test func `a log that nobody checkpoints is kept within bounds`() throws {
+        let shelf = try Shelf()
+        let store = try StateStore(writing: shelf.journal)
+        var longest = 0
+        for _ in 0..<9_000 {
+            try store.commit { () throws(StoreError) in try store.append(transition) }
+            longest = max(longest, store.pagesInLog)
+        }
+        #expect((4_000...8_300).contains(longest))
+        #expect(store.pagesInLog < longest)
+        #expect(try store.lastTransition() == 9_000)
+    }
+
+    @Test func `a checkpoint makes no journal where there is none`() throws {
+        let shelf = try Shelf()
+        #expect(throws: StoreError.self) { try StateStore.checkpoint(shelf.journal) }
+        #expect(access(shelf.journal, F_OK) != 0)
     }
 
     @Test func `a lease replaces the one before, and none removes it`() throws {
