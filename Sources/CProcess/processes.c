@@ -220,28 +220,6 @@ static int is_member(int32_t pid, uint64_t mark, uint32_t nonce, int32_t leader)
     return leader > 0 && getsid(pid) == leader;
 }
 
-long orch_find_members(uint64_t mark, uint32_t nonce, int32_t leader, int32_t *pids, size_t capacity) {
-    int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return -errno;
-    char entries[16384];
-    long count = 0;
-    for (long size; (size = syscall(SYS_getdents64, fd, entries, sizeof entries)) > 0;) {
-        for (long at = 0; at < size;) {
-            unsigned short length;
-            memcpy(&length, entries + at + 16, sizeof length);
-            int32_t pid = atoi(entries + at + 19);
-            at += length;
-            struct orch_process_facts facts;
-            if (pid <= 0 || pid == getpid() || !is_member(pid, mark, nonce, leader)) continue;
-            if (orch_process_look(pid, &facts) < 0 || facts.state == 'Z' || facts.state == 'X') continue;
-            if ((size_t)count < capacity) pids[count] = pid;
-            count++;
-        }
-    }
-    close(fd);
-    return count;
-}
-
 int orch_signal_member(int32_t pid, uint64_t mark, uint32_t nonce, int32_t leader, int signal) {
     int fd = orch_pidfd_open(pid);
     if (fd < 0) return fd;

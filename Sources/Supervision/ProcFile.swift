@@ -7,19 +7,17 @@ package enum ProcFile {
         let fd = open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else { return nil }
         defer { close(fd) }
-        var bytes: [UInt8] = []
-        var failed = false
-        while bytes.count < limit {
-            let part = [UInt8](unsafeUninitializedCapacity: min(4096, limit - bytes.count)) { buffer, filled in
-                let count = read(fd, buffer.baseAddress, buffer.count)
-                failed = count < 0
-                filled = max(0, count)
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4096) { piece in
+            var bytes: [UInt8] = []
+            while bytes.count < limit {
+                let count = read(fd, piece.baseAddress, min(piece.count, limit - bytes.count))
+                if count < 0, errno == EINTR { continue }
+                guard count >= 0 else { return nil }
+                guard count > 0 else { break }
+                bytes += piece[..<count]
             }
-            if failed { return nil }
-            if part.isEmpty { break }
-            bytes += part
+            return bytes
         }
-        return bytes
     }
 
     package static func text(_ path: String, limit: Int = 64 << 10) -> String? {

@@ -34,13 +34,15 @@ package struct ProcessUsage: Hashable, Sendable {
     /// Reads the text of /proc/PID/stat. The name in it may hold spaces and parentheses, so fields count from the last.
     init?(stat: [UInt8]) {
         guard let end = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-        let fields = stat[(end + 1)...].split { $0 == 0x20 || $0 == 0x0a }.map { String(decoding: $0, as: UTF8.self) }
+        let fields = stat[(end + 1)...].split(maxSplits: 22) { $0 == 0x20 || $0 == 0x0a }
         // Field 3, the state, is the first here.
-        guard fields.count > 21, let user = Int64(fields[11]), let system = Int64(fields[12]),
-            let pages = Int64(fields[21])
+        guard fields.count > 21, let user = Self.number(fields[11]), let system = Self.number(fields[12]),
+            let pages = Self.number(fields[21])
         else { return nil }
         let ticks = max(1, Int64(sysconf(Int32(_SC_CLK_TCK))))
         cpuTime = .milliseconds((user + system) * 1000 / ticks)
         memory = ByteCount(bytes: pages * Int64(sysconf(Int32(_SC_PAGESIZE))))
     }
+
+    private static func number(_ digits: ArraySlice<UInt8>) -> Int64? { Int64(String(decoding: digits, as: UTF8.self)) }
 }

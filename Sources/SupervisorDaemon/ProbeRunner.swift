@@ -223,9 +223,9 @@ final class ProbeRunner {
         guard probe.owner == .self, spec.kind != .external,
             let process = supervisor.lives.process(of: question.index, question.incarnation)
         else { return nil }
-        return SocketOwnership.Subject(key: question.index.value, incarnation: question.incarnation) { [host] in
-            host.members(of: process)
-        }
+        return SocketOwnership.Subject(
+            key: question.index.value, incarnation: question.incarnation,
+            members: { [host] in host.members(of: process) }, holds: { [host] in host.owner(ofPID: $0) == process })
     }
 
     /// By the kernel: the sidecar may have written its file before the loop heard that it was started.

@@ -67,6 +67,7 @@ extension Supervisor {
 
     private func projectReport(of instances: [InstanceIndex], withUsage: Bool = false) -> ProjectReport {
         let builder = reports
+        let usages = withUsage ? usage(of: instances) : [:]
         let project = engine.reconciler.plan.project
         var warnings: [String] = []
         if let failure = journal.failure { warnings.append("the journal cannot be written: \(failure)") }
@@ -84,9 +85,7 @@ extension Supervisor {
             containment: ContainmentReport(
                 level: host.containment.level.rawValue, description: host.containment.description),
             lease: leases.current, warnings: warnings,
-            sidecars: instances.compactMap { index in
-                builder.report(of: index, usage: withUsage ? usage(of: index) : nil)
-            })
+            sidecars: instances.compactMap { builder.report(of: $0, usage: usages[$0]) })
     }
 
     private func instances(named names: [String]) throws(ControlError) -> [InstanceIndex] {

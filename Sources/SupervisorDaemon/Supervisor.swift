@@ -261,12 +261,16 @@ final class Supervisor {
         return lives.process(of: index, status.incarnation).map { [$0] } ?? sessions.processes(of: index)
     }
 
-    /// CPU and memory of all that an instance runs.
-    func usage(of index: InstanceIndex) -> UsageReport? {
-        let processes = processes(of: index)
-        guard !processes.isEmpty else { return nil }
-        let usage = ProcessUsage(pids: processes.flatMap { host.members(of: $0) })
-        return UsageReport(
-            cpuMilliseconds: usage.cpuTime.nanoseconds / 1_000_000, memoryBytes: usage.memory.bytes)
+    /// CPU and memory of all that each of these runs.
+    func usage(of instances: [InstanceIndex]) -> [InstanceIndex: UsageReport] {
+        let running = instances.map { index in (index: index, ids: processes(of: index)) }
+        let members = host.members(of: running.flatMap(\.ids))
+        var found: [InstanceIndex: UsageReport] = [:]
+        for (index, ids) in running where !ids.isEmpty {
+            let usage = ProcessUsage(pids: ids.flatMap { members[$0] ?? [] })
+            found[index] = UsageReport(
+                cpuMilliseconds: usage.cpuTime.nanoseconds / 1_000_000, memoryBytes: usage.memory.bytes)
+        }
+        return found
     }
 }

@@ -70,7 +70,7 @@ static void look_around(void) {
     expect(orch_children(getpid(), pids, 64) == 0, "no child is left");
     expect(orch_process_look(getpid(), &facts) == 0 && facts.parent == getppid(), "own facts are right");
     orch_process_wait_channel(getpid(), name, sizeof name);
-    expect(orch_find_members(1, 0, 0, pids, 64) == 0, "nobody carries a mark that is none");
+    expect(orch_process_mark(getpid(), 0) == 0, "who was given no mark carries none");
     int fd = orch_memory_file("text", 4);
     expect(fd >= 0 && lseek(fd, 0, SEEK_END) == 4, "a memory file holds what it was given");
     close(fd);

@@ -116,18 +116,25 @@ final class SupervisedProject {
         }
     }
 
+    private func carriers(of mark: UInt64) -> [Int32] {
+        let pids = ((try? Directory.names(in: "/proc")) ?? []).compactMap { Int32($0) }
+        return pids.filter { pid in
+            var facts = orch_process_facts()
+            return orch_process_mark(pid, records.header.pointee.nonce) == mark
+                && orch_process_look(pid, &facts) == 0 && facts.state != CChar(UInt8(ascii: "Z"))
+        }
+    }
+
     /// Ends whatever is left and proves that nothing is.
     deinit {
         let pids = [keeper, supervisor].filter { $0 > 0 }
         for pid in pids where isOurs(pid) { Self.end(pid) }
         for slot in 0..<records.header.pointee.used_slots {
             let mark = orch_slot_mark_value(&records, slot)
-            var members = [Int32](repeating: 0, count: 64)
             for _ in 0..<10 {
-                let count = orch_find_members(mark, records.header.pointee.nonce, 0, &members, members.count)
-                for pid in members.prefix(max(0, count)) { Self.end(pid) }
+                for pid in carriers(of: mark) { Self.end(pid) }
             }
-            #expect(orch_find_members(mark, records.header.pointee.nonce, 0, &members, members.count) == 0)
+            #expect(carriers(of: mark).isEmpty)
         }
         let group = String(cString: orch_records_cgroup(&records))
         if !group.isEmpty {

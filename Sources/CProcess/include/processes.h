@@ -46,12 +46,6 @@ int orch_pidfd_reap(int pidfd, int *kind, int *value);
 /// Children of the process, all threads'. Returns how many there are; stores at most `capacity`. -errno when unreadable.
 long orch_children(int32_t pid, int32_t *pids, size_t capacity);
 
-/// The processes there are with this mark, or in the session of `leader`, zombies left out; `leader` itself too unless
-/// `leader_start` doesn't match. For when no parent can count them: it may miss what forks meanwhile.
-/// Returns how many; stores at most `capacity`.
-long orch_find_members(
-    uint64_t mark, uint32_t nonce, int32_t leader, int32_t *pids, size_t capacity);
-
 /// Signals the process only if it still carries the mark or is in the session led by `leader` — proved while it is held
 /// by a pidfd. 0, or -ESRCH.
 int orch_signal_member(int32_t pid, uint64_t mark, uint32_t nonce, int32_t leader, int signal);

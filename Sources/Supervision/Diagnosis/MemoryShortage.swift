@@ -27,7 +27,7 @@ package final class MemoryShortage {
             return victims.remove(pid) != nil
         }
         // It may have been another one of the same cgroup, earlier.
-        return group.map { Self.counts(SmallFile.read($0 + "/memory.events") ?? "") } ?? false
+        return group.map { Self.counts(ProcFile.text($0 + "/memory.events") ?? "") } ?? false
     }
 
     private static var isInFirstNamespace: Bool {

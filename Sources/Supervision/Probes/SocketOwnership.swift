@@ -13,13 +13,19 @@ package final class SocketOwnership {
         /// Of one instance, whatever its incarnation.
         package var key: Int
         package var incarnation: Incarnation
-        /// The processes of this incarnation that live now.
+        /// The processes of this incarnation that live now. Without cgroups they are looked for among all there are.
         package var members: () -> [Int32]
+        /// Whether a process is surely one of them; a quick look, and no is no answer.
+        package var holds: (Int32) -> Bool
 
-        package init(key: Int, incarnation: Incarnation, members: @escaping () -> [Int32]) {
+        package init(
+            key: Int, incarnation: Incarnation, members: @escaping () -> [Int32],
+            holds: @escaping (Int32) -> Bool = { _ in false }
+        ) {
             self.key = key
             self.incarnation = incarnation
             self.members = members
+            self.holds = holds
         }
     }
 
@@ -66,7 +72,7 @@ package final class SocketOwnership {
         var uid: UInt32 = 0
         var gid: UInt32 = 0
         guard loop_peer_credentials(descriptor, &pid, &uid, &gid) == 0, pid > 0 else { return .unverified }
-        if subject.members().contains(pid) { return .success }
+        if subject.holds(pid) || subject.members().contains(pid) { return .success }
         // One that is gone may have been a parent of ours that passed the socket on.
         guard kill(pid, 0) == 0 || errno == EPERM else { return .unverified }
         return .foreign(owner: SocketOwner(pid: pid, command: SocketOwner.command(of: pid)).description)

@@ -51,7 +51,7 @@ extension ControlGroups {
     }
 
     private static func words(_ path: String) -> Set<String> {
-        Set((SmallFile.read(path) ?? "").split { $0 == " " || $0 == "\n" }.map(String.init))
+        Set((ProcFile.text(path) ?? "").split { $0 == " " || $0 == "\n" }.map(String.init))
     }
 
     static func parent(of path: String) -> String {

@@ -126,9 +126,12 @@ struct ControlGroups: Sendable {
 
     private func collect(_ path: String, into pids: inout [Int32], depth: Int) {
         guard depth < 16 else { return }
-        if let text = SmallFile.read(path + "/cgroup.procs") {
+        if let text = ProcFile.text(path + "/cgroup.procs", limit: .max) {
             pids += text.split(separator: "\n").compactMap { Int32($0) }
         }
+        // A directory has a link from itself, from above, and from each directory in it.
+        var facts = stat()
+        if stat(path, &facts) == 0, facts.st_nlink == 2 { return }
         guard let listing = opendir(path) else { return }
         defer { closedir(listing) }
         while let entry = readdir(listing) {
@@ -168,13 +171,13 @@ struct ControlGroups: Sendable {
     static func ownGroup() -> String? { group(of: getpid()) }
 
     static func group(of pid: Int32) -> String? {
-        guard let text = SmallFile.read("/proc/\(pid)/cgroup") else { return nil }
+        guard let text = ProcFile.text("/proc/\(pid)/cgroup") else { return nil }
         for line in text.split(separator: "\n") where line.hasPrefix("0::") { return String(line.dropFirst(3)) }
         return nil
     }
 
     static func mountPoint() -> String? {
-        guard let text = SmallFile.read("/proc/self/mountinfo") else { return nil }
+        guard let text = ProcFile.text("/proc/self/mountinfo", limit: .max) else { return nil }
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: " ")
             // `36 35 98:0 /root /mount/point options … - type source …`; blanks in a path are written as \040.

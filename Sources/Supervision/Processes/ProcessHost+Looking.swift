@@ -6,13 +6,37 @@ package import SidecarModel
 // Who belongs to whom.
 extension ProcessHost {
     /// The leader and all other processes of it that live now.
-    package func members(of id: ProcessID) -> [Int32] {
-        guard let process = process(id) else { return [] }
-        if process.isInGroup, let groups { return groups.members(id) }
-        var pids = [Int32](repeating: 0, count: 4096)
-        let count = orch_find_members(
-            process.mark, records.nonce, sessionLeader(process), &pids, pids.count)
-        return Array(pids.prefix(max(0, count)))
+    package func members(of id: ProcessID) -> [Int32] { members(of: [id])[id] ?? [] }
+
+    /// The same of many: without cgroups every process of the machine has to be looked at, and once is enough for all.
+    package func members(of ids: [ProcessID]) -> [ProcessID: [Int32]] {
+        var found: [ProcessID: [Int32]] = [:]
+        var byMark: [UInt64: ProcessID] = [:]
+        var byLeader: [Int32: ProcessID] = [:]
+        for id in ids {
+            guard let process = process(id) else { continue }
+            if process.isInGroup, let groups {
+                found[id] = groups.members(id)
+            } else {
+                byMark[process.mark] = id
+                let leader = sessionLeader(process)
+                if leader > 0 { byLeader[leader] = id }
+            }
+        }
+        guard !byMark.isEmpty else { return found }
+        for pid in SocketOwner.allProcesses() where pid != getpid() {
+            // It may miss what forks meanwhile. Who has a mark is whose the mark says, in whatever session.
+            let mark = orch_process_mark(pid, records.nonce)
+            guard let id = mark != 0 ? byMark[mark] : byLeader[getsid(pid)], isAlive(pid) else { continue }
+            found[id, default: []].append(pid)
+        }
+        return found
+    }
+
+    private func isAlive(_ pid: Int32) -> Bool {
+        var facts = orch_process_facts()
+        guard orch_process_look(pid, &facts) == 0 else { return false }
+        return ![UInt8(ascii: "Z"), UInt8(ascii: "X")].contains(UInt8(bitPattern: facts.state))
     }
 
     /// Who lives of it, and what they wait for.

@@ -127,7 +127,7 @@ package struct StaleSearch: Sendable {
     // MARK: What /proc says
 
     private static func user(of pid: Int32) -> UInt32? {
-        guard let status = SmallFile.read("/proc/\(pid)/status") else { return nil }
+        guard let status = ProcFile.text("/proc/\(pid)/status") else { return nil }
         for line in status.split(separator: "\n") where line.hasPrefix("Uid:") {
             return line.dropFirst(4).split(separator: "\t").first.flatMap { UInt32($0) }
         }
@@ -146,12 +146,12 @@ package struct StaleSearch: Sendable {
         if pid <= 1 { return true }
         var facts = orch_process_facts()
         guard orch_process_look(pid, &facts) == 0, facts.parent == 1 else { return false }
-        return SmallFile.read("/proc/\(pid)/comm") == "systemd\n"
+        return ProcFile.text("/proc/\(pid)/comm") == "systemd\n"
     }
 
     /// A service manager's own child has the first process for a parent too.
     private static func serviceUnit(of pid: Int32) -> String? {
-        guard let groups = SmallFile.read("/proc/\(pid)/cgroup") else { return nil }
+        guard let groups = ProcFile.text("/proc/\(pid)/cgroup") else { return nil }
         for line in groups.split(separator: "\n") {
             guard let name = line.split(separator: "/").last, name.hasSuffix(".service") else { continue }
             return String(name)
