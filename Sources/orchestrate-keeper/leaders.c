@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,9 +13,25 @@
 
 struct leader leaders[ORCH_SLOT_COUNT];
 
-// By pid, one more than the slot. Pages that hold no pid of ours are never touched.
-enum { PID_LIMIT = 1 << 22 };
-static uint16_t slot_plus_one[PID_LIMIT + 1];
+// By pid, one more than the slot. Pages that hold no pid of ours take no memory: in a long life its pids come by all of
+// them.
+enum { PID_LIMIT = 1 << 22, PAGE_SIZE = 4096, PIDS_IN_PAGE = PAGE_SIZE / sizeof(uint16_t) };
+static _Alignas(PAGE_SIZE) uint16_t slot_plus_one[PID_LIMIT + PIDS_IN_PAGE];
+static uint16_t known_in_page[PID_LIMIT / PIDS_IN_PAGE + 1];
+
+static void know_pid(int32_t pid, uint32_t slot) {
+    if (slot_plus_one[pid] == 0) known_in_page[pid / PIDS_IN_PAGE]++;
+    slot_plus_one[pid] = (uint16_t)(slot + 1);
+}
+
+/// It may be another leader's by now, once it was reaped.
+static void forget_pid(int32_t pid, uint32_t slot) {
+    if (slot_plus_one[pid] != slot + 1) return;
+    slot_plus_one[pid] = 0;
+    int32_t page = pid / PIDS_IN_PAGE;
+    if (--known_in_page[page] == 0 && sysconf(_SC_PAGESIZE) == PAGE_SIZE)
+        madvise(&slot_plus_one[page * PIDS_IN_PAGE], PAGE_SIZE, MADV_DONTNEED);
+}
 
 int32_t slot_of(int32_t pid) {
     if (pid <= 0 || pid > PID_LIMIT) return -1;
@@ -48,7 +65,7 @@ bool take_up(uint32_t slot, int32_t pid) {
     // them.
     keeper.records.slots[slot].keeper = orch_records_keeper(&keeper.records);
     leader->is_in_cgroup = (keeper.records.slots[slot].flags & ORCH_SLOT_IN_CGROUP) != 0;
-    slot_plus_one[pid] = (uint16_t)(slot + 1);
+    know_pid(pid, slot);
     keeper.living++;
     if (leader->pidfd >= 0 && watch(leader->pidfd, EPOLLIN, watch_token(TAG_LEADER, slot)) < 0) {
         close(leader->pidfd);
@@ -99,7 +116,7 @@ void leader_ended(uint32_t slot) {
     leader->remaining = -1;
     if (keeper.supervisor.socket < 0) {
         reap_pid(leader->pid);
-        slot_plus_one[leader->pid] = 0;
+        forget_pid(leader->pid, slot);
         leader->was_reaped = true;
     }
     queue_exit(slot);
@@ -119,7 +136,7 @@ void release_leader(uint32_t slot, int32_t pid) {
             return;
         }
         if (!leader->was_reaped) reap_pid(pid);
-        slot_plus_one[pid] = 0;
+        forget_pid(pid, slot);
         close_leader(slot);
         *leader = (struct leader){0};
     } else if (orch_slot_state(record) == ORCH_SLOT_RUNNING && record->pid != pid) {
@@ -167,7 +184,7 @@ void settle_without_supervisor(void) {
         case ORCH_SLOT_EXITED:
             if (leader->pid == 0 || leader->was_reaped) break;
             reap_pid(leader->pid);
-            slot_plus_one[leader->pid] = 0;
+            forget_pid(leader->pid, slot);
             leader->was_reaped = true;
             break;
         }
