@@ -14,18 +14,35 @@ final class GoalSession {
 
     private static let takenDown = CommandFailure(.failed, "the project was taken down meanwhile")
 
-    convenience init(_ context: ProjectContext) throws {
-        try self.init(context, client: try context.connect())
-        before = Dictionary(view.instances.map { ($0.name, $0.incarnation) }, uniquingKeysWith: { first, _ in first })
+    /// Whose lives are looked at before anything is asked for: to be compared with later ones.
+    enum Noted {
+        case nobody
+        case named(String)
+        case everybody
     }
 
-    /// On a connection by which something was asked for already: every life there is counts.
-    init(_ context: ProjectContext, client: ControlClient) throws {
+    /// - Parameter client: by which something was asked for already, where it is given.
+    init(_ context: ProjectContext, noting noted: Noted = .nobody, client: ControlClient? = nil) throws {
         self.context = context
         terminal = Terminal(environment: context.environment)
         let project: ProjectReport
-        (self.client, project) = try context.ask(client) { ($0, try $0.call(Subscribe.self, .init()).project) }
+        (self.client, project) = try context.ask(try client ?? context.connect()) { client in
+            // Who is not asked for is not described: there may be thousands.
+            var isEverybody = false
+            if case .everybody = noted { isEverybody = true }
+            var project = try client.call(Subscribe.self, .init(withSidecars: isEverybody)).project
+            if case .named(let name) = noted {
+                do throws(ControlError) {
+                    project = try client.call(Status.self, .init(names: [name]))
+                } catch {
+                    // Whatever is asked for then says that there is none.
+                    guard error.code == .unknownSidecar else { throw error }
+                }
+            }
+            return (client, project)
+        }
         view = ProjectView(project)
+        before = Dictionary(view.instances.map { ($0.name, $0.incarnation) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// Asks what may be asked twice: a supervisor that dies over it has a successor, who is asked again.
@@ -104,9 +121,9 @@ final class GoalSession {
         // The snapshot is older than what the command asked for since.
         var mustLook = true
         while true {
-            if mustLook { view = ProjectView(try client.call(Status.self, .init())) }
+            if mustLook { view = ProjectView(try client.call(Status.self, .init(names: names))) }
             mustLook = false
-            let instances = try selected(names)
+            let instances = selected(names)
             switch goal.progress(of: instances, after: old) {
             case .reached: return
             case .failed(let failed): throw failure(goal, failed)
@@ -148,19 +165,9 @@ final class GoalSession {
         return nil
     }
 
-    private func selected(_ names: [String]) throws -> [InstanceReport] {
+    private func selected(_ names: [String]) -> [InstanceReport] {
         guard !names.isEmpty else { return view.instances.filter { $0.isWanted || $0.state != .stopped } }
-        return try names.flatMap { name in
-            let found = view.instances(named: name)
-            guard !found.isEmpty else { throw CommandFailure(.unknownSidecar, Self.unknown(name, among: view)) }
-            return found
-        }
-    }
-
-    static func unknown(_ name: String, among view: ProjectView) -> String {
-        var known: [String] = []
-        for instance in view.instances where known.last != instance.sidecar { known.append(instance.sidecar) }
-        return "there is no sidecar '\(name)'; there are \(known.prefix(20).joined(separator: ", "))"
+        return names.flatMap { view.instances(named: $0) }
     }
 
     private func failure(_ goal: Goal, _ failed: [String]) -> CommandFailure {
