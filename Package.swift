@@ -140,6 +140,7 @@ let package = Package(
                 "SidecarModel", argumentParser,
             ], exclude: ["Goldens"]),
         tests("StateStoreTests", ["StateStore", "SidecarModel", "CSQLite3"]),
+        tests("SupervisorDaemonTests", ["SupervisorDaemon", "StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
         tests("DiagnosticRenderingTests", ["DiagnosticRendering", "Planning", "SidecarModel"]),

@@ -3,14 +3,17 @@ import SidecarModel
 extension Reconciler {
     /// The instances meant by names: `db` is all of its instances, `mcp/0` one. Unknown names mean none.
     func instances(named names: [String]) -> [Int] {
-        names.flatMap { name -> [Int] in
-            if let group = groupPlaces[name] { return groups[group].instances.filter { slots[$0].isDeclared } }
-            guard let slash = name.utf8.lastIndex(of: UInt8(ascii: "/")),
-                let replica = Int(name[name.index(after: slash)...]),
-                let group = groupPlaces[String(name[..<slash])]
-            else { return [] }
-            return groups[group].instances.filter { slots[$0].replica == replica && slots[$0].isDeclared }
-        }
+        names.flatMap { places(named: $0) }.filter { slots[$0].isDeclared }
+    }
+
+    /// With those that are being removed.
+    func places(named name: String) -> [Int] {
+        if let group = groupPlaces[name] { return groups[group].instances }
+        guard let slash = name.utf8.lastIndex(of: UInt8(ascii: "/")),
+            let replica = Int(name[name.index(after: slash)...]),
+            let group = groupPlaces[String(name[..<slash])]
+        else { return [] }
+        return groups[group].instances.filter { slots[$0].replica == replica }
     }
 
     mutating func start(_ names: [String], by initiator: Initiator, at now: Instant) {

@@ -25,6 +25,11 @@ extension Reconciler {
         instances(named: [name]).map { InstanceIndex($0) }
     }
 
+    /// The same, with those that are being removed.
+    package func presentInstances(named name: String) -> [InstanceIndex] {
+        places(named: name).map { InstanceIndex($0) }
+    }
+
     /// The spec this instance runs, or would be started, by.
     package func spec(of instance: InstanceIndex) -> SidecarSpec? {
         guard isThere(instance) else { return nil }

@@ -47,6 +47,9 @@ final class Database {
         }
     }
 
+    /// Whether connections may be used by different threads at once.
+    static var isThreadSafe: Bool { sqlite3_threadsafe() != 0 }
+
     let path: String
     private let handle: OpaquePointer
     private var noteLog: ((Int) -> Void)?
@@ -62,7 +65,7 @@ final class Database {
             throw .cannotOpen(path: path, reason: reason)
         }
         handle = opened
-        // Only ever waited for when another process checkpoints, or copies the file.
+        // Only ever waited for when the log is taken up after a crash, or somebody copies the file.
         sqlite3_busy_timeout(handle, 2000)
     }
 

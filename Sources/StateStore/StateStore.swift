@@ -13,8 +13,8 @@ package final class StateStore {
     /// Transitions kept, give or take `pruneInterval`.
     package static let journalLimit: Int64 = 100_000
     private static let pruneInterval: Int64 = 1_000
-    /// Of the write-ahead log: 32 MiB. No commit waits for the disk before, and each does from then on.
-    private static let mostPages = 8192
+    /// Of the write-ahead log: 16 MiB. Before, a commit waits for the disk only where it begins the log anew.
+    private static let mostPages = 4096
 
     package var path: String { database.path }
     let database: Database
@@ -59,6 +59,7 @@ package final class StateStore {
     /// Moves what was committed from the write-ahead log into the file, so that the log can begin anew. Waits for the disk,
     /// and lets the store at that path commit meanwhile, on whatever thread.
     package static func checkpoint(_ path: String) throws(StoreError) {
+        guard Database.isThreadSafe else { return }
         let database = try Database(path: path, access: .readWrite)
         // Until it has read, it doesn't know that there is a log.
         _ = try version(of: database)

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Has what was committed moved from the journal's write-ahead log into its file now and then, on a thread that lives as
 /// long as that takes: it waits for the disk, and the loop must not.
-final class Checkpoints {
+package final class Checkpoints {
     /// Pages of 4 KiB that are added to the log between two of them.
     private static let interval = 1000
 
@@ -18,10 +18,10 @@ final class Checkpoints {
         let value = Atomic(false)
     }
 
-    init(path: String) { self.path = path }
+    package init(path: String) { self.path = path }
 
     /// To be told after each commit.
-    func note(_ pages: Int) {
+    package func note(_ pages: Int) {
         // All had been moved, and the log began anew.
         if pages < last { last = 0 }
         guard pages >= last + Self.interval, !isRunning.value.load(ordering: .acquiring) else { return }
@@ -40,7 +40,7 @@ final class Checkpoints {
     }
 
     /// Waits for the one that runs.
-    func finish() {
+    package func finish() {
         thread?.join()
         thread = nil
     }

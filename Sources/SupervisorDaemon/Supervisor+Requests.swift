@@ -88,16 +88,18 @@ extension Supervisor {
             sidecars: instances.compactMap { builder.report(of: $0, usage: usages[$0]) })
     }
 
+    /// Each once, however often it is meant; with those that are being removed.
     private func instances(named names: [String]) throws(ControlError) -> [InstanceIndex] {
         guard !names.isEmpty else { return engine.reconciler.instances }
         var found: [InstanceIndex] = []
         var unknown: [String] = []
+        var known: Set<InstanceIndex> = []
         for name in names {
-            let instances = engine.reconciler.instances(named: name)
+            let instances = engine.reconciler.presentInstances(named: name)
             if instances.isEmpty, !engine.reconciler.plan.sidecars.contains(where: { $0.name == name }) {
                 unknown.append(name)
             }
-            found += instances
+            found += instances.filter { known.insert($0).inserted }
         }
         guard unknown.isEmpty else { throw unknownSidecars(unknown) }
         return found

@@ -128,6 +128,8 @@ void become_next(void);
 
 // leaders.c
 /// Slot of the leader with this pid, or -1.
+/// Once, before the first is taken up.
+void prepare_leaders(void);
 int32_t slot_of(int32_t pid);
 /// Takes up a child of ours that runs in the slot. False: it is no child of ours.
 bool take_up(uint32_t slot, int32_t pid);

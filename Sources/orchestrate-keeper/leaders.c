@@ -15,8 +15,8 @@ struct leader leaders[ORCH_SLOT_COUNT];
 
 // By pid, one more than the slot. Pages that hold no pid of ours take no memory: in a long life its pids come by all of
 // them.
-enum { PID_LIMIT = 1 << 22, PAGE_SIZE = 4096, PIDS_IN_PAGE = PAGE_SIZE / sizeof(uint16_t) };
-static _Alignas(PAGE_SIZE) uint16_t slot_plus_one[PID_LIMIT + PIDS_IN_PAGE];
+enum { PID_LIMIT = 1 << 22, TABLE_PAGE = 4096, PIDS_IN_PAGE = TABLE_PAGE / sizeof(uint16_t) };
+static _Alignas(TABLE_PAGE) uint16_t slot_plus_one[PID_LIMIT + PIDS_IN_PAGE];
 static uint16_t known_in_page[PID_LIMIT / PIDS_IN_PAGE + 1];
 
 static void know_pid(int32_t pid, uint32_t slot) {
@@ -29,8 +29,13 @@ static void forget_pid(int32_t pid, uint32_t slot) {
     if (slot_plus_one[pid] != slot + 1) return;
     slot_plus_one[pid] = 0;
     int32_t page = pid / PIDS_IN_PAGE;
-    if (--known_in_page[page] == 0 && sysconf(_SC_PAGESIZE) == PAGE_SIZE)
-        madvise(&slot_plus_one[page * PIDS_IN_PAGE], PAGE_SIZE, MADV_DONTNEED);
+    if (--known_in_page[page] == 0 && sysconf(_SC_PAGESIZE) == TABLE_PAGE)
+        madvise(&slot_plus_one[page * PIDS_IN_PAGE], TABLE_PAGE, MADV_DONTNEED);
+}
+
+void prepare_leaders(void) {
+    // One pid would take 2 MiB.
+    madvise(slot_plus_one, sizeof slot_plus_one, MADV_NOHUGEPAGE);
 }
 
 int32_t slot_of(int32_t pid) {

@@ -151,6 +151,7 @@ static int prepare(void) {
     keeper.records.header->keeper_start_time = orch_process_look(getpid(), &facts) == 0 ? facts.start_time : 0;
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) return fail_at_start("cannot become subreaper", -errno);
     orch_set_process_name("orchestrate-keeper");
+    prepare_leaders();
     char path[64];
     snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
     keeper.children = open(path, O_RDONLY | O_CLOEXEC);

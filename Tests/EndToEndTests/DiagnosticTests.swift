@@ -73,6 +73,22 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a life that could not begin has no last lines, least of all the former one's`() throws {
+            try Sandbox.run { sandbox in
+                let program = sandbox.directory + "/db"
+                try File.write("#!/bin/sh\necho former; exec sleep 1000\n", to: program, mode: 0o755)
+                try sandbox.declare("  db: { command: [./db], restart: never, health: { log: former } }")
+                try sandbox.succeed("up", "-d")
+                unlink(program)
+                let restart = try sandbox.orchestrate("restart", "db")
+                #expect(restart.status == 1)
+                #expect(restart.everything.contains("no such file"), "\(restart.everything)")
+                #expect(!restart.everything.contains("former"), "\(restart.everything)")
+                #expect(try sandbox.succeed("logs", "db").contains("former"))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `the last lines of a failed start are of its last life`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(

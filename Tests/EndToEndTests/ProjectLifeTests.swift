@@ -138,6 +138,41 @@ extension EndToEnd {
             }
         }
 
+        @Test func `what is being removed can be waited for and seen until it has stopped`() throws {
+            try Sandbox.run { sandbox in
+                // It ends when it is told to by a file, and not before.
+                let web = """
+                      web:
+                        shell: "trap 'until [ -e end ]; do sleep 0.01; done; exit' TERM; echo up; while :; do sleep 0.01; done"
+                        health: { log: up }
+                        stop: { grace: 60s }
+
+                    """
+                let db = "  db: { command: [sleep, \"1000\"] }"
+                try sandbox.declare(web + db)
+                try sandbox.succeed("up", "-d")
+                try sandbox.declare(db)
+                try sandbox.succeed("up", "-d", "--no-wait")
+                try sandbox.eventually("it is stopping") { try sandbox.succeed("status", "web").contains("stopping") }
+                #expect(try sandbox.orchestrate("wait", "web", "--for", "stopped", "--timeout", "100ms").status == 6)
+                try File.write("", to: sandbox.directory + "/end")
+                try sandbox.eventually("it is gone") { try sandbox.orchestrate("status", "web").status == 4 }
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `a sidecar without instances is stopped, and never healthy`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  mcp: { command: [sleep, \"1000\"], replicas: 0 }")
+                try sandbox.succeed("up", "-d")
+                let wait = try sandbox.orchestrate("wait", "mcp", "--for", "healthy")
+                #expect(wait.status == 4)
+                #expect(wait.errors.contains("'mcp' has no instances"), "\(wait.everything)")
+                try sandbox.succeed("wait", "mcp", "--for", "stopped")
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `a project goes up and down in a directory with spaces`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare("  one: { shell: \"exec sleep 1000\", cwd: \"a place\" }")

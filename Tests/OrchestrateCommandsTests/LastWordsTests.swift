@@ -5,8 +5,8 @@ import Testing
 
 struct LastWordsTests {
     /// `n` is the note that life n begins, `x` that it ended; all else is said by the sidecar or a process of its.
-    private func words(_ log: String) -> [String] {
-        var words = LastWords()
+    private func words(_ log: String, of incarnation: UInt64) -> [String] {
+        var words = LastWords(of: incarnation)
         for part in log.split(separator: " ") {
             let line: LogLine
             if let number = UInt64(part) {
@@ -27,11 +27,17 @@ struct LastWordsTests {
         ("a x 2 b", "b"), ("hook 1 a x", "hook a"),
     ])
     func `they are of the last life, with its hook's before and its children's after`(_ log: String, _ last: String) {
-        #expect(words(log).joined(separator: " ") == last)
+        let incarnation = log.split(separator: " ").compactMap { UInt64($0) }.last ?? 1
+        #expect(words(log, of: incarnation).joined(separator: " ") == last)
+    }
+
+    @Test(arguments: [("1 a x", ""), ("1 a x hook", "hook"), ("1 a", ""), ("1 a x child 2 b x", ""), ("hook", "hook")])
+    func `they are not of the life before, where the last one could not begin`(_ log: String, _ last: String) {
+        #expect(words(log, of: 3).joined(separator: " ") == last)
     }
 
     @Test func `a notice is a word, other notes are not`() {
-        var words = LastWords()
+        var words = LastWords(of: 1)
         for text in ["! 2 lines were dropped here: no space", "hook post_stop failed: exit 1"] {
             words.take(LogLine(time: nil, stream: .system, text: Array(text.utf8)))
         }

@@ -123,7 +123,7 @@ final class GoalSession {
         while true {
             if mustLook { view = ProjectView(try client.call(Status.self, .init(names: names))) }
             mustLook = false
-            let instances = selected(names)
+            let instances = try selected(names, for: goal)
             switch goal.progress(of: instances, after: old) {
             case .reached: return
             case .failed(let failed): throw failure(goal, failed)
@@ -165,9 +165,16 @@ final class GoalSession {
         return nil
     }
 
-    private func selected(_ names: [String]) -> [InstanceReport] {
+    private func selected(_ names: [String], for goal: Goal) throws -> [InstanceReport] {
         guard !names.isEmpty else { return view.instances.filter { $0.isWanted || $0.state != .stopped } }
-        return names.flatMap { view.instances(named: $0) }
+        return try names.flatMap { name in
+            let found = view.instances(named: name)
+            // What is not there is stopped, and becomes nothing else.
+            guard !found.isEmpty || goal == .stopped else {
+                throw CommandFailure(.unknownSidecar, "'\(name)' has no instances")
+            }
+            return found
+        }
     }
 
     private func failure(_ goal: Goal, _ failed: [String]) -> CommandFailure {

@@ -57,17 +57,17 @@ struct LogAccess {
         for report in reports {
             let instance = LogInstance(sidecar: report.sidecar, replica: report.replica)
             guard let source = sources.first(where: { $0.instance == instance }) else { continue }
-            lines[report.name] = lastLines(of: source, count: count)
+            lines[report.name] = lastLines(of: source, in: report.incarnation, count: count)
         }
         return lines
     }
 
     /// Of its last life alone: what an earlier one said is not why this one failed.
-    private static func lastLines(of source: LogSource, count: Int) -> [String] {
+    private static func lastLines(of source: LogSource, in incarnation: UInt64, count: Int) -> [String] {
         // Between its lines may stand notes of the supervisor, and few of them.
         let query = LogQuery(last: 2 * count + 32, includesSystem: true)
         guard let reader = try? LogReader([source], query: query) else { return [] }
-        var words = LastWords()
+        var words = LastWords(of: incarnation)
         reader.read { words.take($0.line) }
         return words.lines.suffix(count)
     }

@@ -43,6 +43,8 @@ final class LogChannel {
     private var formatter: LogFormatter
     private var notes: [(WallTime, String)] = []
     private static let mostNotes = 256
+    /// Whose start was noted last, when it was not taken back.
+    private var begun: Incarnation?
     private var blockedSince: Instant?
     private var unreportedDrops = 0
     private var lastRefusal: Instant?
@@ -63,22 +65,31 @@ final class LogChannel {
         }
     }
 
-    /// Written before the next line, or with the next `flushNotes`. While the file takes none, the oldest make room.
+    /// Written before the next line, or with the next `flushNotes`. While the file takes none, the oldest make room: the
+    /// journal has what they say.
     func note(_ text: String, at time: WallTime) {
-        if notes.count == Self.mostNotes {
-            notes.removeFirst()
-            countDropped(1)
-        }
+        if notes.count == Self.mostNotes { notes.removeFirst() }
         notes.append((time, text))
     }
 
+    /// Notes that a life begins.
+    func begin(_ incarnation: Incarnation) {
+        // The one before never said a word, and its end is not noted: it was given up before it began.
+        if let begun, notes.last?.1 == LogLine.startNote(begun.number) { notes.removeLast() }
+        begun = incarnation
+        note(LogLine.startNote(incarnation.number), at: .now)
+    }
+
     /// What was about to begin did not: only where its start is written already, the log says so.
-    func withdrawStart(_ incarnation: Incarnation, because reason: String, at time: WallTime) {
-        let start = LogLine.startNote(incarnation.number)
-        if notes.last?.1 == start {
+    func withdrawStart(_ incarnation: Incarnation, because reason: String, at time: WallTime, by pump: some LogPumping)
+    {
+        guard begun == incarnation else { return }
+        begun = nil
+        if notes.last?.1 == LogLine.startNote(incarnation.number) {
             notes.removeLast()
         } else {
             note(LogLine.withdrawalNote(incarnation.number, because: reason), at: time)
+            flushNotes(by: pump)
         }
     }
 
@@ -162,7 +173,8 @@ final class LogChannel {
                     step = format(rest, stream.stream, time, flushing, .max, by: pump)
                 }
                 guard step.consumed > 0 else { return offset }
-                countDropped(step.lines)
+                unreportedDrops += step.lines
+                statistics.dropped += step.lines
                 statistics.failure = error
             }
             match(UnsafeRawBufferPointer(rebasing: rest[..<step.consumed]), stream.stream, by: pump)
@@ -190,11 +202,6 @@ final class LogChannel {
             return spec.block <= .zero
         }
         return now - since >= spec.block
-    }
-
-    private func countDropped(_ lines: Int) {
-        unreportedDrops += lines
-        statistics.dropped += lines
     }
 
     /// A disk that is nearly full may refuse and take in turns: nobody wants to hear of each.
@@ -236,13 +243,7 @@ final class LogChannel {
     // MARK: Notes and patterns
 
     /// Tries; what can't be written now is written before the next line.
-    func flushNotes(by pump: some LogPumping) {
-        do throws(SystemError) {
-            try writeNotes(by: pump)
-        } catch {
-            statistics.failure = error
-        }
-    }
+    func flushNotes(by pump: some LogPumping) { try? writeNotes(by: pump) }
 
     private func writeNotes(by pump: some LogPumping) throws(SystemError) {
         while let (time, text) = notes.first {

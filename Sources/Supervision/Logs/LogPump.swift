@@ -210,7 +210,7 @@ package final class LogPump: Sendable {
     /// The same, for everyone who reads the log and not only for those who ask for such lines.
     package func notice(_ instance: LogInstance, _ text: String) { note(instance, LogLine.noticeMark + text) }
 
-    /// After an `open`: nothing was started.
+    /// Nothing was started, whether or not it came to an `open`.
     package func withdrawStart(_ instance: LogInstance, _ incarnation: Incarnation, because reason: String) {
         commands.send(.withdrawStart(instance, incarnation, reason: reason, .now))
     }

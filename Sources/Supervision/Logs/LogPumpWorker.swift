@@ -81,7 +81,9 @@ final class LogPumpWorker: LogPumping {
             channel.note(text, at: time)
             channel.flushNotes(by: self)
         case .withdrawStart(let instance, let incarnation, let reason, let time):
-            channels[instance]?.withdrawStart(incarnation, because: reason, at: time)
+            guard let channel = channels[instance] else { return }
+            moveAll(channel)
+            channel.withdrawStart(incarnation, because: reason, at: time, by: self)
         case .configure(let instance, let spec): channels[instance]?.spec = spec
         case .unwatch(let instance, let token): channels[instance]?.patterns.removeAll { $0.token == token }
         case .drain(let instance, let token):
@@ -152,7 +154,7 @@ final class LogPumpWorker: LogPumping {
                     moveAll(channel, flushing: .full)
                     moved.post()
                 }
-                channel.note(LogLine.startNote(incarnation.number), at: .now)
+                channel.begin(incarnation)
                 channel.spec = opening.spec
                 channel.patterns = opening.patterns
             }

@@ -222,7 +222,8 @@ extension ProcessHost {
 
     private func sweep(_ id: ProcessID) {
         guard let process = process(id) else { return }
-        let pids = members(of: id)
+        guard let found = foundMembers(of: [id]) else { return lookLater(id) }
+        let pids = found[id] ?? []
         if pids.isEmpty {
             processes[Int(id.slot)]?.isKnownEmpty = true
             return

@@ -9,7 +9,10 @@ extension ProcessHost {
     package func members(of id: ProcessID) -> [Int32] { members(of: [id])[id] ?? [] }
 
     /// The same of many: without cgroups every process of the machine has to be looked at, and once is enough for all.
-    package func members(of ids: [ProcessID]) -> [ProcessID: [Int32]] {
+    package func members(of ids: [ProcessID]) -> [ProcessID: [Int32]] { foundMembers(of: ids) ?? [:] }
+
+    /// Nil: who there is can't be found out now.
+    func foundMembers(of ids: [ProcessID]) -> [ProcessID: [Int32]]? {
         var found: [ProcessID: [Int32]] = [:]
         var byMark: [UInt64: ProcessID] = [:]
         var byLeader: [Int32: ProcessID] = [:]
@@ -24,7 +27,8 @@ extension ProcessHost {
             }
         }
         guard !byMark.isEmpty else { return found }
-        for pid in SocketOwner.allProcesses() where pid != getpid() {
+        guard let all = SocketOwner.allProcesses() else { return nil }
+        for pid in all where pid != getpid() {
             // It may miss what forks meanwhile. Who has a mark is whose the mark says, in whatever session.
             let mark = orch_process_mark(pid, records.nonce)
             guard let id = mark != 0 ? byMark[mark] : byLeader[getsid(pid)], isAlive(pid) else { continue }
