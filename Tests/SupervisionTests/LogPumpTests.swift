@@ -1,3 +1,4 @@
+import CProcess
 import Glibc
 import SidecarModel
 import Supervision
@@ -239,6 +240,20 @@ struct LogPumpTests {
         let lines = bench.log(db).map(\.string)
         #expect(lines.count == 20_002)
         #expect(lines.suffix(3) == ["preparing", "incarnation 1 started", "up"])
+    }
+
+    @Test func `no line is torn where more is left of a life than one look holds`() throws {
+        let bench = try PumpBench()
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec())
+        // So that all of it waits when its writer is gone.
+        try bench.hold(db)
+        try #require(loop_pipe_resize(ends.standardOutput, 1 << 20) == 1 << 20)
+        let lines = (0..<40_000).map { "line number \($0)" }
+        write(lines.joined(separator: "\n") + "\n", to: ends.standardOutput)
+        ends.close()
+        bench.pump.resume(db)
+        try bench.drain(db)
+        #expect(try bench.allLines(db).filter { $0.stream == .stdout }.map(\.string) == lines)
     }
 
     @Test func `a supervisor that leaves does not break the unfinished line of one that stays`() throws {

@@ -118,7 +118,7 @@ final class LogChannel {
             }
             // What a command announces may be in this peek already: the command comes first.
             if pump.isInterrupted(instance) { return .interrupted }
-            guard let consumed = try move(bytes, index, flushing: flushing, by: pump) else { return .blocked }
+            guard let consumed = try moveSeen(bytes, index, flushing: flushing, by: pump) else { return .blocked }
             moved += consumed
             if consumed == 0 {
                 guard try unblock(index, bytes, isStuck: stuckAt == bytes.count, by: pump) else { return .idle }
@@ -142,6 +142,20 @@ final class LogChannel {
     func letGo(_ index: Int) { announce(index, false) }
 
     var hasUnfinishedLine: Bool { streams.contains(where: \.isAnnounced) }
+
+    /// Flushes what follows the last newline only where that was all there is: else more of its line comes with the next
+    /// look.
+    private func moveSeen(
+        _ bytes: UnsafeRawBufferPointer, _ index: Int, flushing: LogFormatter.Flush, by pump: some LogPumping
+    ) throws(SystemError) -> Int? {
+        let fifo = streams[index].output.readEnd
+        guard flushing != .nothing, loop_bytes_readable(fifo) > Int32(bytes.count) else {
+            return try move(bytes, index, flushing: flushing, by: pump)
+        }
+        let consumed = try move(bytes, index, flushing: .nothing, by: pump)
+        // Not a line in all that one look holds: it goes on in pieces.
+        return consumed == 0 ? try move(bytes, index, flushing: .partial, by: pump) : consumed
+    }
 
     /// Writes as many lines as there are. Nil: the file can't take them.
     private func move(

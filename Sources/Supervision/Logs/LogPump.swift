@@ -84,18 +84,22 @@ package final class LogPump: Sendable {
     }
 
     struct Opening: Sendable {
+        enum Reason: Sendable {
+            /// A process is about to be started.
+            /// - moved: posted when what an earlier incarnation left in the FIFOs is written. Nil: it left nothing.
+            case starts(Incarnation, moved: Acknowledgement?)
+            /// It was started before this supervisor was.
+            case lives(Incarnation)
+            /// One more process writes: one of many of that incarnation, or somebody who speaks in the log.
+            case joins(Incarnation?)
+        }
+
         var instance: LogInstance
-        /// Nil: nothing begins, only someone else writes too.
-        var incarnation: Incarnation?
+        var reason: Reason
         var spec: LogSpec
         var directory: String
         var outputs: [LogFifos.Output]
         var patterns: [LogPattern]
-        var isAdopted: Bool
-        /// One of many processes of this incarnation writes too.
-        var isJoined = false
-        /// Posted when what an earlier incarnation left in the FIFOs is written.
-        var moved: Acknowledgement?
     }
 
     private let logDirectory: String
@@ -140,7 +144,7 @@ package final class LogPump: Sendable {
         let leftovers = outputs.contains { loop_bytes_readable($0.readEnd) > 0 }
         let moved = leftovers ? try? Acknowledgement() : nil
         if moved == nil { openings.add(instance) }
-        send(instance, incarnation, spec, outputs, patterns, isAdopted: false, moved: moved)
+        send(instance, .starts(incarnation, moved: moved), spec, outputs, patterns)
         moved?.wait()
         return LogEnds(
             standardOutput: standardOutput, standardError: standardError,
@@ -171,7 +175,7 @@ package final class LogPump: Sendable {
         let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
         let standardOutput = try fifos.openSidecarEnd(outputs.first { $0.stream == stream } ?? outputs[0])
         // Before the first start nobody reads it yet.
-        send(instance, incarnation, spec, outputs, [], isAdopted: false, isJoined: true)
+        send(instance, .joins(incarnation), spec, outputs, [])
         return LogEnds(
             standardOutput: standardOutput, standardError: standardOutput,
             newReadEnds: newReadEnds(of: instance))
@@ -184,7 +188,7 @@ package final class LogPump: Sendable {
     ) throws(SystemError) -> [Int32] {
         let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
         _ = newReadEnds(of: instance)
-        send(instance, incarnation, spec, outputs, patterns, isAdopted: true)
+        send(instance, .lives(incarnation), spec, outputs, patterns)
         return outputs.map(\.readEnd)
     }
 
@@ -192,13 +196,14 @@ package final class LogPump: Sendable {
     package func readEnds(of instance: LogInstance) -> [Int32] { fifos.readEnds(of: instance) }
 
     private func send(
-        _ instance: LogInstance, _ incarnation: Incarnation?, _ spec: LogSpec, _ outputs: [LogFifos.Output],
-        _ patterns: [LogPattern], isAdopted: Bool, isJoined: Bool = false, moved: Acknowledgement? = nil
+        _ instance: LogInstance, _ reason: Opening.Reason, _ spec: LogSpec, _ outputs: [LogFifos.Output],
+        _ patterns: [LogPattern]
     ) {
-        let opening = Opening(
-            instance: instance, incarnation: incarnation, spec: spec, directory: spec.directory ?? logDirectory,
-            outputs: outputs, patterns: patterns, isAdopted: isAdopted, isJoined: isJoined, moved: moved)
-        commands.send(.open(opening))
+        commands.send(
+            .open(
+                Opening(
+                    instance: instance, reason: reason, spec: spec, directory: spec.directory ?? logDirectory,
+                    outputs: outputs, patterns: patterns)))
     }
 
     /// A line of the supervisor's own (`exit 1`), placed after what was written before.

@@ -113,8 +113,7 @@ final class LogPumpWorker: LogPumping {
 
     private func open(_ opening: LogPump.Opening) {
         let channel = prepare(opening)
-        let isAwaited = !opening.isAdopted && !opening.isJoined
-        if isAwaited, opening.incarnation != nil, opening.moved == nil { openings.remove(opening.instance) }
+        if case .starts(_, moved: nil) = opening.reason { openings.remove(opening.instance) }
         guard let channel else { return }
         // A line is waited for: its file is made while the process starts, not between the line and who waits.
         if !channel.patterns.isEmpty { channel.flushNotes(by: self) }
@@ -134,22 +133,21 @@ final class LogPumpWorker: LogPumping {
                 instance: opening.instance, directory: opening.directory, spec: opening.spec, compressor: compressor)
             channels[opening.instance] = channel
             guard watch(channel, opening.outputs) else {
-                opening.moved?.post()
+                if case .starts(_, let moved?) = opening.reason { moved.post() }
                 return nil
             }
         }
         do throws(SystemError) {
-            guard let incarnation = opening.incarnation else { return nil }
-            guard !opening.isJoined else {
-                channel.join(incarnation)
+            switch opening.reason {
+            case .joins(let incarnation):
+                if let incarnation { channel.join(incarnation) }
                 return nil
-            }
-            if opening.isAdopted {
+            case .lives(let incarnation):
                 channel.spec = opening.spec
                 channel.patterns = opening.patterns
                 try channel.takeUp(incarnation, by: self)
-            } else {
-                if let moved = opening.moved {
+            case .starts(let incarnation, let moved):
+                if let moved {
                     // An unfinished line ends with the life that wrote it.
                     moveAll(channel, flushing: .full)
                     moved.post()
