@@ -127,9 +127,9 @@ int take_over(int file);
 void become_next(void);
 
 // leaders.c
-/// Slot of the leader with this pid, or -1.
 /// Once, before the first is taken up.
 void prepare_leaders(void);
+/// Slot of the leader with this pid, or -1.
 int32_t slot_of(int32_t pid);
 /// Takes up a child of ours that runs in the slot. False: it is no child of ours.
 bool take_up(uint32_t slot, int32_t pid);
