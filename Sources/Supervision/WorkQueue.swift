@@ -15,8 +15,9 @@ package struct WorkQueue<Element> {
         first += 1
         // As many were taken as are moved, so that each is moved about once.
         if first * 2 >= elements.count {
+            elements.removeFirst(first)
             // What a burst took is given back.
-            if first == elements.count, first > 64 { elements = [] } else { elements.removeFirst(first) }
+            if elements.isEmpty, elements.capacity > 64 { elements = [] }
             first = 0
         }
         return element
