@@ -21,13 +21,9 @@ extension Reconciler {
     }
 
     /// Instances named `db` (all of it) or `mcp/0`; empty for a name that is not declared.
-    package func instances(named name: String) -> [InstanceIndex] {
-        instances(named: [name]).map { InstanceIndex($0) }
-    }
-
-    /// The same, with those that are being removed.
-    package func presentInstances(named name: String) -> [InstanceIndex] {
-        places(named: name).map { InstanceIndex($0) }
+    /// - Parameter withLeaving: those that are being removed, too.
+    package func instances(named name: String, withLeaving: Bool = false) -> [InstanceIndex] {
+        (withLeaving ? places(named: name) : instances(named: [name])).map { InstanceIndex($0) }
     }
 
     /// The spec this instance runs, or would be started, by.

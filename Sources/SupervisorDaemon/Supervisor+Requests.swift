@@ -30,7 +30,7 @@ extension Supervisor {
     }
 
     func status(_ parameters: Status.Parameters) throws(ControlError) -> ProjectReport {
-        let instances = try instances(named: parameters.names)
+        let instances = try instances(named: parameters.names, withLeaving: true)
         return projectReport(of: instances, withUsage: parameters.withUsage)
     }
 
@@ -88,14 +88,16 @@ extension Supervisor {
             sidecars: instances.compactMap { builder.report(of: $0, usage: usages[$0]) })
     }
 
-    /// Each once, however often it is meant; with those that are being removed.
-    private func instances(named names: [String]) throws(ControlError) -> [InstanceIndex] {
+    /// Each once, however often it is meant.
+    private func instances(
+        named names: [String], withLeaving: Bool = false
+    ) throws(ControlError) -> [InstanceIndex] {
         guard !names.isEmpty else { return engine.reconciler.instances }
         var found: [InstanceIndex] = []
         var unknown: [String] = []
         var known: Set<InstanceIndex> = []
         for name in names {
-            let instances = engine.reconciler.presentInstances(named: name)
+            let instances = engine.reconciler.instances(named: name, withLeaving: withLeaving)
             if instances.isEmpty, !engine.reconciler.plan.sidecars.contains(where: { $0.name == name }) {
                 unknown.append(name)
             }

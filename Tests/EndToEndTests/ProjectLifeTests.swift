@@ -155,6 +155,8 @@ extension EndToEnd {
                 try sandbox.succeed("up", "-d", "--no-wait")
                 try sandbox.eventually("it is stopping") { try sandbox.succeed("status", "web").contains("stopping") }
                 #expect(try sandbox.orchestrate("wait", "web", "--for", "stopped", "--timeout", "100ms").status == 6)
+                // There is nothing of it to be used any more.
+                #expect(try sandbox.orchestrate("env", "web").status == 4)
                 try File.write("", to: sandbox.directory + "/end")
                 try sandbox.eventually("it is gone") { try sandbox.orchestrate("status", "web").status == 4 }
                 try sandbox.succeed("down")
