@@ -20,6 +20,9 @@ package enum ProcFile {
         }
     }
 
+    /// The processes there are. Nil: they can't be listed now, as for want of a descriptor.
+    package static func pids() -> [Int32]? { (try? Directory.names(in: "/proc"))?.compactMap { Int32($0) } }
+
     package static func text(_ path: String, limit: Int = 64 << 10) -> String? {
         bytes(path, limit: limit).map { String(decoding: $0, as: UTF8.self) }
     }

@@ -117,8 +117,7 @@ final class SupervisedProject {
     }
 
     private func carriers(of mark: UInt64) -> [Int32] {
-        let pids = ((try? Directory.names(in: "/proc")) ?? []).compactMap { Int32($0) }
-        return pids.filter { pid in
+        (ProcFile.pids() ?? []).filter { pid in
             var facts = orch_process_facts()
             return orch_process_mark(pid, records.header.pointee.nonce) == mark
                 && orch_process_look(pid, &facts) == 0 && facts.state != CChar(UInt8(ascii: "Z"))

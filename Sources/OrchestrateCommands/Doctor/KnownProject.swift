@@ -42,9 +42,9 @@ struct KnownProject {
     /// itself, and nothing more.
     private static func directoriesInUse() -> Set<String> {
         var found: Set<String> = []
-        for name in (try? Directory.names(in: "/proc")) ?? [] where Int32(name) != nil {
-            guard let command = ProcFile.text("/proc/\(name)/comm"), command.hasPrefix("orchestrate"),
-                let text = ProcFile.text("/proc/\(name)/cmdline")
+        for pid in ProcFile.pids() ?? [] {
+            guard let command = ProcFile.text("/proc/\(pid)/comm"), command.hasPrefix("orchestrate"),
+                let text = ProcFile.text("/proc/\(pid)/cmdline")
             else { continue }
             let words = text.split(separator: "\0", omittingEmptySubsequences: false)
             if let flag = words.firstIndex(of: "--state-directory"), flag + 1 < words.count {

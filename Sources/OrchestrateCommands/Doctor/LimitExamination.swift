@@ -78,13 +78,12 @@ enum LimitExamination {
     private static func shown(_ count: Int) -> String { count > 1 << 40 ? "any number of" : String(count) }
 
     private static func threadsOfUser() -> Int {
-        let names = (try? Directory.names(in: "/proc")) ?? []
-        return names.reduce(0) { sum, name in
+        (ProcFile.pids() ?? []).reduce(0) { sum, pid in
             var info = stat()
-            guard Int32(name) != nil, stat("/proc/\(name)", &info) == 0, info.st_uid == geteuid() else { return sum }
+            guard stat("/proc/\(pid)", &info) == 0, info.st_uid == geteuid() else { return sum }
             // One of its links each; `.`, `..` and the parent's are three of them.
             var tasks = stat()
-            return sum + (stat("/proc/\(name)/task", &tasks) == 0 ? max(1, Int(tasks.st_nlink) - 2) : 1)
+            return sum + (stat("/proc/\(pid)/task", &tasks) == 0 ? max(1, Int(tasks.st_nlink) - 2) : 1)
         }
     }
 

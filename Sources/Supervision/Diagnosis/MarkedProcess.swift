@@ -19,8 +19,7 @@ package struct MarkedProcess: Hashable, Sendable {
 
     /// All there are and may be looked at, in order of pid. Looks only.
     package static func all() -> [MarkedProcess] {
-        let names = (try? Directory.names(in: "/proc")) ?? []
-        return names.compactMap { Int32($0) }.sorted().compactMap(look)
+        (ProcFile.pids() ?? []).sorted().compactMap(look)
     }
 
     /// It is still there, and no other has its pid.
@@ -30,11 +29,8 @@ package struct MarkedProcess: Hashable, Sendable {
         guard pid != getpid() else { return nil }
         // Whether somebody looks after those of other users only root can find out. Asked first, as most are others'.
         guard owner(of: pid) != nil else { return nil }
-        var facts = orch_process_facts()
         // Once more: the pid may have become another's in between.
-        guard orch_process_look(pid, &facts) == 0, let uid = owner(of: pid) else { return nil }
-        let state = UInt8(bitPattern: facts.state)
-        guard state != UInt8(ascii: "Z"), state != UInt8(ascii: "X") else { return nil }
+        guard let facts = orch_process_facts(living: pid), let uid = owner(of: pid) else { return nil }
         var nonces = marks(of: pid)
         var evidence = Evidence.mark
         if let group = ControlGroups.group(of: pid) {

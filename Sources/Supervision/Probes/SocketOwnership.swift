@@ -93,7 +93,7 @@ package final class SocketOwnership {
         }
         if unreadable { return .unverified }
         let own = Set(members)
-        let others = (SocketOwner.allProcesses() ?? []).filter { !own.contains($0) }
+        let others = (ProcFile.pids() ?? []).filter { !own.contains($0) }
         guard let owner = SocketOwner.find(inode: inode, among: others) else { return .unverified }
         return .foreign(owner: owner.description)
     }

@@ -27,20 +27,16 @@ extension ProcessHost {
             }
         }
         guard !byMark.isEmpty else { return found }
-        guard let all = SocketOwner.allProcesses() else { return nil }
+        guard let all = ProcFile.pids() else { return nil }
         for pid in all where pid != getpid() {
             // It may miss what forks meanwhile. Who has a mark is whose the mark says, in whatever session.
             let mark = orch_process_mark(pid, records.nonce)
-            guard let id = mark != 0 ? byMark[mark] : byLeader[getsid(pid)], isAlive(pid) else { continue }
+            guard let id = mark != 0 ? byMark[mark] : byLeader[getsid(pid)],
+                orch_process_facts(living: pid) != nil
+            else { continue }
             found[id, default: []].append(pid)
         }
         return found
-    }
-
-    private func isAlive(_ pid: Int32) -> Bool {
-        var facts = orch_process_facts()
-        guard orch_process_look(pid, &facts) == 0 else { return false }
-        return ![UInt8(ascii: "Z"), UInt8(ascii: "X")].contains(UInt8(bitPattern: facts.state))
     }
 
     /// Who lives of it, and what they wait for.
@@ -50,10 +46,8 @@ extension ProcessHost {
 
     /// Nil: it has ended.
     func survivor(_ pid: Int32) -> Survivor? {
-        var facts = orch_process_facts()
-        guard orch_process_look(pid, &facts) == 0 else { return nil }
+        guard let facts = orch_process_facts(living: pid) else { return nil }
         let state = String(UnicodeScalar(UInt8(bitPattern: facts.state)))
-        guard state != "Z", state != "X" else { return nil }
         var channel = [CChar](repeating: 0, count: 64)
         orch_process_wait_channel(pid, &channel, channel.count)
         return Survivor(pid: pid, state: state, waitChannel: text(channel))

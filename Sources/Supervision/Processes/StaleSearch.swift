@@ -62,9 +62,7 @@ package struct StaleSearch: Sendable {
     /// Looks at every process; takes milliseconds for hundreds of them.
     package func run() -> Result {
         var result = Result()
-        guard let uid = userNumber(), let pids = try? Directory.names(in: "/proc").compactMap({ Int32($0) }) else {
-            return result
-        }
+        guard let uid = userNumber(), let pids = ProcFile.pids() else { return result }
         var file = stat()
         let isThere = stat(executable, &file) == 0
         for pid in pids.sorted() where pid != getpid() {
@@ -85,8 +83,7 @@ package struct StaleSearch: Sendable {
 
     private func look(_ pid: Int32, uid: UInt32, file: stat?) -> StaleProcess? {
         guard Self.user(of: pid) == uid else { return nil }
-        var facts = orch_process_facts()
-        guard orch_process_look(pid, &facts) == 0, facts.state != CChar(UInt8(ascii: "Z")) else { return nil }
+        guard let facts = orch_process_facts(living: pid) else { return nil }
         var nonce: UInt32 = 0
         let isMarked = orch_process_any_mark(pid, &nonce) != 0
         guard !isMarked || nonce != ownNonce else { return nil }

@@ -17,7 +17,7 @@ package struct SocketOwner: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Walks all processes this user can read: for messages, never on a path that is taken often.
-    package static func find(inode: UInt32) -> SocketOwner? { find(inode: inode, among: allProcesses() ?? []) }
+    package static func find(inode: UInt32) -> SocketOwner? { find(inode: inode, among: ProcFile.pids() ?? []) }
 
     /// Nil: its descriptors can't be read, as those of another user's process.
     package static func holds(_ pid: Int32, inode: UInt32) -> Bool? {
@@ -38,9 +38,6 @@ package struct SocketOwner: Hashable, Sendable, CustomStringConvertible {
             return false
         }
     }
-
-    /// Nil: they can't be listed now, as for want of a descriptor.
-    static func allProcesses() -> [Int32]? { (try? Directory.names(in: "/proc"))?.compactMap { Int32($0) } }
 
     package static func command(of pid: Int32) -> String {
         let line = ProcFile.bytes("/proc/\(pid)/cmdline", limit: 4096) ?? []
