@@ -21,7 +21,7 @@ struct RestartCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(project)
-        let session = try GoalSession(context, noting: .everybody)
+        let session = try GoalSession(context, noting: [])
         let touched = try session.ask(Restart.self, .init(names: names)) {
             let rest = names.filter { !session.isInAnotherLife($0) }
             return rest.isEmpty ? nil : .init(names: rest)

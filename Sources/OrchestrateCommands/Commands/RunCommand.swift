@@ -27,7 +27,7 @@ struct RunCommand: ParsableCommand {
         let instances: [String]
         let session: GoalSession
         if try context.runningOrReturned() != nil || LivingSidecars.exist(in: context.location) {
-            session = try GoalSession(context, noting: .named(task))
+            session = try GoalSession(context, noting: [task])
             instances =
                 try session.ask(RunTask.self, .init(name: task)) {
                     session.isInAnotherLife(task) ? nil : .init(name: task)

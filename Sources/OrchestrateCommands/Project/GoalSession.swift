@@ -14,34 +14,23 @@ final class GoalSession {
 
     private static let takenDown = CommandFailure(.failed, "the project was taken down meanwhile")
 
-    /// Whose lives are looked at before anything is asked for: to be compared with later ones.
-    enum Noted {
-        case nobody
-        case named(String)
-        case everybody
-    }
-
-    /// - Parameter client: by which something was asked for already, where it is given.
-    init(_ context: ProjectContext, noting noted: Noted = .nobody, client: ControlClient? = nil) throws {
+    /// - Parameters:
+    ///   - noted: whose lives are looked at before anything is asked for, to be compared with later ones; empty:
+    ///     everybody's. Who is not asked for is not described: there may be thousands.
+    ///   - client: by which something was asked for already, where it is given.
+    init(_ context: ProjectContext, noting noted: [String]? = nil, client: ControlClient? = nil) throws {
         self.context = context
         terminal = Terminal(environment: context.environment)
-        let project: ProjectReport
-        (self.client, project) = try context.ask(try client ?? context.connect()) { client in
-            // Who is not asked for is not described: there may be thousands.
-            var isEverybody = false
-            if case .everybody = noted { isEverybody = true }
-            var project = try client.call(Subscribe.self, .init(withSidecars: isEverybody)).project
-            if case .named(let name) = noted {
-                do throws(ControlError) {
-                    project = try client.call(Status.self, .init(names: [name]))
-                } catch {
-                    // Whatever is asked for then says that there is none.
-                    guard error.code == .unknownSidecar else { throw error }
-                }
+        (self.client, view) = try context.ask(try client ?? context.connect()) { client in
+            let nobody = try client.call(Subscribe.self, .init(withSidecars: false)).project
+            guard let noted else { return (client, ProjectView(nobody)) }
+            do {
+                return (client, ProjectView(try client.call(Status.self, .init(names: noted))))
+            } catch let error as ControlError where error.code == .unknownSidecar {
+                // What is asked for then says so.
+                return (client, ProjectView(nobody))
             }
-            return (client, project)
         }
-        view = ProjectView(project)
         before = Dictionary(view.instances.map { ($0.name, $0.incarnation) }, uniquingKeysWith: { first, _ in first })
     }
 
