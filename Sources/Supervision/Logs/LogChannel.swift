@@ -43,7 +43,7 @@ final class LogChannel {
     private var formatter: LogFormatter
     private var notes: [(WallTime, String)] = []
     private static let mostNotes = 256
-    /// Whose start was noted last, when it was not taken back.
+    /// Whose start was noted ahead of it, and may have to be taken back; not one that was adopted.
     private var begun: Incarnation?
     private var blockedSince: Instant?
     private var unreportedDrops = 0
