@@ -16,7 +16,13 @@ package final class LoopPoster: Sendable {
     /// Readable when something was posted.
     let bell: Int32
     private let ringing: Int32
-    private let queue = Mutex<[Item]>([])
+    private let state = Mutex(State())
+
+    private struct State {
+        var items: [Item] = []
+        /// The loop has been woken since it took the last of them.
+        var isRung = false
+    }
 
     init() throws(SystemError) {
         var ends: [Int32] = [-1, -1]
@@ -33,24 +39,37 @@ package final class LoopPoster: Sendable {
     /// Runs on the loop's thread in its next turn, in the order of the posts of one thread.
     package func post(_ work: @escaping @Sendable () -> Void) { enqueue(.work(work)) }
 
-    func enqueue(_ item: Item) {
-        let wasEmpty = queue.withLock { queue in
-            queue.append(item)
-            return queue.count == 1
+    /// - Parameter rings: false leaves it to whoever rings next.
+    func enqueue(_ item: Item, rings: Bool = true) {
+        let isRung = state.withLock { state in
+            state.items.append(item)
+            defer { if rings { state.isRung = true } }
+            return state.isRung
         }
-        if wasEmpty {
-            var ring: UInt8 = 0
-            // It can only fail when the pipe is full, and then the loop is awake already.
-            _ = write(ringing, &ring, 1)
+        if rings, !isRung { writeBell() }
+    }
+
+    /// Wakes the loop if something was posted that it does not know of.
+    func ring() {
+        let isDue = state.withLock { state in
+            guard !state.isRung, !state.items.isEmpty else { return false }
+            state.isRung = true
+            return true
         }
+        if isDue { writeBell() }
+    }
+
+    private func writeBell() {
+        var ring: UInt8 = 0
+        // It can only fail when the pipe is full, and then the loop is awake already.
+        _ = write(ringing, &ring, 1)
     }
 
     func take() -> [Item] {
         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { _ = read(bell, $0.baseAddress, $0.count) }
-        return queue.withLock { queue in
-            let items = queue
-            queue.removeAll()
-            return items
+        return state.withLock { state in
+            defer { state = State() }
+            return state.items
         }
     }
 }
@@ -66,15 +85,23 @@ package final class Mailbox<Message: Sendable>: Sendable {
         self.number = number
     }
 
-    package func send(_ message: Message) {
+    /// - Parameter rings: false leaves it to whoever sends or rings next.
+    package func send(_ message: Message, rings: Bool = true) {
         let wasEmpty = letters.withLock { letters in
             letters.append(message)
             return letters.count == 1
         }
-        if wasEmpty { poster.enqueue(.mail(number)) }
+        if wasEmpty {
+            poster.enqueue(.mail(number), rings: rings)
+        } else if rings {
+            poster.ring()
+        }
     }
 
-    var isEmpty: Bool { letters.withLock(\.isEmpty) }
+    /// Wakes the loop if something was sent that it does not know of.
+    package func ring() { poster.ring() }
+
+    var isEmpty: Bool { letters.withLock { $0.isEmpty } }
 
     func take() -> [Message] {
         letters.withLock { letters in

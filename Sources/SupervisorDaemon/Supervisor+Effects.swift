@@ -90,7 +90,8 @@ extension Supervisor {
                 let input = spec.stdio == .socket ? try logs.openInput(instance) : -1
                 let ends: LogEnds
                 do throws(SystemError) {
-                    ends = try logs.open(instance, incarnation: incarnation, spec: spec.logs, patterns: patterns)
+                    ends = try logs.open(
+                        instance, incarnation: incarnation, spec: spec.logs, patterns: patterns, wakes: false)
                 } catch {
                     if input >= 0 { close(input) }
                     throw error
@@ -108,6 +109,8 @@ extension Supervisor {
     private func spawned(
         _ index: InstanceIndex, _ incarnation: Incarnation, _ result: Result<SpawnedProcess, SpawnFailure>
     ) {
+        // The log is turned to while the sidecar begins: before that, it would be in the way.
+        logs.wake()
         switch result {
         case .failure(let failure):
             if let name = engine.name(of: index) {

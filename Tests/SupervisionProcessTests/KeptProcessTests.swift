@@ -122,6 +122,34 @@ import Testing
         #expect(access(group, F_OK) != 0)
     }
 
+    @Test(.enabled(if: provenLevels.contains(.cgroup), "needs cgroups"))
+    func `the cgroup made ahead may be removed by anybody`() throws {
+        let project = try SupervisedProject(.cgroup)
+        _ = try project.start("a", "exit 3")
+        #expect(try project.answer() == "exited a exit 3")
+        project.tell("clear", "a")
+        #expect(try project.answer() == "empty a")
+        project.tell("release", "a")
+        #expect(try project.answer() == "released a")
+        // That of `a` is gone, so what can be removed is the next one's, as soon as it is there.
+        while try !removeOne(in: project.controlGroup) { sched_yield() }
+        _ = try project.start("b", "exit 5")
+        #expect(try project.answer() == "exited b exit 5")
+        project.finish()
+    }
+
+    private func removeOne(in path: String) throws -> Bool {
+        let listing = try #require(opendir(path))
+        defer { closedir(listing) }
+        while let entry = readdir(listing) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { name in
+                String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if !name.hasPrefix("."), rmdir(path + "/" + name) == 0 { return true }
+        }
+        return false
+    }
+
     @Test(arguments: provenLevels) func `many start and end at once`(
         level: Containment.Level
     ) throws {

@@ -1,7 +1,7 @@
 import CProcess
 import Glibc
 import SidecarModel
-import Supervision
+@testable import Supervision
 import Testing
 
 struct EventLoopTests {
@@ -107,6 +107,31 @@ struct EventLoopTests {
         try loop.run()
         thread.join()
         #expect(numbers == Array(0..<1000))
+    }
+
+    @Test func `what is sent without ringing wakes nobody, and is taken in its place once somebody rings`() throws {
+        let loop = try EventLoop()
+        var numbers: [Int] = []
+        let (mailbox, other) = (loop.mailbox(of: Int.self) { numbers.append($0) }, loop.mailbox(of: Int.self) { _ in })
+        func isRung() -> Bool {
+            var bell = pollfd(fd: loop.poster.bell, events: Int16(POLLIN), revents: 0)
+            return poll(&bell, 1, 0) == 1
+        }
+        mailbox.ring()
+        mailbox.send(1, rings: false)
+        #expect(!isRung())
+        mailbox.send(2)
+        #expect(isRung())
+        try loop.turn()
+        #expect(numbers == [1, 2] && !isRung())
+        mailbox.send(3, rings: false)
+        other.send(0)
+        try loop.turn()
+        #expect(numbers == [1, 2, 3] && !isRung())
+        mailbox.send(4, rings: false)
+        mailbox.ring()
+        try loop.turn()
+        #expect(numbers == [1, 2, 3, 4])
     }
 
     @Test func `many timers cancelled leave the rest in order`() throws {

@@ -125,8 +125,11 @@ package final class LogPump: Sendable {
 
     /// Before a start: makes or finds the FIFOs and notes that a new incarnation begins. What it is told comes after
     /// all that was written before, and its patterns see every line the new one writes.
+    ///
+    /// - Parameter wakes: false leaves that to `wake`, as long as nothing of an earlier life waits.
     package func open(
-        _ instance: LogInstance, incarnation: Incarnation, spec: LogSpec, patterns: [LogPattern] = []
+        _ instance: LogInstance, incarnation: Incarnation, spec: LogSpec, patterns: [LogPattern] = [],
+        wakes: Bool = true
     ) throws(SystemError) -> LogEnds {
         try check(spec)
         let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
@@ -144,12 +147,15 @@ package final class LogPump: Sendable {
         let leftovers = outputs.contains { loop_bytes_readable($0.readEnd) > 0 }
         let moved = leftovers ? try? Acknowledgement() : nil
         if moved == nil { openings.add(instance) }
-        send(instance, .starts(incarnation, moved: moved), spec, outputs, patterns)
+        send(instance, .starts(incarnation, moved: moved), spec, outputs, patterns, wakes: wakes || moved != nil)
         moved?.wait()
         return LogEnds(
             standardOutput: standardOutput, standardError: standardError,
             newReadEnds: newReadEnds(of: instance))
     }
+
+    /// After an `open` that did not.
+    package func wake() { commands.ring() }
 
     /// For an `open` to come: makes the FIFOs. What fails fails there again, and is said there.
     package func prepare(_ instance: LogInstance, spec: LogSpec) {
@@ -197,13 +203,12 @@ package final class LogPump: Sendable {
 
     private func send(
         _ instance: LogInstance, _ reason: Opening.Reason, _ spec: LogSpec, _ outputs: [LogFifos.Output],
-        _ patterns: [LogPattern]
+        _ patterns: [LogPattern], wakes: Bool = true
     ) {
-        commands.send(
-            .open(
-                Opening(
-                    instance: instance, reason: reason, spec: spec, directory: spec.directory ?? logDirectory,
-                    outputs: outputs, patterns: patterns)))
+        let opening = Opening(
+            instance: instance, reason: reason, spec: spec, directory: spec.directory ?? logDirectory, outputs: outputs,
+            patterns: patterns)
+        commands.send(.open(opening), rings: wakes)
     }
 
     /// A line of the supervisor's own (`exit 1`), placed after what was written before.

@@ -67,9 +67,6 @@ struct ControlGroups: Sendable {
         return descriptor >= 0 ? descriptor : -errno
     }
 
-    /// Makes it for a `make` to come.
-    func prepare(_ id: ProcessID) { mkdirat(directory, Self.name(id), 0o755) }
-
     /// Removes it if nobody is in it; true when it is gone. What can be removed was empty, and nobody can be cloned into
     /// it any more.
     func removeIfEmpty(_ id: ProcessID) -> Bool {

@@ -1,18 +1,50 @@
 import CProcess
+import Glibc
 import Synchronization
 
 /// The cgroup of the spawn to come: made while nobody waits for it, and by nobody any more once the spawn is asked for.
 final class SpareGroup: Sendable {
-    private let wanted = Mutex<ProcessID?>(nil)
+    private struct State {
+        /// To be made.
+        var wanted: ProcessID?
+        var made: MadeGroup?
+    }
+
+    private let state = Mutex(State())
 
     /// From now on `make` makes that one.
-    func want(_ id: ProcessID?) { wanted.withLock { $0 = id } }
+    func want(_ id: ProcessID) { state.withLock { $0 = State(wanted: id) } }
 
     /// Inside the lock, so that it never comes after the removal of the one that the spawn made and left.
     func make(in groups: ControlGroups) {
-        wanted.withLock { id in
-            if let id { groups.prepare(id) }
-            id = nil
+        state.withLock { state in
+            if let id = state.wanted { state.made = MadeGroup(descriptor: groups.make(id)) }
+            state.wanted = nil
+        }
+    }
+
+    /// Nil: it is not made, and won't be.
+    func take() -> MadeGroup? {
+        state.withLock { state in
+            defer { state = State() }
+            return state.made
+        }
+    }
+}
+
+/// The descriptor of a cgroup, closed with it unless it is taken.
+final class MadeGroup: Sendable {
+    private let descriptor: Mutex<Int32>
+
+    /// - Parameter descriptor: a failure is none.
+    init(descriptor: Int32) { self.descriptor = Mutex(descriptor) }
+
+    deinit { if let descriptor = take() { close(descriptor) } }
+
+    func take() -> Int32? {
+        descriptor.withLock { descriptor in
+            defer { descriptor = -1 }
+            return descriptor >= 0 ? descriptor : nil
         }
     }
 }
@@ -22,20 +54,22 @@ extension ProcessHost {
     /// Does on the spawner's thread, once that has nothing to do, what saves a later start some time.
     package func performWhenIdle(_ work: @escaping @Sendable () -> Void) { spawner?.performWhenIdle(work) }
 
-    /// Makes the next spawn's cgroup. It stays empty until then, however long; what removes the project's cgroup removes
-    /// it too.
+    /// Makes the next spawn's cgroup, once those that were asked for are over. It stays empty until then, however long;
+    /// what removes the project's cgroup removes it too.
     func makeSpare() {
+        guard lacksSpare else { return }
+        lacksSpare = false
         guard spare == nil, let groups, let slot = try? takeSlot() else { return }
         spare = slot
         spareGroup.want(ProcessID(slot: slot, generation: records.slot(slot).pointee.generation &+ 1))
-        spawner?.performWhenIdle { [spareGroup] in spareGroup.make(in: groups) }
+        // By the thread that is at one of them, so that none is woken for it beside what has just begun.
+        spawner?.performWhenIdle(wakes: false) { [spareGroup] in spareGroup.make(in: groups) }
     }
 
-    /// The slot it is made for.
-    func takeSpare() -> UInt32? {
+    /// The slot it is made for, and the cgroup once that is made.
+    func takeSpare() -> (slot: UInt32, group: MadeGroup?)? {
         guard let slot = spare else { return nil }
-        spareGroup.want(nil)
         spare = nil
-        return slot
+        return (slot, spareGroup.take())
     }
 }

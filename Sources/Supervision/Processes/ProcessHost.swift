@@ -35,6 +35,8 @@ package final class ProcessHost {
     private var returned: [UInt32] = []
     /// Free, and the next to be taken.
     var spare: UInt32?
+    /// Something was spawned in this turn.
+    var lacksSpare = false
     let spareGroup = SpareGroup()
     private var returnedDescriptors: [HeldDescriptor]
     var awaitingSweep: Set<ProcessID> = []
@@ -92,7 +94,10 @@ package final class ProcessHost {
         returned.reverse()
         link?.onMessages = { [unowned self] messages in for message in messages { receive(message) } }
         link?.onClosed = { [unowned self] in loseKeeper() }
-        loop.onTurnEnd { [weak self] in self?.sweepAwaiting() }
+        loop.onTurnEnd { [weak self] in
+            self?.sweepAwaiting()
+            self?.makeSpare()
+        }
     }
 
     deinit {
@@ -188,10 +193,10 @@ package final class ProcessHost {
     package func spawn(
         _ request: ProcessRequest, completion: @escaping (Result<SpawnedProcess, SpawnFailure>) -> Void
     ) {
-        let slot: UInt32
+        let (slot, group): (UInt32, MadeGroup?)
         do throws(SpawnFailure) {
             try refuseWhileHanging(request)
-            slot = try takeSlot()
+            if let spare = takeSpare() { (slot, group) = spare } else { (slot, group) = (try takeSlot(), nil) }
         } catch {
             completion(.failure(error))
             return
@@ -202,12 +207,14 @@ package final class ProcessHost {
         let mark = orch_slot_mark_value(&records.raw, slot)
         let isKeepers = hasKeeper
         ordered += 1
+        lacksSpare = true
         place(
             HostedProcess(
                 id: id, name: request.name, kind: request.kind, phase: .spawning(completion),
                 custody: isKeepers ? .keeper : .own, mark: mark, isInGroup: groups != nil))
         spawner?.spawn(
-            Spawner.Order(id: id, request: request, mark: mark, isKeepersChild: isKeepers, groups: groups))
+            Spawner.Order(
+                id: id, request: request, mark: mark, isKeepersChild: isKeepers, groups: groups, group: group))
         watchForHanging()
     }
 
@@ -215,7 +222,6 @@ package final class ProcessHost {
     package func perform(_ work: @escaping @Sendable () -> Void) { spawner?.perform(work) }
 
     func takeSlot() throws(SpawnFailure) -> UInt32 {
-        if let slot = takeSpare() { return slot }
         for index in returned.indices.reversed() where records.state(returned[index]) == ORCH_SLOT_FREE {
             // The last ones are the likeliest to be free; what is passed over is looked at again.
             return returned.remove(at: index)
@@ -257,7 +263,6 @@ package final class ProcessHost {
             self.hangTimer = nil
         }
         for outcome in outcomes { finishSpawn(outcome) }
-        if ordered == 0 { makeSpare() }
     }
 
     private func finishSpawn(_ outcome: Spawner.Outcome) {

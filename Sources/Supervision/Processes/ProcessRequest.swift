@@ -49,8 +49,6 @@ package struct ProcessRequest: Sendable {
     /// Runs on the spawner's thread just before; opens what may block. Its descriptors take the place of `descriptors`,
     /// and are closed when the child runs, or doesn't.
     package var prepare: (@Sendable () throws(SpawnFailure) -> StandardDescriptors)?
-    /// Runs on the spawner's thread just after, whether it worked or not: gives back what was held for the child.
-    package var afterwards: (@Sendable () -> Void)?
 
     package init(
         name: String, kind: ProcessKind, incarnation: UInt64, arguments: [String], environment: [String],

@@ -13,6 +13,8 @@ final class Spawner: Sendable {
         /// The keeper's child, or ours.
         var isKeepersChild: Bool
         var groups: ControlGroups?
+        /// Its cgroup, when that is there already.
+        var group: MadeGroup?
     }
 
     struct Outcome: Sendable {
@@ -149,10 +151,11 @@ final class Spawner: Sendable {
     func perform(_ work: @escaping @Sendable () -> Void) { add(.perform(work)) }
 
     /// What saves a later spawn some time and nobody waits for: once there is nothing else to do, and never at the end.
-    func performWhenIdle(_ work: @escaping @Sendable () -> Void) {
+    /// - Parameter wakes: false leaves it to whoever is at something now, or comes to something next.
+    func performWhenIdle(wakes: Bool = true, _ work: @escaping @Sendable () -> Void) {
         let wakesOne = state.withLock { state in
             state.spareWork.append(work)
-            return state.takeSleeper()
+            return wakes && state.takeSleeper()
         }
         if wakesOne { wakeUp.raise() }
     }
@@ -232,7 +235,6 @@ final class Spawner: Sendable {
 
     private func perform(_ order: Order, _ reserved: borrowing ReservedDescriptors) -> Outcome {
         let request = order.request
-        defer { request.afterwards?() }
         var outcome = Outcome(id: order.id, pid: 0, descriptor: -1, failure: nil)
         var opened: [Int32] = []
         defer { for descriptor in Set(opened) { close(descriptor) } }
@@ -257,13 +259,23 @@ final class Spawner: Sendable {
             try identity?.own(isClients ? [standard.error] : [standard.input, standard.output, standard.error])
             try request.credentials?.write(for: identity?.owner)
             let program = try findProgram(request)
-            let group = try makeGroup(order)
+            var group = order.group?.take() ?? -1
+            let isMadeAhead = group >= 0
+            if !isMadeAhead { group = try makeGroup(order) }
             if group >= 0 { opened.append(group) }
             // What is not enforced was said when the manifest was applied.
             if group >= 0, !request.resources.isEmpty { _ = order.groups?.limit(order.id, to: request.resources) }
             try checkWanted(order.id)
             clone(
                 order, identity, program: program, standard: standard, group: group, reserved, into: &outcome)
+            if isMadeAhead, outcome.failure?.step == .cgroup {
+                // Somebody has removed it: an empty one is anybody's to remove.
+                group = try makeGroup(order)
+                opened.append(group)
+                outcome.failure = nil
+                clone(
+                    order, identity, program: program, standard: standard, group: group, reserved, into: &outcome)
+            }
         } catch {
             outcome.failure = error
         }
