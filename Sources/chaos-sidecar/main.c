@@ -1,6 +1,7 @@
 // The sidecar of the chaos tests: whatever happens to it and around it, its directory tells afterwards what it did.
 //
 // usage: chaos-sidecar DIRECTORY INSTANCE [KEY=NUMBER]...
+//   burst=N      writes so many numbered lines first, as fast as they are taken
 //   period=MS    writes a numbered line this often
 //   end=MS       ends by itself after so long, with code=N
 //   deaf=1       ignores SIGTERM
@@ -316,6 +317,13 @@ static void talk(unsigned long long start, struct life *life, int is_deaf) {
     _exit(0);
 }
 
+static void write_burst(unsigned long long start, struct life *life, int lines) {
+    for (; lines > 0 && !ending; lines--) {
+        write_line(STDOUT_FILENO, start, life->written);
+        life->written++;
+    }
+}
+
 static void note_signal(int number) { ending = number; }
 
 static long long milliseconds(void) {
@@ -366,6 +374,7 @@ int main(int count, char **arguments) {
     long long begin = milliseconds();
     struct timespec pause_between = {.tv_sec = period / 1000, .tv_nsec = period % 1000 * 1000000L};
     if (manner.is_stopped) raise(SIGSTOP);
+    write_burst(start, life, option(count, arguments, "burst"));
     while (!ending && (end == 0 || milliseconds() - begin < end)) {
         write_line(STDOUT_FILENO, start, life->written);
         life->written++;

@@ -95,7 +95,7 @@ struct StormManifest {
     }
 
     private mutating func add(by chance: inout Chance) {
-        let kind = chance.next(below: 7)
+        let kind = chance.next(below: 8)
         var sidecar = Sidecar(name: "s\(named)", isTask: kind == 0)
         named += 1
         sidecar.options = ["period=\(1 + chance.next(below: 20))"]
@@ -118,6 +118,11 @@ struct StormManifest {
         case 5:
             sidecar.options += ["port=${ports.http}"]
             sidecar.lines += ["ports: { http: auto }", "health: { tcp: http }"]
+        case 6:
+            // Megabytes, more than a FIFO holds, and an end right after them as likely as not.
+            sidecar.options += ["burst=\(1000 + chance.next(below: 30_000))"]
+            if chance.isHeads() { sidecar.options += ["end=1", "code=\(1 + chance.next(below: 99))"] }
+            sidecar.lines += ["logs: { max_size: 1MiB, max_files: 500 }"]
         default: sidecar.lines += ["health: { log: ^#chaos }"]
         }
         if !sidecar.isTask, chance.next(below: 3) == 0 { sidecar.replicas = 2 }
