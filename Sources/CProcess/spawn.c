@@ -251,15 +251,17 @@ static uint64_t ignored_signals(void) {
     return ignored;
 }
 
-void orch_reserve_descriptors(int reserved[3]) {
+enum { null_descriptor = ORCH_RESERVED_DESCRIPTORS - 1 };
+
+void orch_reserve_descriptors(int reserved[ORCH_RESERVED_DESCRIPTORS]) {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     int are_low = null >= 0;
-    for (int at = 0; at < 3; at++) {
+    for (int at = 0; at < ORCH_RESERVED_DESCRIPTORS; at++) {
         reserved[at] = null < 0 ? -1 : fcntl(null, F_DUPFD_CLOEXEC, 3);
         are_low = are_low && reserved[at] >= 3 && reserved[at] < ORCH_LOW_DESCRIPTORS;
     }
     if (null >= 0) close(null);
-    for (int at = 0; at < 3 && !are_low; at++) {
+    for (int at = 0; at < ORCH_RESERVED_DESCRIPTORS && !are_low; at++) {
         if (reserved[at] >= 0) close(reserved[at]);
         reserved[at] = 0;
     }
@@ -268,8 +270,9 @@ void orch_reserve_descriptors(int reserved[3]) {
 /// Puts the standard descriptors on the reserved ones. False: the child has to copy the whole table.
 static int gather_descriptors(struct orch_spawn_request *request) {
     int *standard[] = {&request->standard_input, &request->standard_output, &request->standard_error};
-    int can = request->reserved[0] && request->reserved[1] && request->reserved[2];
+    int can = request->reserved[null_descriptor] > 0;
     for (int at = 0; at < 3 && can; at++) {
+        if (*standard[at] < 0) *standard[at] = request->reserved[null_descriptor];
         if (*standard[at] < ORCH_LOW_DESCRIPTORS) continue;
         can = dup3(*standard[at], request->reserved[at], O_CLOEXEC) >= 0;
         *standard[at] = request->reserved[at];
@@ -278,9 +281,9 @@ static int gather_descriptors(struct orch_spawn_request *request) {
 }
 
 /// Lets go of the child's ends: a FIFO must not seem to have a writer because of us. The numbers stay taken.
-static void release_descriptors(const int reserved[3]) {
-    for (int at = 0; at < 3; at++)
-        if (reserved[at] > 0) dup3(STDIN_FILENO, reserved[at], O_CLOEXEC);
+static void release_descriptors(const int reserved[ORCH_RESERVED_DESCRIPTORS]) {
+    for (int at = 0; at < null_descriptor; at++)
+        if (reserved[at] > 0) dup3(reserved[null_descriptor], reserved[at], O_CLOEXEC);
 }
 
 void orch_spawn(const struct orch_spawn_request *wanted, struct orch_spawn_result *result) {

@@ -82,9 +82,7 @@ extension Supervisor {
     ) -> @Sendable () throws(SpawnFailure) -> StandardDescriptors {
         let (logs, patterns) = (logs, probes.patterns(of: spec, index, incarnation))
         let reservations = takeReservations(of: name)
-        let (poster, instance, key) = (loop.poster, name.logInstance, name.holdKey)
-        // Only handed through the spawner's thread: it is used again on the loop's, where `post` brings it.
-        nonisolated(unsafe) let supervisor = self
+        let (hold, instance) = (holding(name.holdKey), name.logInstance)
         return { () throws(SpawnFailure) -> StandardDescriptors in
             do throws(SystemError) {
                 let input = spec.stdio == .socket ? try logs.openInput(instance) : -1
@@ -96,13 +94,24 @@ extension Supervisor {
                     if input >= 0 { close(input) }
                     throw error
                 }
-                let held = ends.newReadEnds
-                if !held.isEmpty { poster.post { supervisor.host.hold(key: key, held) } }
+                hold(ends.newReadEnds)
                 for reservation in reservations { reservation.release() }
                 return StandardDescriptors(input: input, output: ends.standardOutput, error: ends.standardError)
             } catch {
                 throw SpawnFailure(log: name, spec.logs, error)
             }
+        }
+    }
+
+    /// Has the keeper hold them from before the process is there on, which may end at once. To be called on the spawner's
+    /// thread.
+    private func holding(_ key: UInt64) -> @Sendable ([Int32]) -> Void {
+        let (poster, shortcut) = (loop.poster, host.shortcut)
+        // Only handed through the spawner's thread: it is used again on the loop's, where `post` brings it.
+        nonisolated(unsafe) let supervisor = self
+        return { readEnds in
+            if readEnds.isEmpty || shortcut?.hold(key: key, readEnds) ?? true { return }
+            poster.post { supervisor.host.hold(key: key, readEnds) }
         }
     }
 
@@ -233,14 +242,11 @@ extension Supervisor {
     func joinLog(
         of spec: SidecarSpec, _ name: InstanceName, as stream: LogStream, in incarnation: Incarnation? = nil
     ) -> @Sendable () throws(SpawnFailure) -> Int32 {
-        let (logs, poster, instance, key) = (logs, loop.poster, name.logInstance, name.holdKey)
-        // Only handed through the spawner's thread: it is used again on the loop's, where `post` brings it.
-        nonisolated(unsafe) let supervisor = self
+        let (logs, hold, instance) = (logs, holding(name.holdKey), name.logInstance)
         return { () throws(SpawnFailure) -> Int32 in
             do throws(SystemError) {
                 let ends = try logs.join(instance, of: incarnation, spec: spec.logs, as: stream)
-                let held = ends.newReadEnds
-                if !held.isEmpty { poster.post { supervisor.host.hold(key: key, held) } }
+                hold(ends.newReadEnds)
                 return ends.standardOutput
             } catch {
                 throw SpawnFailure(log: name, spec.logs, error)

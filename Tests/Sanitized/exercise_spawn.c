@@ -59,7 +59,7 @@ static void exercise(const struct orch_records *records, uint32_t slot) {
     orch_spawn(&request, &result);
     expect(result.step == ORCH_STEP_LIMITS && result.part == ORCH_PART_LIMIT + 99, "the limit that is none is named");
     reap(&result, 127);
-    for (int at = 0; at < 3; at++)
+    for (int at = 0; at < ORCH_RESERVED_DESCRIPTORS; at++)
         if (request.reserved[at] > 0) close(request.reserved[at]);
 }
 

@@ -48,8 +48,9 @@ struct orch_identity {
 };
 
 /// Only descriptors below are the child's until it executes, the keeper's socket and the lock among them.
-/// As many as the kernel copies without a table of their own; every thread that spawns needs three of them.
+/// As many as the kernel copies without a table of their own; every thread that spawns reserves some of them.
 #define ORCH_LOW_DESCRIPTORS 64
+#define ORCH_RESERVED_DESCRIPTORS 4
 
 struct orch_spawn_request {
     /// What is executed, relative to `directory`. Found along PATH beforehand.
@@ -62,8 +63,9 @@ struct orch_spawn_request {
     int standard_output;
     int standard_error;
     /// Three of the caller's descriptors below ORCH_LOW_DESCRIPTORS to put the standard ones on, so that the child's
-    /// table needs to hold no others, however many the caller has open. All 0: the child copies the whole table.
-    int reserved[3];
+    /// table needs to hold no others, however many the caller has open, and then one of /dev/null. All 0: the child copies
+    /// the whole table.
+    int reserved[ORCH_RESERVED_DESCRIPTORS];
     /// -1: stay in the caller's.
     int cgroup_fd;
     /// Whether the child is the keeper's (the caller's parent's), not the caller's.
@@ -91,7 +93,7 @@ struct orch_spawn_result {
 int orch_limit_look(struct orch_limit *limit);
 
 /// Reserves descriptors for `reserved`. All 0 when there are none low enough.
-void orch_reserve_descriptors(int reserved[3]);
+void orch_reserve_descriptors(int reserved[ORCH_RESERVED_DESCRIPTORS]);
 
 /// Returns when the child has executed its program or given up. `pid` > 0 with a step: there is a child to be reaped.
 void orch_spawn(const struct orch_spawn_request *request, struct orch_spawn_result *result);

@@ -18,6 +18,8 @@ final class KeeperLink {
     private var isFlushDue = false
     private var waitsForRoom = false
     private(set) var isOpen = true
+    /// For holds that can't wait for the loop.
+    let shortcut: KeeperShortcut
 
     /// Messages that were not well-formed.
     private(set) var malformed: UInt32 = 0
@@ -28,6 +30,7 @@ final class KeeperLink {
     init(loop: EventLoop, socket: Int32) throws(SystemError) {
         self.loop = loop
         self.socket = socket
+        shortcut = KeeperShortcut(socket: socket)
         watch = try loop.watch(socket, .read) { [unowned self] readiness in ready(readiness) }
     }
 
@@ -62,6 +65,7 @@ final class KeeperLink {
             for descriptor in letter.descriptors { close(descriptor) }
             return
         }
+        shortcut.close()
         letters.append(letter)
         guard !isFlushDue else { return }
         isFlushDue = true
@@ -89,6 +93,7 @@ final class KeeperLink {
             sent = end
         }
         letters.removeFirst(sent)
+        if letters.isEmpty { shortcut.open() }
         wait(forRoom: !letters.isEmpty)
     }
 
@@ -150,6 +155,7 @@ final class KeeperLink {
         guard isOpen else { return }
         isOpen = false
         if let watch { loop.unwatch(watch) }
+        shortcut.end()
         close(socket)
         for letter in letters { for descriptor in letter.descriptors { close(descriptor) } }
         letters = []

@@ -149,6 +149,8 @@ package final class ProcessHost {
     /// Has copies of the descriptors kept open, whatever happens to us, until `drop`.
     package func hold(key: UInt64, _ descriptors: [Int32]) { link?.hold(key: key, descriptors) }
     package func drop(key: UInt64) { link?.drop(key: key) }
+    /// The same `hold` from any thread, most of the time.
+    package var shortcut: KeeperShortcut? { link?.shortcut }
     /// What an earlier supervisor had held to come back. The caller's from then on, and still held too. Once.
     package func takeReturned() -> [HeldDescriptor] {
         defer { returnedDescriptors = [] }

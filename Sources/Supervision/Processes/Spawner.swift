@@ -6,15 +6,28 @@ import Synchronization
 /// The threads on which children are cloned: a spawn may hang in a directory or program on a dead mount, and opening a
 /// FIFO may block; the loop must not.
 final class Spawner: Sendable {
-    struct Order: Sendable {
-        var id: ProcessID
-        var request: ProcessRequest
-        var mark: UInt64
+    /// A class, as it is handed on several times and large.
+    final class Order: Sendable {
+        let id: ProcessID
+        let request: ProcessRequest
+        let mark: UInt64
         /// The keeper's child, or ours.
-        var isKeepersChild: Bool
-        var groups: ControlGroups?
+        let isKeepersChild: Bool
+        let groups: ControlGroups?
         /// Its cgroup, when that is there already.
-        var group: MadeGroup?
+        let group: MadeGroup?
+
+        init(
+            id: ProcessID, request: ProcessRequest, mark: UInt64, isKeepersChild: Bool, groups: ControlGroups?,
+            group: MadeGroup? = nil
+        ) {
+            self.id = id
+            self.request = request
+            self.mark = mark
+            self.isKeepersChild = isKeepersChild
+            self.groups = groups
+            self.group = group
+        }
     }
 
     struct Outcome: Sendable {
@@ -386,15 +399,15 @@ extension SpawnFailure {
 
 /// Every child's standard descriptors, for the moment of the clone. Of one spawning thread alone.
 private struct ReservedDescriptors: ~Copyable {
-    let numbers: (Int32, Int32, Int32)
+    let numbers: (Int32, Int32, Int32, Int32)
 
     init() {
-        var numbers: [Int32] = [0, 0, 0]
+        var numbers = [Int32](repeating: 0, count: Int(ORCH_RESERVED_DESCRIPTORS))
         orch_reserve_descriptors(&numbers)
-        self.numbers = (numbers[0], numbers[1], numbers[2])
+        self.numbers = (numbers[0], numbers[1], numbers[2], numbers[3])
     }
 
     deinit {
-        for descriptor in [numbers.0, numbers.1, numbers.2] where descriptor > 0 { close(descriptor) }
+        for descriptor in [numbers.0, numbers.1, numbers.2, numbers.3] where descriptor > 0 { close(descriptor) }
     }
 }
