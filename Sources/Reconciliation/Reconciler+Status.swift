@@ -12,8 +12,9 @@ extension Reconciler {
     package var instances: [InstanceIndex] {
         var all: [InstanceIndex] = []
         all.reserveCapacity(slots.count)
-        for sidecar in plan.sidecars {
-            guard let group = groupPlaces[sidecar.name] else { continue }
+        // By their places: a specification is large to copy.
+        for place in plan.sidecars.indices {
+            guard let group = groupPlaces[plan.sidecars[place].name] else { continue }
             all += groups[group].instances.map { InstanceIndex($0) }
         }
         for group in groups where !group.isDeclared { all += group.instances.map { InstanceIndex($0) } }
@@ -30,6 +31,12 @@ extension Reconciler {
     package func spec(of instance: InstanceIndex) -> SidecarSpec? {
         guard isThere(instance) else { return nil }
         return slots[instance.value].spec
+    }
+
+    /// Of its specification, without the rest.
+    package func kind(of instance: InstanceIndex) -> (kind: SidecarSpec.Kind, isPrimary: Bool)? {
+        guard isThere(instance) else { return nil }
+        return (slots[instance.value].spec.kind, slots[instance.value].spec.primary)
     }
 
     /// True once everything was asked to go down.

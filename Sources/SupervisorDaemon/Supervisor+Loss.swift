@@ -21,8 +21,9 @@ extension Supervisor {
             for sidecar in wave { stopRanks[plan.sidecars[sidecar].name] = rank }
         }
         for index in engine.reconciler.instances {
-            guard let spec = engine.reconciler.spec(of: index) else { continue }
-            for process in processes(of: index) { host.record(stopRecord(of: spec), of: process) }
+            let processes = processes(of: index)
+            guard !processes.isEmpty, let spec = engine.reconciler.spec(of: index) else { continue }
+            for process in processes { host.record(stopRecord(of: spec), of: process) }
         }
     }
 

@@ -8,7 +8,8 @@ extension Supervisor {
     /// Gives every declared instance its ports, before anything is started: whoever refers to one finds it, in whatever
     /// order they start. What can't be had is said when the instance is started.
     func assignPorts(in plan: Plan) {
-        for spec in plan.sidecars where !spec.ports.isEmpty {
+        for place in plan.sidecars.indices where !plan.sidecars[place].ports.isEmpty {
+            let spec = plan.sidecars[place]
             for replica in 0..<spec.replicas {
                 let name = InstanceName(sidecar: spec.name, replica: replica)
                 assignPorts(of: spec, name)

@@ -164,12 +164,10 @@ extension Supervisor {
     private var created: [Apply.Created] {
         let builder = reports
         return engine.reconciler.instances.compactMap { index in
-            guard let name = engine.reconciler.name(of: index), let spec = engine.reconciler.spec(of: index) else {
-                return nil
-            }
+            guard let name = engine.reconciler.name(of: index), let (kind, isPrimary) = engine.reconciler.kind(of: index)
+            else { return nil }
             return Apply.Created(
-                name: builder.shownName(of: index), sidecar: name.sidecar, kind: spec.kind,
-                isPrimary: spec.primary ? true : nil)
+                name: builder.shownName(of: index), sidecar: name.sidecar, kind: kind, isPrimary: isPrimary ? true : nil)
         }
     }
 
