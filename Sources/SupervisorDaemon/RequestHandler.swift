@@ -20,6 +20,10 @@ final class RequestHandler: ControlHandler {
             supervisor.attach(parameters, by: peer, reply)
             return
         }
+        if case .status(let parameters) = request {
+            supervisor.status(parameters, reply)
+            return
+        }
         do throws(ControlError) {
             reply(.success(try answer(request)))
         } catch {
@@ -39,7 +43,7 @@ final class RequestHandler: ControlHandler {
         case .down: throw ControlError(.internal, "down is answered when all is down")
         case .attach: throw ControlError(.internal, "attach is answered when the output is left to the client")
         case .hurry(let parameters): .hurry(hurry(parameters))
-        case .status(let parameters): .status(try supervisor.status(parameters))
+        case .status: throw ControlError(.internal, "status is answered when what is used is known")
         case .start(let parameters): .start(try start(parameters))
         case .stop(let parameters): .stop(try stop(parameters))
         case .restart(let parameters): .restart(try restart(parameters))

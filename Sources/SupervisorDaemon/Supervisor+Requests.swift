@@ -29,9 +29,19 @@ extension Supervisor {
         return Subscribe.Answer(sequence: UInt64(journal.sequence), project: projectReport(of: instances))
     }
 
-    func status(_ parameters: Status.Parameters) throws(ControlError) -> ProjectReport {
-        let instances = try instances(named: parameters.names, withLeaving: true)
-        return projectReport(of: instances, withUsage: parameters.withUsage)
+    func status(_ parameters: Status.Parameters, _ reply: @escaping RequestHandler.Reply) {
+        let instances: [InstanceIndex]
+        do throws(ControlError) {
+            instances = try self.instances(named: parameters.names, withLeaving: true)
+        } catch {
+            return reply(.failure(error))
+        }
+        guard parameters.withUsage else { return reply(.success(.status(projectReport(of: instances)))) }
+        readUsage(of: instances) { [unowned self] usages in
+            // Some of them may be gone meanwhile, and their places taken by others.
+            let present = (try? self.instances(named: parameters.names, withLeaving: true)) ?? []
+            reply(.success(.status(projectReport(of: present, usages: usages))))
+        }
     }
 
     func ports(_ parameters: Ports.Parameters) throws(ControlError) -> Ports.Answer {
@@ -65,9 +75,10 @@ extension Supervisor {
         }
     }
 
-    private func projectReport(of instances: [InstanceIndex], withUsage: Bool = false) -> ProjectReport {
+    private func projectReport(
+        of instances: [InstanceIndex], usages: [ProcessID: ProcessUsage] = [:]
+    ) -> ProjectReport {
         let builder = reports
-        let usages = withUsage ? usage(of: instances) : [:]
         let project = engine.reconciler.plan.project
         var warnings: [String] = []
         if let failure = journal.failure { warnings.append("the journal cannot be written: \(failure)") }
@@ -85,7 +96,16 @@ extension Supervisor {
             containment: ContainmentReport(
                 level: host.containment.level.rawValue, description: host.containment.description),
             lease: leases.current, warnings: warnings,
-            sidecars: instances.compactMap { builder.report(of: $0, usage: usages[$0]) })
+            sidecars: instances.compactMap { builder.report(of: $0, usage: usage(of: $0, among: usages)) })
+    }
+
+    /// Nil: nothing of it was running.
+    private func usage(of index: InstanceIndex, among usages: [ProcessID: ProcessUsage]) -> UsageReport? {
+        let own = usages.isEmpty ? [] : processes(of: index).compactMap { usages[$0] }
+        guard !own.isEmpty else { return nil }
+        return UsageReport(
+            cpuMilliseconds: own.reduce(0) { $0 + $1.cpuTime.nanoseconds / 1_000_000 },
+            memoryBytes: own.reduce(0) { $0 + $1.memory.bytes })
     }
 
     /// Each once, however often it is meant.
@@ -164,10 +184,11 @@ extension Supervisor {
     private var created: [Apply.Created] {
         let builder = reports
         return engine.reconciler.instances.compactMap { index in
-            guard let name = engine.reconciler.name(of: index), let (kind, isPrimary) = engine.reconciler.kind(of: index)
+            guard let sidecar = engine.reconciler.name(of: index)?.sidecar,
+                let (kind, isPrimary) = engine.reconciler.kind(of: index)
             else { return nil }
             return Apply.Created(
-                name: builder.shownName(of: index), sidecar: name.sidecar, kind: kind, isPrimary: isPrimary ? true : nil)
+                name: builder.shownName(of: index), sidecar: sidecar, kind: kind, isPrimary: isPrimary ? true : nil)
         }
     }
 
@@ -263,7 +284,7 @@ extension Supervisor {
         publish(.leaseEnded(reason: reason))
     }
 
-    func takeDown(releasingPorts: Bool = false, _ reply: @escaping ControlHandler.Reply) {
+    func takeDown(releasingPorts: Bool = false, _ reply: @escaping RequestHandler.Reply) {
         releasesPorts = releasesPorts || releasingPorts
         pendingDowns.append(reply)
         shutDown(by: .user)

@@ -95,7 +95,10 @@ final class StormClients {
     /// All is settled: whoever speaks now is promised an answer, over the loss of the supervisor or the keeper too, and
     /// leaves nothing behind, also where nobody is there who could see it leave.
     func leaveOneAfterTheOther() throws {
-        for one in conversations { one.isPromised = one.hasInput && one.partner != nil }
+        // Who came to what is no longer declared may have lost it before, and not have heard of that: what escaped with
+        // the keeper still holds the connection.
+        let alive = Set(stage.evidence.leaders.map(\.id))
+        for one in conversations { one.isPromised = one.hasInput && one.partner.map(alive.contains) ?? false }
         strike(stage.sandbox)
         for one in conversations { one.say() }
         let areAnswered = stage.within(seconds: 20) {

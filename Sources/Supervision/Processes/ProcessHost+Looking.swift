@@ -12,31 +12,22 @@ extension ProcessHost {
     package func members(of ids: [ProcessID]) -> [ProcessID: [Int32]] { foundMembers(of: ids) ?? [:] }
 
     /// Nil: who there is can't be found out now.
-    func foundMembers(of ids: [ProcessID]) -> [ProcessID: [Int32]]? {
-        var found: [ProcessID: [Int32]] = [:]
-        var byMark: [UInt64: ProcessID] = [:]
-        var byLeader: [Int32: ProcessID] = [:]
+    func foundMembers(of ids: [ProcessID]) -> [ProcessID: [Int32]]? { memberSearch(of: ids).found }
+
+    /// What `members(of:)` does, to be done on another thread: for many it takes long.
+    package func memberSearch(of ids: [ProcessID]) -> MemberSearch {
+        var search = MemberSearch(groups: groups, nonce: records.nonce)
         for id in ids {
             guard let process = process(id) else { continue }
-            if process.isInGroup, let groups {
-                found[id] = groups.members(id)
+            if process.isInGroup, groups != nil {
+                search.inGroups.append(id)
             } else {
-                byMark[process.mark] = id
+                search.byMark[process.mark] = id
                 let leader = sessionLeader(process)
-                if leader > 0 { byLeader[leader] = id }
+                if leader > 0 { search.byLeader[leader] = id }
             }
         }
-        guard !byMark.isEmpty else { return found }
-        guard let all = ProcFile.pids() else { return nil }
-        for pid in all where pid != getpid() {
-            // It may miss what forks meanwhile. Who has a mark is whose the mark says, in whatever session.
-            let mark = orch_process_mark(pid, records.nonce)
-            guard let id = mark != 0 ? byMark[mark] : byLeader[getsid(pid)],
-                orch_process_facts(living: pid) != nil
-            else { continue }
-            found[id, default: []].append(pid)
-        }
-        return found
+        return search
     }
 
     /// Who lives of it, and what they wait for.

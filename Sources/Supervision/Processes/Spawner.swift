@@ -6,38 +6,6 @@ import Synchronization
 /// The threads on which children are cloned: a spawn may hang in a directory or program on a dead mount, and opening a
 /// FIFO may block; the loop must not.
 final class Spawner: Sendable {
-    /// A class, as it is handed on several times and large.
-    final class Order: Sendable {
-        let id: ProcessID
-        let request: ProcessRequest
-        let mark: UInt64
-        /// The keeper's child, or ours.
-        let isKeepersChild: Bool
-        let groups: ControlGroups?
-        /// Its cgroup, when that is there already.
-        let group: MadeGroup?
-
-        init(
-            id: ProcessID, request: ProcessRequest, mark: UInt64, isKeepersChild: Bool, groups: ControlGroups?,
-            group: MadeGroup? = nil
-        ) {
-            self.id = id
-            self.request = request
-            self.mark = mark
-            self.isKeepersChild = isKeepersChild
-            self.groups = groups
-            self.group = group
-        }
-    }
-
-    struct Outcome: Sendable {
-        var id: ProcessID
-        /// The child, also one that could not execute and is to be reaped; 0 when there is none.
-        var pid: Int32
-        var descriptor: Int32
-        var failure: SpawnFailure?
-    }
-
     private enum Job: Sendable {
         case spawn(Order)
         case removeGroup(ControlGroups, ProcessID)
