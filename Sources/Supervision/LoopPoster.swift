@@ -87,15 +87,12 @@ package final class Mailbox<Message: Sendable>: Sendable {
 
     /// - Parameter rings: false leaves it to whoever sends or rings next.
     package func send(_ message: Message, rings: Bool = true) {
-        let wasEmpty = letters.withLock { letters in
+        letters.withLock { letters in
             letters.append(message)
-            return letters.count == 1
+            // Here and not after it: who sends the second one and rings has to find the box among what is posted.
+            if letters.count == 1 { poster.enqueue(.mail(number), rings: false) }
         }
-        if wasEmpty {
-            poster.enqueue(.mail(number), rings: rings)
-        } else if rings {
-            poster.ring()
-        }
+        if rings { poster.ring() }
     }
 
     /// Wakes the loop if something was sent that it does not know of.

@@ -68,6 +68,8 @@ extension Supervisor {
             var request = try launcher.request(for: spec, name, incarnation)
             request.stop = stopRecord(of: spec)
             request.prepare = preparation(of: spec, name, index, incarnation)
+            // The log is turned to while the sidecar begins: before that, it would be in the way.
+            request.afterwards = { [logs] in logs.wake() }
             host.spawn(request) { [unowned self] result in
                 spawned(index, incarnation, result)
             }
@@ -118,8 +120,6 @@ extension Supervisor {
     private func spawned(
         _ index: InstanceIndex, _ incarnation: Incarnation, _ result: Result<SpawnedProcess, SpawnFailure>
     ) {
-        // The log is turned to while the sidecar begins: before that, it would be in the way.
-        logs.wake()
         switch result {
         case .failure(let failure):
             if let name = engine.name(of: index) {

@@ -30,17 +30,24 @@ extension Supervisor {
     }
 
     func status(_ parameters: Status.Parameters, _ reply: @escaping RequestHandler.Reply) {
-        let instances: [InstanceIndex]
         do throws(ControlError) {
-            instances = try self.instances(named: parameters.names, withLeaving: true)
+            let instances = try instances(named: parameters.names, withLeaving: true)
+            guard parameters.withUsage else { return reply(.success(.status(projectReport(of: instances)))) }
+            readUsage(of: instances) { [unowned self] in reportStatus(of: parameters.names, with: $0, reply) }
         } catch {
-            return reply(.failure(error))
+            reply(.failure(error))
         }
-        guard parameters.withUsage else { return reply(.success(.status(projectReport(of: instances)))) }
-        readUsage(of: instances) { [unowned self] usages in
-            // Some of them may be gone meanwhile, and their places taken by others.
-            let present = (try? self.instances(named: parameters.names, withLeaving: true)) ?? []
-            reply(.success(.status(projectReport(of: present, usages: usages))))
+    }
+
+    /// Some of them may be gone meanwhile, and their places taken by others: they are looked for again.
+    private func reportStatus(
+        of names: [String], with usages: UsageReader.Usages, _ reply: @escaping RequestHandler.Reply
+    ) {
+        do throws(ControlError) {
+            let instances = try instances(named: names, withLeaving: true)
+            reply(.success(.status(projectReport(of: instances, usages: usages))))
+        } catch {
+            reply(.failure(error))
         }
     }
 
@@ -76,7 +83,7 @@ extension Supervisor {
     }
 
     private func projectReport(
-        of instances: [InstanceIndex], usages: [ProcessID: ProcessUsage] = [:]
+        of instances: [InstanceIndex], usages: UsageReader.Usages = [:]
     ) -> ProjectReport {
         let builder = reports
         let project = engine.reconciler.plan.project
@@ -100,7 +107,7 @@ extension Supervisor {
     }
 
     /// Nil: nothing of it was running.
-    private func usage(of index: InstanceIndex, among usages: [ProcessID: ProcessUsage]) -> UsageReport? {
+    private func usage(of index: InstanceIndex, among usages: UsageReader.Usages) -> UsageReport? {
         let own = usages.isEmpty ? [] : processes(of: index).compactMap { usages[$0] }
         guard !own.isEmpty else { return nil }
         return UsageReport(

@@ -16,6 +16,7 @@ final class Supervisor {
     let host: ProcessHost
     let logs: LogPump
     let helpers: HelperRunner
+    private let usageReader = UsageReader()
     let allocator: PortAllocator
     let startedAt = Instant.now
     let bootID: String
@@ -261,14 +262,12 @@ final class Supervisor {
         return lives.process(of: index, status.incarnation).map { [$0] } ?? sessions.processes(of: index)
     }
 
-    /// CPU and memory of all that each of these runs. Read on another thread: of a thousand it takes some 60 ms.
-    func readUsage(of instances: [InstanceIndex], then: @escaping ([ProcessID: ProcessUsage]) -> Void) {
-        let search = host.memberSearch(of: instances.flatMap(processes))
+    /// CPU and memory of all that each of these runs.
+    func readUsage(of instances: [InstanceIndex], then: @escaping (UsageReader.Usages) -> Void) {
         let poster = loop.poster
         // Only handed through the other thread: it is called on the loop's, where `post` brings it.
         nonisolated(unsafe) let then = then
-        host.perform {
-            let usages = (search.found ?? [:]).mapValues { ProcessUsage(pids: $0) }
+        usageReader.read(host.memberSearch(of: instances.flatMap(processes))) { usages in
             poster.post { then(usages) }
         }
     }

@@ -134,6 +134,25 @@ struct EventLoopTests {
         #expect(numbers == [1, 2, 3, 4])
     }
 
+    @Test(.timeLimit(.minutes(1))) func `who rings is heard, whatever others send without ringing`() throws {
+        let loop = try EventLoop()
+        let heard = Semaphore()
+        let mailbox = loop.mailbox(of: Int.self) { number in
+            if number > 0 { heard.raise() }
+            if number == 20_000 { loop.stop() }
+        }
+        let quiet = TestThread { for _ in 0..<20_000 { mailbox.send(0, rings: false) } }
+        let ringing = TestThread {
+            for number in 1...20_000 {
+                mailbox.send(number)
+                heard.wait()
+            }
+        }
+        try loop.run()
+        quiet.join()
+        ringing.join()
+    }
+
     @Test func `many timers cancelled leave the rest in order`() throws {
         let loop = try EventLoop()
         let start = loop.now

@@ -112,6 +112,20 @@ struct LogPumpTests {
         #expect(bench.events == ["matched 7"])
     }
 
+    @Test(.timeLimit(.minutes(1))) func `a start of which nobody woke the pump holds up no line of another`() throws {
+        let bench = try PumpBench()
+        let web = LogInstance(sidecar: "web", replica: 0)
+        let ready = LogPattern(token: 7, expression: try RegularExpression("^ready"), stream: .any)
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec(), patterns: [ready])
+        defer { ends.close() }
+        try bench.drain(db)
+        try bench.pump.open(web, incarnation: Incarnation(1), spec: LogSpec(), patterns: [ready], wakes: false).close()
+        write("ready\n", to: ends.standardOutput)
+        try bench.wait(for: "matched 7")
+        // What was sent before the line came was taken before it.
+        #expect(bench.log(web).map(\.string) == ["incarnation 1 started"])
+    }
+
     @Test func `files are rotated by size at line ends, and only as many are kept as wanted`() throws {
         let bench = try PumpBench()
         var spec = LogSpec()

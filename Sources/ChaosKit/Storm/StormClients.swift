@@ -98,12 +98,13 @@ final class StormClients {
         // Who came to what is no longer declared may have lost it before, and not have heard of that: what escaped with
         // the keeper still holds the connection.
         let alive = Set(stage.evidence.leaders.map(\.id))
-        for one in conversations { one.isPromised = one.hasInput && one.partner.map(alive.contains) ?? false }
+        let served = conversations.filter { $0.partner.map(alive.contains) ?? true }
+        for one in served { one.isPromised = one.hasInput && one.partner != nil }
         strike(stage.sandbox)
-        for one in conversations { one.say() }
+        for one in served { one.say() }
         let areAnswered = stage.within(seconds: 20) {
-            for one in conversations { one.hear() }
-            return conversations.allSatisfy { $0.isAnswered || $0.isOver }
+            for one in served { one.hear() }
+            return served.allSatisfy { $0.isAnswered || $0.isOver }
         }
         if !areAnswered { stage.fault("a client gets no answer") }
         listen()

@@ -125,6 +125,8 @@ final class LogChannel {
                 stuckAt = bytes.count
                 continue
             }
+            // Another line may be left unfinished just as long, and its writer may be about to go on.
+            stuckAt = -1
             noteBusyness(index, bytes.count, by: pump)
             if moved >= limit { return .more }
         }

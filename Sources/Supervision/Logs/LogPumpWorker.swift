@@ -228,7 +228,11 @@ final class LogPumpWorker: LogPumping {
             switch try channel.service(index, flushing: flushing, limit: Self.share, by: self) {
             case .idle: break
             case .ended: break
-            case .more, .interrupted: again(channel, flushing)
+            case .more: again(channel, flushing)
+            case .interrupted:
+                // By what may have been sent without waking anybody.
+                commands.ring()
+                again(channel, flushing)
             case .blocked: retry(channel, flushing)
             }
             noteUnfinished(channel)

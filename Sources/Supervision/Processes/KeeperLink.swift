@@ -9,6 +9,9 @@ final class KeeperLink {
         var message: orch_message
         /// Copies of ours, closed once they are sent.
         var descriptors: [Int32] = []
+
+        /// What comes after it in another order would have another meaning.
+        var isAboutHolding: Bool { message.type == ORCH_MESSAGE_HOLD || message.type == ORCH_MESSAGE_DROP }
     }
 
     private let loop: EventLoop
@@ -65,7 +68,7 @@ final class KeeperLink {
             for descriptor in letter.descriptors { close(descriptor) }
             return
         }
-        shortcut.close()
+        if letter.isAboutHolding { shortcut.close() }
         letters.append(letter)
         guard !isFlushDue else { return }
         isFlushDue = true
@@ -93,7 +96,7 @@ final class KeeperLink {
             sent = end
         }
         letters.removeFirst(sent)
-        if letters.isEmpty { shortcut.open() }
+        if !letters.contains(where: \.isAboutHolding) { shortcut.open() }
         wait(forRoom: !letters.isEmpty)
     }
 

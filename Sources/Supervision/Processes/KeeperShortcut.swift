@@ -2,7 +2,7 @@ import CProcess
 import Synchronization
 
 /// A way to the keeper past the loop, for what is to be held before a process that may end at once is started: once it
-/// is sent, the keeper gets it, whatever becomes of us. Closed while the loop's own letters wait, which it must not overtake.
+/// is sent, the keeper gets it, whatever becomes of us. Closed while letters of the loop wait that it must not overtake.
 ///
 /// Any thread may use it.
 package final class KeeperShortcut: Sendable {

@@ -17,7 +17,7 @@ package struct MemberSearch: Sendable {
     }
 
     /// Who lives now. Nil: that can't be found out.
-    package var found: [ProcessID: [Int32]]? {
+    package func run() -> [ProcessID: [Int32]]? {
         var found: [ProcessID: [Int32]] = [:]
         for id in inGroups { found[id] = groups?.members(id) }
         guard !byMark.isEmpty else { return found }

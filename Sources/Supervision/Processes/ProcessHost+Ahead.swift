@@ -54,15 +54,13 @@ extension ProcessHost {
     /// Does on the spawner's thread, once that has nothing to do, what saves a later start some time.
     package func performWhenIdle(_ work: @escaping @Sendable () -> Void) { spawner?.performWhenIdle(work) }
 
-    /// Makes the next spawn's cgroup, once those that were asked for are over. It stays empty until then, however long;
-    /// what removes the project's cgroup removes it too.
+    /// Makes the next spawn's cgroup, once those that were asked for are over, and none where one of them takes it before.
+    /// It stays empty until then, however long; what removes the project's cgroup removes it too.
     func makeSpare() {
-        guard lacksSpare else { return }
-        lacksSpare = false
         guard spare == nil, let groups, let slot = try? takeSlot() else { return }
         spare = slot
         spareGroup.want(ProcessID(slot: slot, generation: records.slot(slot).pointee.generation &+ 1))
-        // By the thread that is at one of them, so that none is woken for it beside what has just begun.
+        // By a thread that is at one of them, so that none is woken for it beside what has just begun.
         spawner?.performWhenIdle(wakes: false) { [spareGroup] in spareGroup.make(in: groups) }
     }
 

@@ -12,7 +12,7 @@ extension ProcessHost {
     package func members(of ids: [ProcessID]) -> [ProcessID: [Int32]] { foundMembers(of: ids) ?? [:] }
 
     /// Nil: who there is can't be found out now.
-    func foundMembers(of ids: [ProcessID]) -> [ProcessID: [Int32]]? { memberSearch(of: ids).found }
+    func foundMembers(of ids: [ProcessID]) -> [ProcessID: [Int32]]? { memberSearch(of: ids).run() }
 
     /// What `members(of:)` does, to be done on another thread: for many it takes long.
     package func memberSearch(of ids: [ProcessID]) -> MemberSearch {

@@ -35,8 +35,6 @@ package final class ProcessHost {
     private var returned: [UInt32] = []
     /// Free, and the next to be taken.
     var spare: UInt32?
-    /// Something was spawned in this turn.
-    var lacksSpare = false
     let spareGroup = SpareGroup()
     private var returnedDescriptors: [HeldDescriptor]
     var awaitingSweep: Set<ProcessID> = []
@@ -94,10 +92,7 @@ package final class ProcessHost {
         returned.reverse()
         link?.onMessages = { [unowned self] messages in for message in messages { receive(message) } }
         link?.onClosed = { [unowned self] in loseKeeper() }
-        loop.onTurnEnd { [weak self] in
-            self?.sweepAwaiting()
-            self?.makeSpare()
-        }
+        loop.onTurnEnd { [weak self] in self?.sweepAwaiting() }
     }
 
     deinit {
@@ -209,7 +204,6 @@ package final class ProcessHost {
         let mark = orch_slot_mark_value(&records.raw, slot)
         let isKeepers = hasKeeper
         ordered += 1
-        lacksSpare = true
         place(
             HostedProcess(
                 id: id, name: request.name, kind: request.kind, phase: .spawning(completion),
@@ -217,6 +211,7 @@ package final class ProcessHost {
         spawner?.spawn(
             Spawner.Order(
                 id: id, request: request, mark: mark, isKeepersChild: isKeepers, groups: groups, group: group))
+        makeSpare()
         watchForHanging()
     }
 

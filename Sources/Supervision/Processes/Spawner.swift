@@ -195,6 +195,7 @@ final class Spawner: Sendable {
                 let outcome = perform(order, reserved)
                 state.withLock { _ = $0.underWay.removeValue(forKey: order.id) }
                 answer(outcome)
+                order.request.afterwards?()
             case .job(.removeGroup(let groups, let id)): groups.remove(id)
             case .job(.perform(let work)): work()
             case .sleep: wakeUp.wait()
@@ -240,22 +241,16 @@ final class Spawner: Sendable {
             try identity?.own(isClients ? [standard.error] : [standard.input, standard.output, standard.error])
             try request.credentials?.write(for: identity?.owner)
             let program = try findProgram(request)
-            var group = order.group?.take() ?? -1
-            let isMadeAhead = group >= 0
-            if !isMadeAhead { group = try makeGroup(order) }
-            if group >= 0 { opened.append(group) }
-            // What is not enforced was said when the manifest was applied.
-            if group >= 0, !request.resources.isEmpty { _ = order.groups?.limit(order.id, to: request.resources) }
-            try checkWanted(order.id)
-            clone(
-                order, identity, program: program, standard: standard, group: group, reserved, into: &outcome)
-            if isMadeAhead, outcome.failure?.step == .cgroup {
-                // Somebody has removed it: an empty one is anybody's to remove.
-                group = try makeGroup(order)
-                opened.append(group)
-                outcome.failure = nil
-                clone(
-                    order, identity, program: program, standard: standard, group: group, reserved, into: &outcome)
+            let ahead = order.group?.take()
+            if let ahead {
+                opened.append(ahead)
+                try clone(order, identity, program: program, standard, into: ahead, reserved, &outcome)
+            }
+            // None was made ahead, or somebody has removed it: an empty one is anybody's to remove.
+            if ahead == nil || outcome.failure?.step == .cgroup {
+                let group = try makeGroup(order)
+                if group >= 0 { opened.append(group) }
+                try clone(order, identity, program: program, standard, into: group, reserved, &outcome)
             }
         } catch {
             outcome.failure = error
@@ -298,10 +293,13 @@ final class Spawner: Sendable {
     }
 
     private func clone(
-        _ order: Order, _ identity: ResolvedIdentity?, program: [CChar], standard: StandardDescriptors, group: Int32,
-        _ reserved: borrowing ReservedDescriptors, into outcome: inout Outcome
-    ) {
+        _ order: Order, _ identity: ResolvedIdentity?, program: [CChar], _ standard: StandardDescriptors,
+        into group: Int32, _ reserved: borrowing ReservedDescriptors, _ outcome: inout Outcome
+    ) throws(SpawnFailure) {
         let request = order.request
+        // What is not enforced was said when the manifest was applied.
+        if group >= 0, !request.resources.isEmpty { _ = order.groups?.limit(order.id, to: request.resources) }
+        try checkWanted(order.id)
         let reserved = reserved.numbers
         var result = orch_spawn_result()
         CStringArray(request.arguments).withPointers { arguments in
@@ -327,9 +325,8 @@ final class Spawner: Sendable {
         }
         outcome.pid = result.pid
         outcome.descriptor = result.pidfd
-        if result.step != ORCH_STEP_NONE {
-            outcome.failure = identity?.failure(result) ?? failure(of: result, request)
-        }
+        outcome.failure =
+            result.step == ORCH_STEP_NONE ? nil : identity?.failure(result) ?? failure(of: result, request)
     }
 
     private func failure(of result: orch_spawn_result, _ request: ProcessRequest) -> SpawnFailure {
