@@ -79,8 +79,10 @@ package func findManifest(from directory: String) -> String? { findManifest(from
 private func finished(_ diagnostics: [Diagnostic], source: SourceText) -> [Diagnostic] {
     guard !diagnostics.isEmpty else { return [] }
     var seen: Set<Diagnostic> = []
-    // What the reader could not take in is no text of the user's: nothing else is to be said of that place.
-    let unread = Set(diagnostics.filter { YAMLRule(rawValue: $0.rule) != nil }.compactMap(\.location))
+    // What the reader could not take in is no text of the user's: nothing else is to be said of that place. What it only
+    // warns of, it has taken in.
+    let refused = diagnostics.filter { $0.severity == .error && YAMLRule(rawValue: $0.rule) != nil }
+    let unread = Set(refused.compactMap(\.location))
     let kept = diagnostics.filter { diagnostic in
         if YAMLRule(rawValue: diagnostic.rule) == nil, let place = diagnostic.location, unread.contains(place) {
             return false

@@ -69,6 +69,14 @@ import YAMLReading
         #expect(rules("# orchestrate: ignore=other") == ["stop-by-sigkill"])
     }
 
+    @Test func `an anchor that is there already hides no error of what it names`() {
+        for (value, rule) in [("sidecars: &a text", "wrong-type"), ("sidecars:\n  web: &a [x]", "wrong-type")] {
+            let loaded = ManifestLoadingTests.load("x-first: &a 1\n\(value)\n")
+            #expect(loaded.diagnostics.map(\.rule) == ["yaml-duplicate-anchor", rule])
+            #expect(loaded.plan == nil)
+        }
+    }
+
     @Test func `an error can't be silenced`() {
         let loaded = ManifestLoadingTests.load(
             "sidecars:\n  web:\n    command: ./web\n    replicas: x # orchestrate: ignore=invalid-number\n")
