@@ -37,17 +37,13 @@ package final class LoopPoster: Sendable {
     }
 
     /// Runs on the loop's thread in its next turn, in the order of the posts of one thread.
-    package func post(_ work: @escaping @Sendable () -> Void) { enqueue(.work(work)) }
-
-    /// - Parameter rings: false leaves it to whoever rings next.
-    func enqueue(_ item: Item, rings: Bool = true) {
-        let isRung = state.withLock { state in
-            state.items.append(item)
-            defer { if rings { state.isRung = true } }
-            return state.isRung
-        }
-        if rings, !isRung { writeBell() }
+    package func post(_ work: @escaping @Sendable () -> Void) {
+        enqueue(.work(work))
+        ring()
     }
+
+    /// Leaves the waking to whoever rings next.
+    func enqueue(_ item: Item) { state.withLock { $0.items.append(item) } }
 
     /// Wakes the loop if something was posted that it does not know of.
     func ring() {
@@ -56,10 +52,7 @@ package final class LoopPoster: Sendable {
             state.isRung = true
             return true
         }
-        if isDue { writeBell() }
-    }
-
-    private func writeBell() {
+        guard isDue else { return }
         var ring: UInt8 = 0
         // It can only fail when the pipe is full, and then the loop is awake already.
         _ = write(ringing, &ring, 1)
@@ -90,7 +83,7 @@ package final class Mailbox<Message: Sendable>: Sendable {
         letters.withLock { letters in
             letters.append(message)
             // Here and not after it: who sends the second one and rings has to find the box among what is posted.
-            if letters.count == 1 { poster.enqueue(.mail(number), rings: false) }
+            if letters.count == 1 { poster.enqueue(.mail(number)) }
         }
         if rings { poster.ring() }
     }
