@@ -7,44 +7,32 @@ final class SpareGroup: Sendable {
     private struct State {
         /// To be made.
         var wanted: ProcessID?
-        var made: MadeGroup?
+        /// The descriptor of the one that is made.
+        var made: Int32?
     }
 
     private let state = Mutex(State())
 
+    deinit { if let made = take() { close(made) } }
+
     /// From now on `make` makes that one.
-    func want(_ id: ProcessID) { state.withLock { $0 = State(wanted: id) } }
+    func want(_ id: ProcessID) { state.withLock { $0.wanted = id } }
 
     /// Inside the lock, so that it never comes after the removal of the one that the spawn made and left.
     func make(in groups: ControlGroups) {
         state.withLock { state in
-            if let id = state.wanted { state.made = MadeGroup(descriptor: groups.make(id)) }
-            state.wanted = nil
+            guard let id = state.wanted else { return }
+            let descriptor = groups.make(id)
+            // What failed is tried again by the spawn, and said there.
+            state = State(made: descriptor >= 0 ? descriptor : nil)
         }
     }
 
-    /// Nil: it is not made, and won't be.
-    func take() -> MadeGroup? {
+    /// The caller's from then on. Nil: it is not made, and won't be.
+    func take() -> Int32? {
         state.withLock { state in
             defer { state = State() }
             return state.made
-        }
-    }
-}
-
-/// The descriptor of a cgroup, closed with it unless it is taken.
-final class MadeGroup: Sendable {
-    private let descriptor: Mutex<Int32>
-
-    /// - Parameter descriptor: a failure is none.
-    init(descriptor: Int32) { self.descriptor = Mutex(descriptor) }
-
-    deinit { if let descriptor = take() { close(descriptor) } }
-
-    func take() -> Int32? {
-        descriptor.withLock { descriptor in
-            defer { descriptor = -1 }
-            return descriptor >= 0 ? descriptor : nil
         }
     }
 }
@@ -65,7 +53,7 @@ extension ProcessHost {
     }
 
     /// The slot it is made for, and the cgroup once that is made.
-    func takeSpare() -> (slot: UInt32, group: MadeGroup?)? {
+    func takeSpare() -> (slot: UInt32, group: Int32?)? {
         guard let slot = spare else { return nil }
         spare = nil
         return (slot, spareGroup.take())

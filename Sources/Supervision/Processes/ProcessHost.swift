@@ -190,7 +190,7 @@ package final class ProcessHost {
     package func spawn(
         _ request: ProcessRequest, completion: @escaping (Result<SpawnedProcess, SpawnFailure>) -> Void
     ) {
-        let (slot, group): (UInt32, MadeGroup?)
+        let (slot, group): (UInt32, Int32?)
         do throws(SpawnFailure) {
             try refuseWhileHanging(request)
             if let spare = takeSpare() { (slot, group) = spare } else { (slot, group) = (try takeSlot(), nil) }

@@ -1,3 +1,4 @@
+import Glibc
 import SidecarModel
 
 // What the spawner is asked for, and what it answers.
@@ -10,12 +11,12 @@ extension Spawner {
         /// The keeper's child, or ours.
         let isKeepersChild: Bool
         let groups: ControlGroups?
-        /// Its cgroup, when that is there already.
-        let group: MadeGroup?
+        /// A descriptor of its cgroup, when that is made already. The order's.
+        let group: Int32?
 
         init(
             id: ProcessID, request: ProcessRequest, mark: UInt64, isKeepersChild: Bool, groups: ControlGroups?,
-            group: MadeGroup? = nil
+            group: Int32? = nil
         ) {
             self.id = id
             self.request = request
@@ -24,6 +25,8 @@ extension Spawner {
             self.groups = groups
             self.group = group
         }
+
+        deinit { if let group { close(group) } }
     }
 
     struct Outcome: Sendable {

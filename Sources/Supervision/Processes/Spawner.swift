@@ -241,13 +241,11 @@ final class Spawner: Sendable {
             try identity?.own(isClients ? [standard.error] : [standard.input, standard.output, standard.error])
             try request.credentials?.write(for: identity?.owner)
             let program = try findProgram(request)
-            let ahead = order.group?.take()
-            if let ahead {
-                opened.append(ahead)
-                try clone(order, identity, program: program, standard, into: ahead, reserved, &outcome)
+            if let group = order.group {
+                try clone(order, identity, program: program, standard, into: group, reserved, &outcome)
             }
             // None was made ahead, or somebody has removed it: an empty one is anybody's to remove.
-            if ahead == nil || outcome.failure?.step == .cgroup {
+            if order.group == nil || outcome.failure?.step == .cgroup {
                 let group = try makeGroup(order)
                 if group >= 0 { opened.append(group) }
                 try clone(order, identity, program: program, standard, into: group, reserved, &outcome)
