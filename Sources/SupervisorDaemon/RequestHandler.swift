@@ -12,22 +12,16 @@ final class RequestHandler: ControlHandler {
     init(supervisor: Supervisor) { self.supervisor = supervisor }
 
     func handle(_ request: ControlRequest, from peer: ControlPeer, reply: @escaping Reply) {
-        if case .down(let parameters) = request {
-            supervisor.takeDown(releasingPorts: parameters.releasesPorts, reply)
-            return
-        }
-        if case .attach(let parameters) = request {
-            supervisor.attach(parameters, by: peer, reply)
-            return
-        }
-        if case .status(let parameters) = request {
-            supervisor.status(parameters, reply)
-            return
-        }
-        do throws(ControlError) {
-            reply(.success(try answer(request)))
-        } catch {
-            reply(.failure(error))
+        switch request {
+        case .down(let parameters): supervisor.takeDown(releasingPorts: parameters.releasesPorts, reply)
+        case .attach(let parameters): supervisor.attach(parameters, by: peer, reply)
+        case .status(let parameters): supervisor.status(parameters, reply)
+        case _:
+            do throws(ControlError) {
+                reply(.success(try answer(request)))
+            } catch {
+                reply(.failure(error))
+            }
         }
     }
 

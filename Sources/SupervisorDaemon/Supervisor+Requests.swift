@@ -29,7 +29,7 @@ extension Supervisor {
         return Subscribe.Answer(sequence: UInt64(journal.sequence), project: projectReport(of: instances))
     }
 
-    func status(_ parameters: Status.Parameters, _ reply: @escaping RequestHandler.Reply) {
+    func status(_ parameters: Status.Parameters, _ reply: @escaping ControlHandler.Reply) {
         do throws(ControlError) {
             let instances = try instances(named: parameters.names, withLeaving: true)
             guard parameters.withUsage else { return reply(.success(.status(projectReport(of: instances)))) }
@@ -41,7 +41,7 @@ extension Supervisor {
 
     /// Some of them may be gone meanwhile, and their places taken by others: they are looked for again.
     private func reportStatus(
-        of names: [String], with usages: UsageReader.Usages, _ reply: @escaping RequestHandler.Reply
+        of names: [String], with usages: UsageReader.Usages, _ reply: @escaping ControlHandler.Reply
     ) {
         do throws(ControlError) {
             let instances = try instances(named: names, withLeaving: true)
@@ -291,7 +291,7 @@ extension Supervisor {
         publish(.leaseEnded(reason: reason))
     }
 
-    func takeDown(releasingPorts: Bool = false, _ reply: @escaping RequestHandler.Reply) {
+    func takeDown(releasingPorts: Bool = false, _ reply: @escaping ControlHandler.Reply) {
         releasesPorts = releasesPorts || releasingPorts
         pendingDowns.append(reply)
         shutDown(by: .user)
