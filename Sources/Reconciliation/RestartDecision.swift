@@ -57,16 +57,18 @@ enum RestartDecision: Hashable, Sendable {
         if policy.maxAttempts > 0 {
             if let window = policy.window {
                 if recent >= policy.maxAttempts {
-                    self = .giveUp("\(end.summary), after \(recent) restarts in \(window.shown)")
+                    self = .giveUp("\(end.summary), after \(Self.restarts(recent)) in \(window.shown)")
                     return
                 }
             } else if failures >= policy.maxAttempts {
-                self = .giveUp("\(end.summary), after \(failures) restarts in a row")
+                self = .giveUp("\(end.summary), after \(Self.restarts(failures)) in a row")
                 return
             }
         }
         self = .retry(after: policy.delay(beforeAttempt: failures + 1, jitter: jitter), attempt: failures + 1)
     }
+
+    private static func restarts(_ count: Int) -> String { count == 1 ? "1 restart" : "\(count) restarts" }
 }
 
 extension RestartSpec {

@@ -30,6 +30,15 @@ import Testing
         #expect(world.status("api")?.restartsTotal == 1)
     }
 
+    @Test func `one restart that did not help is one restart`() throws {
+        var world = try World(.service("db") { $0.restart.maxAttempts = 1 })
+        world.natures["db"]?.lifetime = .milliseconds(5)
+        world.natures["db"]?.exit = .code(3)
+        try world.up()
+        try world.pass(.seconds(10))
+        #expect(world.status("db")?.reason == "exit 3, after 1 restart in a row")
+    }
+
     @Test func `a sidecar that crashes too often has failed, and who needs it is blocked until it is started`() throws {
         let db = SidecarSpec.service("db") {
             $0.restart.maxAttempts = 2
