@@ -26,19 +26,44 @@ struct LogChannelTests {
         func report(_ event: LogEvent) {}
     }
 
+    private let db = LogInstance(sidecar: "db", replica: 0)
+
+    /// With a sidecar's end of its one FIFO.
+    private func channel(
+        of instance: LogInstance, in directory: TemporaryDirectory, _ spec: LogSpec = LogSpec(), by pump: Pump
+    ) throws -> (LogChannel, Int32) {
+        try Directory.create(directory.path + "/logs")
+        let output = try pump.fifos.outputs(of: instance, merged: true)[0]
+        let channel = LogChannel(
+            instance: instance, directory: directory.path + "/logs", spec: spec, compressor: LogCompressor())
+        channel.streams = [LogChannel.Stream(output: output, watch: nil, size: Int(pump.fifos.size(of: output)))]
+        return (channel, try pump.fifos.openSidecarEnd(output))
+    }
+
+    @Test func `what may repeat is said before the file is rotated, after which nobody could tell`() throws {
+        let directory = TemporaryDirectory()
+        let pump = try Pump(in: directory.path)
+        let (before, end) = try channel(of: db, in: directory, by: pump)
+        defer { close(end) }
+        write("one\ntwo\nthree\n", to: end)
+        _ = try before.service(0, limit: 1 << 20, by: pump)
+        // As when the one that wrote them was killed before it took them out; and the file is as long as it may be.
+        write("two\nthree\n", to: end)
+        var spec = LogSpec()
+        spec.maxSize = ByteCount(bytes: Int64(before.file.size))
+        let (after, other) = try channel(of: db, in: directory, spec, by: pump)
+        defer { close(other) }
+        try after.takeUp(Incarnation(1), by: pump)
+        #expect(directory.log(of: db).last?.string.contains("the next 2 lines may repeat") == true)
+        _ = try after.service(0, limit: 1 << 20, by: pump)
+        #expect(directory.log(of: db).map(\.string) == ["two", "three"])
+    }
+
     @Test func `a line is not torn because another one, as long, was unfinished before it`() throws {
         let directory = TemporaryDirectory()
-        try Directory.create(directory.path + "/logs")
         let pump = try Pump(in: directory.path)
-        let db = LogInstance(sidecar: "db", replica: 0)
-        let outputs = try pump.fifos.outputs(of: db, merged: true)
-        let end = try pump.fifos.openSidecarEnd(outputs[0])
+        let (channel, end) = try channel(of: db, in: directory, by: pump)
         defer { close(end) }
-        let channel = LogChannel(
-            instance: db, directory: directory.path + "/logs", spec: LogSpec(), compressor: LogCompressor())
-        channel.streams = [
-            LogChannel.Stream(output: outputs[0], watch: nil, size: Int(pump.fifos.size(of: outputs[0])))
-        ]
         write("abc", to: end)
         // Its writer is seen to go on, and leaves another one unfinished.
         pump.afterLooks = [{ write("d\nxyz", to: end) }]

@@ -327,6 +327,8 @@ final class LogChannel {
             "\(LogLine.noticeMark)the supervisor was replaced: the next \(repeats) \(repeats == 1 ? "line" : "lines") may repeat "
                 + "the last ones",
             at: .now)
+        // At once: the next line may rotate the file first, and whoever is killed then leaves nothing to compare with.
+        flushNotes(by: pump)
         pump.report(.repeated(instance, lines: repeats))
     }
 }
