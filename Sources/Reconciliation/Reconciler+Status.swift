@@ -33,6 +33,13 @@ extension Reconciler {
         return slots[instance.value].spec
     }
 
+    /// Others wait for what comes of its start.
+    package func isAwaited(_ instance: InstanceIndex) -> Bool {
+        guard isThere(instance) else { return false }
+        let instance = slots[instance.value]
+        return instance.isCycling || plan.project.maxParallelStarts != nil || !groups[instance.group].dependents.isEmpty
+    }
+
     /// Of its specification, without the rest.
     package func kind(of instance: InstanceIndex) -> (kind: SidecarSpec.Kind, isPrimary: Bool)? {
         guard isThere(instance) else { return nil }

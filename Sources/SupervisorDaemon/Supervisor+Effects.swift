@@ -67,9 +67,8 @@ extension Supervisor {
             try claimPorts(of: spec, name, index)
             var request = try launcher.request(for: spec, name, incarnation)
             request.stop = stopRecord(of: spec)
+            request.isAwaited = engine.reconciler.isAwaited(index)
             request.prepare = preparation(of: spec, name, index, incarnation)
-            // The log is turned to while the sidecar begins: before that, it would be in the way.
-            request.afterwards = { [logs] in logs.wake() }
             host.spawn(request) { [unowned self] result in
                 spawned(index, incarnation, result)
             }
@@ -127,6 +126,7 @@ extension Supervisor {
             }
             engine.observe(.spawnFailed(index, incarnation, failure))
         case .success(let spawned):
+            logs.wake()
             lives.add(spawned.id, of: index, incarnation)
             engine.observe(.spawned(index, incarnation, Spawned(pid: spawned.pid)))
             probes.begun(index, incarnation)

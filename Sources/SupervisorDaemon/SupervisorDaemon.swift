@@ -111,7 +111,9 @@ package enum SupervisorDaemon {
                 loop: loop, location: location, journal: try Journal(store: store),
                 host: try ProcessHost(
                     loop: loop, stateDirectory: location.stateDirectory, descriptors: descriptors,
-                    containment: wantedContainment),
+                    containment: wantedContainment,
+                    // Logs are turned to while their sidecars begin: before that, it would be in the way.
+                    afterSpawns: { logs.wake() }),
                 logs: logs,
                 allocator: try PortAllocator(
                     registry: "\(location.root)/ports", stateDirectory: location.stateDirectory),

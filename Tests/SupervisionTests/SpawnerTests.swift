@@ -67,6 +67,49 @@ struct SpawnerTests {
         #expect(order.withLock { $0.sorted() } == Array(2..<12) + [100])
     }
 
+    @Test func `who reads the answers is not rung for while other spawns wait for a thread`() throws {
+        let directory = TemporaryDirectory()
+        let (gate, isAnswered, isRung) = (Semaphore(), Semaphore(), Semaphore())
+        let answers = Mutex(0)
+        let answersWhenRung = Mutex<[Int]>([])
+        let spawner = Spawner(
+            records: try SpawnRecords(directory: directory.path), descriptorLimit: 0,
+            answer: { _ in
+                answers.withLock { $0 += 1 }
+                isAnswered.raise()
+            },
+            ring: {
+                answersWhenRung.withLock { $0.append(answers.withLock { $0 }) }
+                isRung.raise()
+            })
+        try spawner.start()
+        let refused = SpawnFailure(step: .log, message: "this is a test")
+        hold(spawner, with: 0..<2, at: gate, refused)
+        let begun = Semaphore()
+        for slot in 2..<4 as Range<UInt32> {
+            spawner.spawn(
+                order(slot) { () throws(SpawnFailure) in
+                    begun.raise()
+                    gate.wait()
+                    throw refused
+                })
+        }
+        #expect(spawner.hasWaiting)
+        gate.raise()
+        isAnswered.wait()
+        begun.wait()
+        // One waits still, so nobody was rung for; once it is begun, each is.
+        #expect(spawner.hasWaiting)
+        #expect(answersWhenRung.withLock(\.self).isEmpty)
+        gate.raise()
+        begun.wait()
+        #expect(!spawner.hasWaiting)
+        for _ in 0..<2 { gate.raise() }
+        for _ in 0..<2 { isRung.wait() }
+        spawner.finish()
+        #expect(answersWhenRung.withLock { $0.last } == 4)
+    }
+
     @Test func `who waits for a thread while dead mounts hold them all is given up too, and never started`() throws {
         let directory = TemporaryDirectory()
         let (gate, answered) = (Semaphore(), Semaphore())

@@ -15,17 +15,12 @@ package final class ProcessHost {
     let groups: ControlGroups?
     package let containment: Containment
     var spawner: Spawner?
-    /// Spawns whose outcome was not taken in yet, and those of them that have one.
-    private var ordered = 0
-    private var arrived: [Spawner.Outcome] = []
-    private var lastTaken = Instant(nanoseconds: 0)
-    private var batchTimer: EventLoop.TimerID?
+    var outcomes: Mailbox<Spawner.Outcome>?
+    var ordered = OrderedSpawns()
     /// While spawns are under way.
     var hangTimer: EventLoop.TimerID?
     /// Spawns that were given up and have not come to an end.
     var hanging: Set<ProcessID> = []
-    /// The longest an outcome waits for others.
-    private static let batch = Duration.milliseconds(5)
     let descriptors: KeeperDescriptors?
     let shortage = MemoryShortage()
     /// The soft limit of open files we were started with.
@@ -65,9 +60,10 @@ package final class ProcessHost {
     /// - Parameters:
     ///   - descriptors: from the keeper; nil runs without one: children are ours, records in `stateDirectory`.
     ///   - containment: nil takes the best there is; any other than `.cgroup` does without cgroups.
+    ///   - afterSpawns: called on a spawner's thread when spawns are over and no other waits for it.
     package init(
         loop: EventLoop, stateDirectory: String, descriptors: KeeperDescriptors?,
-        containment wanted: Containment.Level? = nil
+        containment wanted: Containment.Level? = nil, afterSpawns: @escaping @Sendable () -> Void = {}
     ) throws(SystemError) {
         self.loop = loop
         self.descriptors = descriptors
@@ -84,7 +80,14 @@ package final class ProcessHost {
         }
         (groups, containment) = Self.contain(records, hasKeeper: link != nil, wanted: wanted)
         let outcomes = loop.mailbox { [weak self] (outcome: Spawner.Outcome) in self?.take(outcome) }
-        let spawner = Spawner(records: records, descriptorLimit: descriptorLimit) { outcomes.send($0) }
+        self.outcomes = outcomes
+        let spawner = Spawner(
+            records: records, descriptorLimit: descriptorLimit,
+            answer: { outcomes.send($0, rings: false) },
+            ring: {
+                outcomes.ring()
+                afterSpawns()
+            })
         removals = loop.mailbox { [weak self] (removal: Removal) in self?.take(removal) }
         try spawner.start()
         self.spawner = spawner
@@ -203,7 +206,7 @@ package final class ProcessHost {
         let id = ProcessID(slot: slot, generation: records.slot(slot).pointee.generation)
         let mark = orch_slot_mark_value(&records.raw, slot)
         let isKeepers = hasKeeper
-        ordered += 1
+        ordered.add(isAwaited: request.isAwaited)
         place(
             HostedProcess(
                 id: id, name: request.name, kind: request.kind, phase: .spawning(completion),
@@ -213,6 +216,7 @@ package final class ProcessHost {
                 id: id, request: request, mark: mark, isKeepersChild: isKeepers, groups: groups, group: group))
         makeSpare()
         watchForHanging()
+        watchOutcomes()
     }
 
     /// Does on the spawner's thread what may take long.
@@ -235,85 +239,6 @@ package final class ProcessHost {
                 errno: -failure)
         }
         return slot
-    }
-
-    /// Outcomes are taken in together while more are to come: one turn of the engine, and one commit, for many.
-    private func take(_ outcome: Spawner.Outcome) {
-        arrived.append(outcome)
-        let due = lastTaken + Self.batch
-        if arrived.count >= ordered || due <= loop.now {
-            finishArrived()
-        } else if batchTimer == nil {
-            batchTimer = loop.schedule(at: due) { [weak self] in self?.finishArrived() }
-        }
-    }
-
-    private func finishArrived() {
-        if let batchTimer { loop.cancel(batchTimer) }
-        batchTimer = nil
-        lastTaken = loop.now
-        let outcomes = arrived
-        arrived = []
-        ordered -= outcomes.count
-        if ordered == 0, let hangTimer {
-            loop.cancel(hangTimer)
-            self.hangTimer = nil
-        }
-        for outcome in outcomes { finishSpawn(outcome) }
-    }
-
-    private func finishSpawn(_ outcome: Spawner.Outcome) {
-        guard let process = process(outcome.id) else { return }
-        let completion: (Result<SpawnedProcess, SpawnFailure>) -> Void
-        switch process.phase {
-        case .spawning(let asked): completion = asked
-        case .hanging: completion = { [unowned self] in if case .success(let found) = $0 { onUnwanted(found.id) } }
-        case .running, .exited: return
-        }
-        let slot = Int(outcome.id.slot)
-        if let failure = outcome.failure {
-            hanging.remove(outcome.id)
-            processes[slot] = nil
-            buryFailed(outcome, custody: process.custody)
-            completion(.failure(failure))
-            return
-        }
-        processes[slot]?.pid = outcome.pid
-        processes[slot]?.descriptor = outcome.descriptor
-        processes[slot]?.phase = .running
-        processes[slot]?.mark = records.slot(outcome.id.slot).pointee.mark
-        if process.custody == .keeper {
-            if hasKeeper {
-                link?.send(ORCH_MESSAGE_SPAWNED, slot: outcome.id.slot, pid: outcome.pid)
-            } else {
-                processes[slot]?.custody = .stranger
-            }
-        }
-        completion(.success(SpawnedProcess(id: outcome.id, pid: outcome.pid)))
-        if let status = process.earlyExit {
-            leaderEnded(outcome.id, status)
-        } else if self.process(outcome.id)?.custody != .keeper {
-            watchLeader(outcome.id)
-        }
-    }
-
-    private func buryFailed(_ outcome: Spawner.Outcome, custody: HostedProcess.Custody) {
-        let slot = outcome.id.slot
-        if outcome.pid > 0, custody == .keeper, hasKeeper {
-            link?.send(ORCH_MESSAGE_RELEASE, slot: slot, pid: outcome.pid)
-        } else {
-            if outcome.pid > 0, custody == .own { reapFailed(outcome.descriptor) }
-            records.setState(slot, ORCH_SLOT_FREE)
-        }
-        if outcome.descriptor >= 0 { close(outcome.descriptor) }
-        returned.append(slot)
-    }
-
-    private func reapFailed(_ descriptor: Int32) {
-        var status = siginfo_t()
-        // It said that it could not go on, and does nothing after that but exit.
-        while waitid(idtype_t(UInt32(3)), id_t(UInt32(bitPattern: descriptor)), &status, WEXITED) != 0, errno == EINTR {
-        }
     }
 
     // MARK: Signals and release

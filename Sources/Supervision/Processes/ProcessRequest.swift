@@ -46,11 +46,11 @@ package struct ProcessRequest: Sendable {
     package var standardInput: [UInt8]?
     /// Stay open and the caller's.
     package var descriptors = StandardDescriptors()
+    /// False: what comes of it may be told later while many are started.
+    package var isAwaited = true
     /// Runs on the spawner's thread just before; opens what may block. Its descriptors take the place of `descriptors`,
     /// and are closed when the child runs, or doesn't.
     package var prepare: (@Sendable () throws(SpawnFailure) -> StandardDescriptors)?
-    /// Runs on the spawner's thread once it is over, whether it worked or not.
-    package var afterwards: (@Sendable () -> Void)?
 
     package init(
         name: String, kind: ProcessKind, incarnation: UInt64, arguments: [String], environment: [String],

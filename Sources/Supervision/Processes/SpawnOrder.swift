@@ -35,5 +35,7 @@ extension Spawner {
         var pid: Int32
         var descriptor: Int32
         var failure: SpawnFailure?
+        /// As it was asked for.
+        var isAwaited: Bool
     }
 }

@@ -21,6 +21,8 @@ final class Spawner: Sendable {
         var threads = 0
         /// Spawns that were asked for, and since when they are under way; while the machine sleeps nothing hangs.
         var underWay: [ProcessID: UnderWay] = [:]
+        /// So many of them are still among the jobs.
+        var waiting = 0
         /// A thread came to one of them since they were looked at.
         var hasBegun = false
 
@@ -58,18 +60,23 @@ final class Spawner: Sendable {
     private let records: SpawnRecords
     private let descriptorLimit: UInt64
     private let answer: @Sendable (Outcome) -> Void
+    private let ring: @Sendable () -> Void
 
+    /// Both are called on a spawner's threads.
+    ///
     /// - Parameters:
     ///   - descriptorLimit: the soft limit of open files every child gets. 0: ours.
-    ///   - answer: called on a spawner's thread.
+    ///   - ring: after an answer, unless other spawns wait for a thread: who reads the answers is not to take the
+    ///     processor from those. One of them may hang, so while `hasWaiting` the answers are to be looked for.
     init(
         records: SpawnRecords, descriptorLimit: UInt64, mostThreads: Int = 64,
-        answer: @escaping @Sendable (Outcome) -> Void
+        answer: @escaping @Sendable (Outcome) -> Void, ring: @escaping @Sendable () -> Void = {}
     ) {
         self.records = records
         self.descriptorLimit = descriptorLimit
         self.mostThreads = mostThreads
         self.answer = answer
+        self.ring = ring
     }
 
     /// The threads keep the spawner until `end()`.
@@ -127,6 +134,8 @@ final class Spawner: Sendable {
     }
 
     func spawn(_ order: Order) { add(.spawn(order)) }
+    /// False: what was answered until now was rung for, or is about to be.
+    var hasWaiting: Bool { state.withLock { $0.waiting > 0 } }
     func remove(_ id: ProcessID, in groups: ControlGroups) { add(.removeGroup(groups, id)) }
     /// What may take long, between the spawns.
     func perform(_ work: @escaping @Sendable () -> Void) { add(.perform(work)) }
@@ -164,7 +173,10 @@ final class Spawner: Sendable {
     private func add(_ job: Job) {
         let wakesOne = state.withLock { state in
             state.jobs.append(job)
-            if case .spawn(let order) = job { state.underWay[order.id] = UnderWay() }
+            if case .spawn(let order) = job {
+                state.underWay[order.id] = UnderWay()
+                state.waiting += 1
+            }
             return state.takeSleeper()
         }
         if wakesOne { wakeUp.raise() }
@@ -192,10 +204,12 @@ final class Spawner: Sendable {
             switch next() {
             case .job(.spawn(let order)):
                 begin(order.id)
-                let outcome = perform(order, reserved)
-                state.withLock { _ = $0.underWay.removeValue(forKey: order.id) }
-                answer(outcome)
-                order.request.afterwards?()
+                answer(perform(order, reserved))
+                let isAwaited = state.withLock { state in
+                    state.underWay.removeValue(forKey: order.id)
+                    return state.waiting == 0
+                }
+                if isAwaited { ring() }
             case .job(.removeGroup(let groups, let id)): groups.remove(id)
             case .job(.perform(let work)): work()
             case .sleep: wakeUp.wait()
@@ -209,6 +223,7 @@ final class Spawner: Sendable {
         state.withLock { state in
             state.underWay[id]?.since = now
             state.underWay[id]?.looks = 0
+            state.waiting -= 1
             state.hasBegun = true
         }
     }
@@ -217,7 +232,7 @@ final class Spawner: Sendable {
 
     private func perform(_ order: Order, _ reserved: borrowing ReservedDescriptors) -> Outcome {
         let request = order.request
-        var outcome = Outcome(id: order.id, pid: 0, descriptor: -1, failure: nil)
+        var outcome = Outcome(id: order.id, pid: 0, descriptor: -1, failure: nil, isAwaited: request.isAwaited)
         var opened: [Int32] = []
         defer { for descriptor in Set(opened) { close(descriptor) } }
         do throws(SpawnFailure) {
