@@ -22,7 +22,15 @@ enum Schema {
         );
         INSERT INTO lease SELECT 1, token, pid, start_time, boot_id, taken_at FROM leases LIMIT 1;
         DROP TABLE leases;
+        """,
+        // Looked for among all transitions, it took a start as long as the journal was.
         """
+        CREATE TABLE incarnations (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            last INTEGER NOT NULL
+        );
+        INSERT INTO incarnations SELECT 1, COALESCE(MAX(incarnation), 0) FROM transitions;
+        """,
     ]
 
     /// Where a journal of that version keeps the lease: whoever only reads one leaves its version as it is.
@@ -77,6 +85,10 @@ enum Schema {
             initiator TEXT NOT NULL,
             cause TEXT NOT NULL,
             caused_by TEXT
+        );
+        CREATE TABLE incarnations (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            last INTEGER NOT NULL
         );
         CREATE TABLE ports (
             sidecar TEXT NOT NULL,

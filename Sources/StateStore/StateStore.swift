@@ -217,11 +217,15 @@ package final class StateStore {
         return last
     }
 
-    /// The latest incarnation the journal tells of, 0 when it tells of none.
+    /// The latest incarnation that was ever saved, 0 when none was.
     package func lastIncarnation() throws(StoreError) -> UInt64 {
         var last: Int64 = 0
-        try database.run("SELECT max(incarnation) FROM transitions") { last = $0.optionalInteger(0) ?? 0 }
+        try database.run("SELECT last FROM incarnations") { last = $0.integer(0) }
         return UInt64(bitPattern: last)
+    }
+
+    package func save(lastIncarnation last: UInt64) throws(StoreError) {
+        try database.run("INSERT OR REPLACE INTO incarnations VALUES (1, ?)", [.integer(Int64(bitPattern: last))])
     }
 
     /// Entries after a number, oldest first.

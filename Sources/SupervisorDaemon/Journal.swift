@@ -9,6 +9,8 @@ final class Journal {
     private let store: StateStore
     private let checkpoints: Checkpoints
     private(set) var sequence: Int64
+    /// Later ones are new: no other life of the project may ever have the same.
+    private var lastIncarnation: UInt64
     /// Why the last write failed, until one works again.
     private(set) var failure: String?
 
@@ -16,6 +18,7 @@ final class Journal {
         self.store = store
         checkpoints = Checkpoints(path: store.path)
         sequence = try store.lastTransition()
+        lastIncarnation = try store.lastIncarnation()
     }
 
     deinit { checkpoints.finish() }
@@ -26,14 +29,20 @@ final class Journal {
         var retired: [InstanceName] = []
         var goodRuns: [GoodRunRow] = []
 
+        var lastIncarnation: UInt64 {
+            records.reduce(transitions.reduce(0) { max($0, $1.incarnation) }) { max($0, $1.incarnation) }
+        }
+
         var isEmpty: Bool { records.isEmpty && transitions.isEmpty && retired.isEmpty && goodRuns.isEmpty }
     }
 
     /// A journal that can't be written is said, and supervision goes on: what runs is more than what is known of it.
     func commit(_ turn: Turn, clock: WallClock) {
         guard !turn.isEmpty else { return }
+        let incarnation = turn.lastIncarnation
         attempt { () throws(StoreError) in
             try store.commit { () throws(StoreError) in
+                if incarnation > lastIncarnation { try store.save(lastIncarnation: incarnation) }
                 for record in turn.records { try store.save(InstanceRow(record, clock: clock)) }
                 for transition in turn.transitions { sequence = try store.append(transition) }
                 for run in turn.goodRuns { try store.save(run) }
@@ -42,6 +51,7 @@ final class Journal {
                     try store.removePorts(sidecar: name.sidecar, replica: name.replica)
                 }
             }
+            lastIncarnation = max(lastIncarnation, incarnation)
         }
     }
 

@@ -47,6 +47,19 @@ import Testing
         INSERT INTO leases VALUES ('token', 11, 12, 'boot', 13);
         """
 
+    private static let toVersionTwo = """
+        CREATE TABLE good_runs (sidecar TEXT PRIMARY KEY, at_wall INTEGER NOT NULL, fingerprints TEXT NOT NULL)
+            WITHOUT ROWID;
+        INSERT INTO good_runs VALUES ('db', 1, '');
+        CREATE TABLE lease (
+            id INTEGER PRIMARY KEY CHECK (id = 1), token TEXT NOT NULL, pid INTEGER NOT NULL,
+            start_time INTEGER NOT NULL, boot_id TEXT NOT NULL, taken_at INTEGER NOT NULL
+        );
+        INSERT INTO lease SELECT 1, token, pid, start_time, boot_id, taken_at FROM leases LIMIT 1;
+        DROP TABLE leases;
+        PRAGMA user_version = 2;
+        """
+
     private static let lease = LeaseRow(token: "token", pid: 11, startTime: 12, bootID: "boot", takenAt: 13)
 
     private static func run(_ sql: String, in path: String) throws {
@@ -66,12 +79,27 @@ import Testing
             #expect(try store.transitions().map(\.id) == [3])
             #expect(try store.ports() == [PortRow(sidecar: "db", replica: 0, name: "sql", number: 5432)])
             #expect(try store.lease() == Self.lease)
+            #expect(try store.lastIncarnation() == 7)
         }
         let store = try StateStore(writing: shelf.journal)
         try store.save(LeaseRow?.none)
         #expect(try store.lease() == nil)
         try store.save(GoodRunRow(sidecar: "db", atWall: 1, fingerprints: []))
         #expect(store.goodRun(of: "db") != nil)
+        try store.save(lastIncarnation: 8)
+        #expect(try store.lastIncarnation() == 8)
+    }
+
+    @Test func `a journal of version 2 is taken over with all it holds`() throws {
+        let shelf = try Shelf()
+        let versionTwo = Self.versionOne + Self.content + Self.toVersionTwo
+        try Self.run(versionTwo, in: shelf.journal)
+        for _ in 0..<2 {
+            let store = try StateStore(writing: shelf.journal)
+            #expect(try store.lastIncarnation() == 7)
+            #expect(try store.lease() == Self.lease)
+            #expect(store.goodRun(of: "db") != nil)
+        }
     }
 
     @Test func `a journal of version 1 that is only read stays what its supervisor expects`() throws {
