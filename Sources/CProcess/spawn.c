@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "spawning.h"
 #include "cloning.h"
+#include "processors.h"
 #include "rawcalls.h"
 
 #include <errno.h>
@@ -223,6 +224,10 @@ static IN_CHILD __attribute__((noreturn)) void child_main(const struct child_con
         child_fail(context, ORCH_STEP_DIRECTORY, error);
     if (request->has_umask) RAW1(SYS_umask, request->umask);
     reset_signals(context->ignored);
+    if (request->leaves_processor) {
+        error = RAW3(SYS_sched_setaffinity, 0, sizeof orch_all_processors, orch_all_processors);
+        if (error < 0) child_fail(context, ORCH_STEP_LIMITS, error);
+    }
     error = RAW3(SYS_execve, request->path, request->arguments, request->environment);
     child_fail(context, ORCH_STEP_EXECUTE, error);
 }

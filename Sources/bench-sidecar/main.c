@@ -127,6 +127,12 @@ int main(int argc, char **argv) {
         return 2;
     }
     tell(STAMP_STARTED);
+    char alive[4096];
+    if (snprintf(alive, sizeof alive, "%s%s", argv[1], STAMP_ALIVE_SUFFIX) >= (int)sizeof alive) return 64;
+    if (open(alive, O_WRONLY | O_NONBLOCK | O_CLOEXEC) < 0) {
+        perror(alive);
+        return 2;
+    }
     if (strcmp(mode, "log") == 0) {
         write_fully("ready\n", 6);
         tell_ready();

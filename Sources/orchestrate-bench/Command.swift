@@ -3,13 +3,14 @@ import Glibc
 /// A program run to its end.
 struct Command {
     let status: Int32
+    let begun: UInt64
     let nanoseconds: UInt64
     /// Standard output and error.
     let output: String
 
     /// Runs `arguments` in `directory`; its output goes through a file there. A status of 128+n is a signal.
     static func run(
-        _ arguments: [String], directory: String, environment: [String: String] = [:]
+        _ arguments: [String], directory: String, environment: [String: String] = [:], meanwhile: () -> Void = {}
     ) throws(BenchFailure) -> Command {
         let outputPath = "\(directory)/output"
         var actions = posix_spawn_file_actions_t()
@@ -28,11 +29,12 @@ struct Command {
         let start = monotonicNanoseconds()
         let error = posix_spawn(&pid, arguments[0], &actions, nil, &argv, environ)
         guard error == 0 else { throw BenchFailure("cannot run \(arguments[0]): errno \(error)") }
+        meanwhile()
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
         let end = monotonicNanoseconds()
         let code = status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
-        return Command(status: code, nanoseconds: end - start, output: readText(outputPath))
+        return Command(status: code, begun: start, nanoseconds: end - start, output: readText(outputPath))
     }
 
     /// The run, or a failure that shows what it said.

@@ -1,10 +1,12 @@
 import CRawBaselines
 import Glibc
 
-/// The FIFO through which the sidecars tell when they started and when they were ready.
+/// The FIFO through which the sidecars tell when they started and when they were ready, and another that tells when the
+/// last of them has ended: each holds it open for writing.
 final class StampChannel {
     let path: String
     let descriptor: Int32
+    private let alive: Int32
 
     init(directory: String) throws(BenchFailure) {
         path = "\(directory)/stamps"
@@ -13,9 +15,24 @@ final class StampChannel {
         descriptor = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { throw BenchFailure("cannot open the FIFO \(path): errno \(errno)") }
         _ = fcntl(descriptor, 1031 /* F_SETPIPE_SZ */, 1 << 20)
+        let alivePath = path + STAMP_ALIVE_SUFFIX
+        guard mkfifo(alivePath, 0o600) == 0 else {
+            throw BenchFailure("cannot make the FIFO \(alivePath): errno \(errno)")
+        }
+        alive = open(alivePath, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard alive >= 0 else { throw BenchFailure("cannot open the FIFO \(alivePath): errno \(errno)") }
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        close(descriptor)
+        close(alive)
+    }
+
+    /// Waits until no sidecar lives of those that did. Nil: not within a minute.
+    func awaitLastEnd() -> UInt64? {
+        var ended = pollfd(fd: alive, events: 0, revents: 0)
+        return poll(&ended, 1, 60_000) == 1 ? monotonicNanoseconds() : nil
+    }
 
     /// Waits until `count` records of an event have come; others are dropped.
     func await(_ count: Int, event: Int, timeout: Int = 120) throws(BenchFailure) -> [stamp_record] {

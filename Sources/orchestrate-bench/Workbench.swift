@@ -48,12 +48,15 @@ struct BenchProject {
 
     private var environment: [String: String] { ["XDG_STATE_HOME": "\(directory)/state", "NO_COLOR": "1"] }
 
-    func run(_ arguments: String...) throws(BenchFailure) -> Command {
-        try Command.run([orchestrate] + arguments, directory: directory, environment: environment)
+    func run(_ arguments: String..., meanwhile: () -> Void = {}) throws(BenchFailure) -> Command {
+        try Command.run(
+            [orchestrate] + arguments, directory: directory, environment: environment, meanwhile: meanwhile)
     }
 
     func up() throws(BenchFailure) -> Command { try run("up", "-d").expecting(0, of: "orchestrate up -d") }
-    func down() throws(BenchFailure) -> Command { try run("down").expecting(0, of: "orchestrate down") }
+    func down(meanwhile: () -> Void = {}) throws(BenchFailure) -> Command {
+        try run("down", meanwhile: meanwhile).expecting(0, of: "orchestrate down")
+    }
 }
 
 /// Removes a directory and all beneath it.

@@ -5,6 +5,7 @@
 #include "memory.h"
 #include "netdiag.h"
 #include "processes.h"
+#include "processors.h"
 #include "protocol.h"
 #include "records.h"
 #include "spawning.h"

@@ -70,6 +70,8 @@ struct orch_spawn_request {
     int cgroup_fd;
     /// Whether the child is the keeper's (the caller's parent's), not the caller's.
     int is_keepers_child;
+    /// Whether the caller keeps to a processor, as `orch_keep_to_processor` has it: the child does not.
+    int leaves_processor;
     /// The soft limit of open files the child gets. 0: as it is.
     uint64_t descriptor_limit;
     /// The child's umask; the caller's is not for the child. 0 `has_umask`: as it is.

@@ -7,6 +7,9 @@
 
 enum { STAMP_STARTED = 1, STAMP_READY = 2, STAMP_LINE_BYTES = 100 };
 
+/// After the path of that FIFO: another one, which each bench-sidecar holds open for writing as long as it lives.
+#define STAMP_ALIVE_SUFFIX ".alive"
+
 /// What a bench-sidecar writes into its FIFO.
 struct stamp_record {
     uint64_t nanoseconds;  // CLOCK_MONOTONIC

@@ -23,6 +23,8 @@ final class Spawner: Sendable {
         var underWay: [ProcessID: UnderWay] = [:]
         /// So many of them are still among the jobs.
         var waiting = 0
+        /// A bit for each that a thread keeps to.
+        var processors: UInt64 = 0
         /// A thread came to one of them since they were looked at.
         var hasBegun = false
 
@@ -52,6 +54,8 @@ final class Spawner: Sendable {
 
     /// One is held up by each exec it waits for; the other uses the processor meanwhile.
     private static let usualThreads = 2
+    /// While so many spawns wait, each thread keeps to a processor of its own.
+    private static let burst = 8
     /// With those that a dead mount holds.
     private let mostThreads: Int
     private let state = Mutex(State())
@@ -199,12 +203,12 @@ final class Spawner: Sendable {
     }
 
     private func work() {
-        let reserved = ReservedDescriptors()
+        var seat = SpawnSeat()
         while true {
             switch next() {
             case .job(.spawn(let order)):
-                begin(order.id)
-                answer(perform(order, reserved))
+                begin(order.id, &seat)
+                answer(perform(order, seat))
                 let isAwaited = state.withLock { state in
                     state.underWay.removeValue(forKey: order.id)
                     return state.waiting == 0
@@ -212,25 +216,28 @@ final class Spawner: Sendable {
                 if isAwaited { ring() }
             case .job(.removeGroup(let groups, let id)): groups.remove(id)
             case .job(.perform(let work)): work()
-            case .sleep: wakeUp.wait()
+            case .sleep:
+                state.withLock { seat.leaveProcessor(&$0.processors) }
+                wakeUp.wait()
             case .end: return
             }
         }
     }
 
-    private func begin(_ id: ProcessID) {
+    private func begin(_ id: ProcessID, _ seat: inout SpawnSeat) {
         let now = SuspendingClock.now
         state.withLock { state in
             state.underWay[id]?.since = now
             state.underWay[id]?.looks = 0
             state.waiting -= 1
+            if state.waiting >= Self.burst { seat.keepToProcessor(besides: &state.processors) }
             state.hasBegun = true
         }
     }
 
     // MARK: One spawn
 
-    private func perform(_ order: Order, _ reserved: borrowing ReservedDescriptors) -> Outcome {
+    private func perform(_ order: Order, _ seat: borrowing SpawnSeat) -> Outcome {
         let request = order.request
         var outcome = Outcome(id: order.id, pid: 0, descriptor: -1, failure: nil, isAwaited: request.isAwaited)
         var opened: [Int32] = []
@@ -257,13 +264,13 @@ final class Spawner: Sendable {
             try request.credentials?.write(for: identity?.owner)
             let program = try findProgram(request)
             if let group = order.group {
-                try clone(order, identity, program: program, standard, into: group, reserved, &outcome)
+                try clone(order, identity, program: program, standard, into: group, seat, &outcome)
             }
             // None was made ahead, or somebody has removed it: an empty one is anybody's to remove.
             if order.group == nil || outcome.failure?.step == .cgroup {
                 let group = try makeGroup(order)
                 if group >= 0 { opened.append(group) }
-                try clone(order, identity, program: program, standard, into: group, reserved, &outcome)
+                try clone(order, identity, program: program, standard, into: group, seat, &outcome)
             }
         } catch {
             outcome.failure = error
@@ -307,13 +314,13 @@ final class Spawner: Sendable {
 
     private func clone(
         _ order: Order, _ identity: ResolvedIdentity?, program: [CChar], _ standard: StandardDescriptors,
-        into group: Int32, _ reserved: borrowing ReservedDescriptors, _ outcome: inout Outcome
+        into group: Int32, _ seat: borrowing SpawnSeat, _ outcome: inout Outcome
     ) throws(SpawnFailure) {
         let request = order.request
         // What is not enforced was said when the manifest was applied.
         if group >= 0, !request.resources.isEmpty { _ = order.groups?.limit(order.id, to: request.resources) }
         try checkWanted(order.id)
-        let reserved = reserved.numbers
+        let (reserved, leavesProcessor) = (seat.reserved, seat.hasProcessor)
         var result = orch_spawn_result()
         CStringArray(request.arguments).withPointers { arguments in
             CStringArray(identity.map { request.environment + $0.variables } ?? request.environment).withPointers {
@@ -324,7 +331,8 @@ final class Spawner: Sendable {
                             path: program.baseAddress, arguments: arguments, environment: environment,
                             directory: directory, standard_input: standard.input, standard_output: standard.output,
                             standard_error: standard.error, reserved: reserved, cgroup_fd: group,
-                            is_keepers_child: order.isKeepersChild ? 1 : 0, descriptor_limit: descriptorLimit,
+                            is_keepers_child: order.isKeepersChild ? 1 : 0, leaves_processor: leavesProcessor ? 1 : 0,
+                            descriptor_limit: descriptorLimit,
                             has_umask: request.umask == nil ? 0 : 1, umask: request.umask ?? 0,
                             mark: order.mark, slot: records.slot(order.id.slot), identity: nil)
                         guard let identity else { return orch_spawn(&raw, &result) }
@@ -372,20 +380,5 @@ final class Spawner: Sendable {
 extension SpawnFailure {
     fileprivate init(_ step: SpawnStep, _ sentence: String, errno: Int32) {
         self.init(step: step, message: "\(sentence): \(SystemError.message(for: errno))", errno: errno)
-    }
-}
-
-/// Every child's standard descriptors, for the moment of the clone. Of one spawning thread alone.
-private struct ReservedDescriptors: ~Copyable {
-    let numbers: (Int32, Int32, Int32, Int32)
-
-    init() {
-        var numbers = [Int32](repeating: 0, count: Int(ORCH_RESERVED_DESCRIPTORS))
-        orch_reserve_descriptors(&numbers)
-        self.numbers = (numbers[0], numbers[1], numbers[2], numbers[3])
-    }
-
-    deinit {
-        for descriptor in [numbers.0, numbers.1, numbers.2, numbers.3] where descriptor > 0 { close(descriptor) }
     }
 }

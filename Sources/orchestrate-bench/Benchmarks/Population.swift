@@ -13,7 +13,8 @@ struct Population {
         var rawStop: [Double] = []
         var start: [Double] = []
         var upReturns: [Double] = []
-        var stop: [Double] = []
+        var lastEnd: [Double] = []
+        var downReturns: [Double] = []
         for repetition in 1...bench.repetitions {
             try raw(start: &rawStart, stop: &rawStop)
             let manifest = BenchManifest.population(count, bench: bench)
@@ -30,7 +31,11 @@ struct Population {
                 try crashes(&pids)
                 try question(project)
             }
-            stop.append(milliseconds(try project.down().nanoseconds))
+            var ended: UInt64?
+            let down = try project.down { ended = bench.channel.awaitLastEnd() }
+            guard let ended else { throw BenchFailure("some sidecar still lives a minute after down was asked for") }
+            lastEnd.append(milliseconds(ended - down.begun))
+            downReturns.append(milliseconds(down.nanoseconds))
             try expectNone(of: pids)
         }
         let budget: ((Double) -> Double)? = count >= 100 ? { 1.3 * $0 + 30 } : nil
@@ -39,7 +44,9 @@ struct Population {
         bench.report(Figure("up of \(count), command returns", unit: "ms", samples: upReturns, raw: rawStart))
         bench.report(
             Figure(
-                "stop of \(count)", unit: "ms", samples: stop, raw: rawStop, bar: count >= 1000 ? { 2 * $0 } : nil))
+                "stop of \(count), last end", unit: "ms", samples: lastEnd, raw: rawStop,
+                bar: count >= 1000 ? { 2 * $0 } : nil))
+        bench.report(Figure("down of \(count), command returns", unit: "ms", samples: downReturns, raw: rawStop))
     }
 
     private func raw(start: inout [Double], stop: inout [Double]) throws(BenchFailure) {
