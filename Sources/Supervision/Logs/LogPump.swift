@@ -65,7 +65,7 @@ package struct LogEnds: Sendable {
     }
 }
 
-/// Carries the sidecars' output to their log files, on one thread of its own. No line ever passes through the loop.
+/// Carries the sidecars' output to their log files, on threads of its own. No line ever passes through the loop.
 ///
 /// Every function may be called from any thread. Only `open` may wait for the disk, when an earlier life left something
 /// in the FIFOs, and `stop`.
@@ -104,11 +104,27 @@ package final class LogPump: Sendable {
 
     private let logDirectory: String
     let fifos: LogFifos
-    private let commands: Mailbox<Command>
-    private let openings: PendingOpenings
-    private let thread: WorkerThread
+    private let hands: [Hand]
 
-    /// Keeps FIFOs in `fifo` and logs in `logs` under the state directory. Events are delivered on the pump's thread,
+    /// A thread, for the instances that are its own.
+    private struct Hand: Sendable {
+        let commands: Mailbox<Command>
+        let openings: PendingOpenings
+        let thread: WorkerThread
+
+        init(fifos: LogFifos, events: @escaping @Sendable (LogEvent) -> Void) throws(SystemError) {
+            // Made here so that failing is an error, then used by the thread alone.
+            nonisolated(unsafe) let worker = try LogPumpWorker(fifos: fifos, events: events)
+            commands = worker.commands
+            openings = worker.openings
+            thread = try WorkerThread(name: "log pump") { worker.run() }
+        }
+    }
+
+    /// One thread moves less than what several sidecars can write; with two processors there is no use for a third.
+    private static let mostHands = 2
+
+    /// Keeps FIFOs in `fifo` and logs in `logs` under the state directory. Events are delivered on the pump's threads,
     /// and the sink returns at once.
     package init(
         stateDirectory: String, events: @escaping @Sendable (LogEvent) -> Void
@@ -116,11 +132,20 @@ package final class LogPump: Sendable {
         logDirectory = stateDirectory + "/logs"
         try Directory.create(logDirectory)
         fifos = try LogFifos(stateDirectory: stateDirectory)
-        // Made here so that failing is an error of `init`, then used by the thread alone.
-        nonisolated(unsafe) let worker = try LogPumpWorker(fifos: fifos, events: events)
-        commands = worker.commands
-        openings = worker.openings
-        thread = try WorkerThread(name: "log pump") { worker.run() }
+        var hands: [Hand] = []
+        while hands.count < min(Self.mostHands, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) {
+            hands.append(try Hand(fifos: fifos, events: events))
+        }
+        self.hands = hands
+    }
+
+    /// Always the same for an instance. Those that are told apart by a number take turns.
+    private func hand(for instance: LogInstance) -> Hand {
+        hands[instance.stem.utf8.reduce(0) { $0 + Int($1) } % hands.count]
+    }
+
+    private func tell(_ instance: LogInstance, _ command: Command, rings: Bool = true) {
+        hand(for: instance).commands.send(command, rings: rings)
     }
 
     /// Before a start: makes or finds the FIFOs and notes that a new incarnation begins. What it is told comes after
@@ -146,7 +171,7 @@ package final class LogPump: Sendable {
         // All that waits now is from before; once the sidecar runs, that can't be told any more.
         let leftovers = outputs.contains { loop_bytes_readable($0.readEnd) > 0 }
         let moved = leftovers ? try? Acknowledgement() : nil
-        if moved == nil { openings.add(instance) }
+        if moved == nil { hand(for: instance).openings.add(instance) }
         send(instance, .starts(incarnation, moved: moved), spec, outputs, patterns, wakes: wakes || moved != nil)
         moved?.wait()
         return LogEnds(
@@ -155,7 +180,7 @@ package final class LogPump: Sendable {
     }
 
     /// After an `open` that did not.
-    package func wake() { commands.ring() }
+    package func wake() { for hand in hands { hand.commands.ring() } }
 
     /// For an `open` to come: makes the FIFOs. What fails fails there again, and is said there.
     package func prepare(_ instance: LogInstance, spec: LogSpec) {
@@ -208,13 +233,13 @@ package final class LogPump: Sendable {
         let opening = Opening(
             instance: instance, reason: reason, spec: spec, directory: spec.directory ?? logDirectory, outputs: outputs,
             patterns: patterns)
-        commands.send(.open(opening), rings: wakes)
+        tell(instance, .open(opening), rings: wakes)
     }
 
     /// A line of the supervisor's own (`exit 1`), placed after what was written before.
     /// - Parameter startsLog: false notes nothing where nothing was ever written: no file comes of it.
     package func note(_ instance: LogInstance, _ text: String, startsLog: Bool = true) {
-        commands.send(.note(instance, text, .now, startsLog: startsLog))
+        tell(instance, .note(instance, text, .now, startsLog: startsLog))
     }
 
     /// The same, for everyone who reads the log and not only for those who ask for such lines.
@@ -222,33 +247,34 @@ package final class LogPump: Sendable {
 
     /// Nothing was started, whether or not it came to an `open`.
     package func withdrawStart(_ instance: LogInstance, _ incarnation: Incarnation, because reason: String) {
-        commands.send(.withdrawStart(instance, incarnation, reason: reason, .now))
+        tell(instance, .withdrawStart(instance, incarnation, reason: reason, .now))
     }
 
     /// Takes over what can change without a restart: everything but `directory` and `mergesStandardError`.
-    package func configure(_ instance: LogInstance, spec: LogSpec) { commands.send(.configure(instance, spec)) }
+    package func configure(_ instance: LogInstance, spec: LogSpec) { tell(instance, .configure(instance, spec)) }
 
     /// Its pattern is not looked for any more.
-    package func unwatch(_ instance: LogInstance, token: UInt64) { commands.send(.unwatch(instance, token: token)) }
+    package func unwatch(_ instance: LogInstance, token: UInt64) { tell(instance, .unwatch(instance, token: token)) }
 
     /// Answers `LogEvent.drained` when all that was in the FIFOs is in the file, an unfinished last line included where
     /// nobody is left to finish it; or when the file refuses. For an instance that was never opened too.
-    package func drain(_ instance: LogInstance, token: UInt64) { commands.send(.drain(instance, token: token)) }
+    package func drain(_ instance: LogInstance, token: UInt64) { tell(instance, .drain(instance, token: token)) }
 
     /// Leaves its standard output to somebody else, until `resume`. What is in the FIFO now is written first, but for an
     /// unfinished line; then comes `LogEvent.held`. For an instance that is opened later too.
-    package func hold(_ instance: LogInstance, token: UInt64) { commands.send(.hold(instance, token: token)) }
+    package func hold(_ instance: LogInstance, token: UInt64) { tell(instance, .hold(instance, token: token)) }
 
     /// Reads it again, from what was left in the FIFO on.
-    package func resume(_ instance: LogInstance) { commands.send(.resume(instance)) }
+    package func resume(_ instance: LogInstance) { tell(instance, .resume(instance)) }
 
     /// The instance is no longer declared: writes what is left, closes, and removes the FIFOs. Its files stay.
-    package func retire(_ instance: LogInstance) { commands.send(.retire(instance)) }
+    package func retire(_ instance: LogInstance) { tell(instance, .retire(instance)) }
 
-    /// Writes what there is and ends the thread; an unfinished line of one that lives on stays in its FIFO. Nothing is sent to the pump after it.
+    /// Writes what there is and ends the threads; an unfinished line of one that lives on stays in its FIFO. Nothing is
+    /// sent to the pump after it.
     package func stop() {
-        commands.send(.stop)
-        thread.join()
+        for hand in hands { hand.commands.send(.stop) }
+        for hand in hands { hand.thread.join() }
     }
 
     /// After `stop`, when nothing that could write lives: the FIFOs go. The logs stay.

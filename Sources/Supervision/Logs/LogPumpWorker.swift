@@ -2,7 +2,7 @@ import CProcess
 import Glibc
 import SidecarModel
 
-/// The pump's own thread: a loop over all FIFOs.
+/// A thread of the pump: a loop over the FIFOs of its instances.
 final class LogPumpWorker: LogPumping {
     /// After this much one instance gives way to the others.
     private static let share = 1 << 20
