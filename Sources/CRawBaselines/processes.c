@@ -41,11 +41,19 @@ int raw_spawn_all(const char *sidecar, const char *channel, const char *mode, in
     return 0;
 }
 
-uint64_t raw_stop_all(const pid_t *pids, int count) {
-    uint64_t start = now();
+void raw_signal_all(const pid_t *pids, int count) {
     for (int i = 0; i < count; i++) kill(pids[i], SIGTERM);
+}
+
+void raw_wait_all(const pid_t *pids, int count) {
     for (int i = 0; i < count; i++)
         while (waitpid(pids[i], NULL, 0) < 0 && errno == EINTR) continue;
+}
+
+uint64_t raw_stop_all(const pid_t *pids, int count) {
+    uint64_t start = now();
+    raw_signal_all(pids, count);
+    raw_wait_all(pids, count);
     return now() - start;
 }
 

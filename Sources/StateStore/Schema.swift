@@ -29,7 +29,8 @@ enum Schema {
             id INTEGER PRIMARY KEY CHECK (id = 1),
             last INTEGER NOT NULL
         );
-        INSERT INTO incarnations SELECT 1, COALESCE(MAX(incarnation), 0) FROM transitions;
+        INSERT INTO incarnations SELECT 1, COALESCE(MAX(incarnation), 0) FROM
+            (SELECT incarnation FROM transitions UNION ALL SELECT incarnation FROM instances);
         """,
     ]
 

@@ -9,8 +9,10 @@ final class Journal {
     private let store: StateStore
     private let checkpoints: Checkpoints
     private(set) var sequence: Int64
-    /// Later ones are new: no other life of the project may ever have the same.
+    /// No other life of the project may ever have the same as one there was.
     private var lastIncarnation: UInt64
+    /// What the store knows of it: less, where it could not be written.
+    private var savedIncarnation: UInt64
     /// Why the last write failed, until one works again.
     private(set) var failure: String?
 
@@ -19,6 +21,7 @@ final class Journal {
         checkpoints = Checkpoints(path: store.path)
         sequence = try store.lastTransition()
         lastIncarnation = try store.lastIncarnation()
+        savedIncarnation = lastIncarnation
     }
 
     deinit { checkpoints.finish() }
@@ -39,10 +42,10 @@ final class Journal {
     /// A journal that can't be written is said, and supervision goes on: what runs is more than what is known of it.
     func commit(_ turn: Turn, clock: WallClock) {
         guard !turn.isEmpty else { return }
-        let incarnation = turn.lastIncarnation
+        lastIncarnation = max(lastIncarnation, turn.lastIncarnation)
         attempt { () throws(StoreError) in
             try store.commit { () throws(StoreError) in
-                if incarnation > lastIncarnation { try store.save(lastIncarnation: incarnation) }
+                if lastIncarnation > savedIncarnation { try store.save(lastIncarnation: lastIncarnation) }
                 for record in turn.records { try store.save(InstanceRow(record, clock: clock)) }
                 for transition in turn.transitions { sequence = try store.append(transition) }
                 for run in turn.goodRuns { try store.save(run) }
@@ -51,7 +54,7 @@ final class Journal {
                     try store.removePorts(sidecar: name.sidecar, replica: name.replica)
                 }
             }
-            lastIncarnation = max(lastIncarnation, incarnation)
+            savedIncarnation = lastIncarnation
         }
     }
 

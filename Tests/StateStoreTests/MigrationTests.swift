@@ -42,7 +42,7 @@ import Testing
             (1, '/p/sidecars.yaml', 'p', '/p/sidecars.yaml', '/p', '/', x'01', '{"A":"b"}', 18, 5, 0, 1, 'boot');
         INSERT INTO instances VALUES
             ('db', 0, 'healthy', 7, 1, 1, 2, 3, 4, 5, 'code 1', 'x', NULL, 9, 10, '', NULL, NULL);
-        INSERT INTO transitions VALUES (3, 1, 2, 'db', 0, 7, 'starting', 'healthy', 'probe', 'ready', NULL);
+        INSERT INTO transitions VALUES (3, 1, 2, 'db', 0, 6, 'starting', 'healthy', 'probe', 'ready', NULL);
         INSERT INTO ports VALUES ('db', 0, 'sql', 5432);
         INSERT INTO leases VALUES ('token', 11, 12, 'boot', 13);
         """

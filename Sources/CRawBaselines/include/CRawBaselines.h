@@ -22,6 +22,11 @@ struct stamp_record {
 /// Spawns `count` sidecars (`mode`: "hold", …), as fast as posix_spawn goes. 0, or an errno.
 int raw_spawn_all(const char *sidecar, const char *channel, const char *mode, int count, pid_t *pids);
 
+/// SIGTERM to each.
+void raw_signal_all(const pid_t *pids, int count);
+/// Waits for each.
+void raw_wait_all(const pid_t *pids, int count);
+
 /// SIGTERM to each, then waits for each. The nanoseconds it took.
 uint64_t raw_stop_all(const pid_t *pids, int count);
 

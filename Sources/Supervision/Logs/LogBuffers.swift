@@ -1,7 +1,7 @@
 import CProcess
 import Glibc
 
-/// What all channels of a pump share, as it handles one at a time: the buffers, and the pipe it peeks through.
+/// What all channels of one of the pump's threads share, as it handles one at a time: the buffers, and the pipe it peeks through.
 final class LogBuffers {
     /// Peeking by the pipe's length would only cost cache.
     static let inputSize = 256 << 10

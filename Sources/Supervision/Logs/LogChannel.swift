@@ -2,7 +2,7 @@ import CProcess
 import Glibc
 import SidecarModel
 
-/// The log of one instance on the pump's thread: from its FIFOs to its file.
+/// The log of one instance on its thread of the pump: from its FIFOs to its file.
 ///
 /// Bytes are looked at in the FIFO, written as whole lines, and only then taken out. Whoever is killed at any instant
 /// leaves every line either in the FIFO or in the file, at worst in both.

@@ -112,9 +112,12 @@ package final class LogPump: Sendable {
         let openings: PendingOpenings
         let thread: WorkerThread
 
-        init(fifos: LogFifos, events: @escaping @Sendable (LogEvent) -> Void) throws(SystemError) {
+        init(
+            fifos: LogFifos, compressor: LogCompressor, events: @escaping @Sendable (LogEvent) -> Void
+        ) throws(SystemError) {
             // Made here so that failing is an error, then used by the thread alone.
-            nonisolated(unsafe) let worker = try LogPumpWorker(fifos: fifos, events: events)
+            nonisolated(unsafe) let worker = try LogPumpWorker(
+                fifos: fifos, compressor: compressor, events: events)
             commands = worker.commands
             openings = worker.openings
             thread = try WorkerThread(name: "log pump") { worker.run() }
@@ -132,14 +135,18 @@ package final class LogPump: Sendable {
         logDirectory = stateDirectory + "/logs"
         try Directory.create(logDirectory)
         fifos = try LogFifos(stateDirectory: stateDirectory)
-        var hands: [Hand] = []
-        while hands.count < min(Self.mostHands, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) {
-            hands.append(try Hand(fifos: fifos, events: events))
+        let compressor = LogCompressor()
+        var hands = [try Hand(fifos: fifos, compressor: compressor, events: events)]
+        // One alone does it too.
+        while hands.count < min(Self.mostHands, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
+            let hand = try? Hand(fifos: fifos, compressor: compressor, events: events)
+        {
+            hands.append(hand)
         }
         self.hands = hands
     }
 
-    /// Always the same for an instance. Those that are told apart by a number take turns.
+    /// Always the same for an instance. Those whose names differ by one in one digit have different ones.
     private func hand(for instance: LogInstance) -> Hand {
         hands[instance.stem.utf8.reduce(0) { $0 + Int($1) } % hands.count]
     }

@@ -13,7 +13,7 @@ final class LogPumpWorker: LogPumping {
     let commands: Mailbox<LogPump.Command>
     let openings = PendingOpenings()
     private let loop: EventLoop
-    private let compressor = LogCompressor()
+    private let compressor: LogCompressor
     private let events: @Sendable (LogEvent) -> Void
     private var channels: [LogInstance: LogChannel] = [:]
     /// Those with an unfinished line.
@@ -24,8 +24,11 @@ final class LogPumpWorker: LogPumping {
     /// Within a command nothing interrupts: it is what would have interrupted.
     private var isObeying = false
 
-    init(fifos: LogFifos, events: @escaping @Sendable (LogEvent) -> Void) throws(SystemError) {
+    init(
+        fifos: LogFifos, compressor: LogCompressor, events: @escaping @Sendable (LogEvent) -> Void
+    ) throws(SystemError) {
         self.fifos = fifos
+        self.compressor = compressor
         self.events = events
         buffers = try LogBuffers()
         loop = try EventLoop()

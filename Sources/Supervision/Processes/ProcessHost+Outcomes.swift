@@ -41,8 +41,9 @@ extension ProcessHost {
 
     private func hearOutcomes() {
         ordered.timer = nil
-        // Asked before they are looked for: what is answered later is rung for where none waited.
-        if spawner?.hasWaiting ?? false { watchOutcomes() }
+        // Asked before they are looked for once more: what is answered later is rung for where none waits. Those that were
+        // given up are waited for by nobody, however long they hang.
+        if spawner?.hasWaiting ?? false, processes.contains(where: { $0?.isSpawning ?? false }) { watchOutcomes() }
         outcomes?.ring()
     }
 

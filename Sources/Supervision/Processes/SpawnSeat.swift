@@ -33,7 +33,7 @@ struct SpawnSeat: ~Copyable {
 
     mutating func leaveProcessor(_ taken: inout UInt64) {
         if let processor, processor >= 0 {
-            orch_leave_processor()
+            guard orch_leave_processor() == 0 else { return }
             taken &= ~(1 << UInt64(processor))
         }
         processor = nil

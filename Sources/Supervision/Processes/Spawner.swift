@@ -54,7 +54,7 @@ final class Spawner: Sendable {
 
     /// One is held up by each exec it waits for; the other uses the processor meanwhile.
     private static let usualThreads = 2
-    /// While so many spawns wait, each thread keeps to a processor of its own.
+    /// Where so many spawns wait, a thread keeps to a processor of its own until there is nothing to do.
     private static let burst = 8
     /// With those that a dead mount holds.
     private let mostThreads: Int
@@ -138,7 +138,7 @@ final class Spawner: Sendable {
     }
 
     func spawn(_ order: Order) { add(.spawn(order)) }
-    /// False: what was answered until now was rung for, or is about to be.
+    /// False: what is answered from now on is rung for. What was answered before may not have been.
     var hasWaiting: Bool { state.withLock { $0.waiting > 0 } }
     func remove(_ id: ProcessID, in groups: ControlGroups) { add(.removeGroup(groups, id)) }
     /// What may take long, between the spawns.
@@ -208,12 +208,10 @@ final class Spawner: Sendable {
             switch next() {
             case .job(.spawn(let order)):
                 begin(order.id, &seat)
-                answer(perform(order, seat))
-                let isAwaited = state.withLock { state in
-                    state.underWay.removeValue(forKey: order.id)
-                    return state.waiting == 0
-                }
-                if isAwaited { ring() }
+                let outcome = perform(order, seat)
+                state.withLock { _ = $0.underWay.removeValue(forKey: order.id) }
+                answer(outcome)
+                if !hasWaiting { ring() }
             case .job(.removeGroup(let groups, let id)): groups.remove(id)
             case .job(.perform(let work)): work()
             case .sleep:
