@@ -126,7 +126,6 @@ extension Supervisor {
             }
             engine.observe(.spawnFailed(index, incarnation, failure))
         case .success(let spawned):
-            logs.wake()
             lives.add(spawned.id, of: index, incarnation)
             engine.observe(.spawned(index, incarnation, Spawned(pid: spawned.pid)))
             probes.begun(index, incarnation)

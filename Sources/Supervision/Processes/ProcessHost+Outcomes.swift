@@ -44,7 +44,7 @@ extension ProcessHost {
         // Asked before they are looked for once more: what is answered later is rung for where none waits. Those that were
         // given up are waited for by nobody, however long they hang.
         if spawner?.hasWaiting ?? false, processes.contains(where: { $0?.isSpawning ?? false }) { watchOutcomes() }
-        outcomes?.ring()
+        ringForOutcomes()
     }
 
     func take(_ outcome: Spawner.Outcome) {

@@ -15,7 +15,8 @@ package final class ProcessHost {
     let groups: ControlGroups?
     package let containment: Containment
     var spawner: Spawner?
-    var outcomes: Mailbox<Spawner.Outcome>?
+    /// Tells those who wait for it that spawns are over.
+    private(set) var ringForOutcomes: @Sendable () -> Void = {}
     var ordered = OrderedSpawns()
     /// While spawns are under way.
     var hangTimer: EventLoop.TimerID?
@@ -60,7 +61,8 @@ package final class ProcessHost {
     /// - Parameters:
     ///   - descriptors: from the keeper; nil runs without one: children are ours, records in `stateDirectory`.
     ///   - containment: nil takes the best there is; any other than `.cgroup` does without cgroups.
-    ///   - afterSpawns: called on a spawner's thread when spawns are over and no other waits for it.
+    ///   - afterSpawns: called when spawns are over, once no other waits for a thread or some time has passed. On any
+    ///     thread.
     package init(
         loop: EventLoop, stateDirectory: String, descriptors: KeeperDescriptors?,
         containment wanted: Containment.Level? = nil, afterSpawns: @escaping @Sendable () -> Void = {}
@@ -80,14 +82,13 @@ package final class ProcessHost {
         }
         (groups, containment) = Self.contain(records, hasKeeper: link != nil, wanted: wanted)
         let outcomes = loop.mailbox { [weak self] (outcome: Spawner.Outcome) in self?.take(outcome) }
-        self.outcomes = outcomes
+        ringForOutcomes = {
+            outcomes.ring()
+            afterSpawns()
+        }
         let spawner = Spawner(
             records: records, descriptorLimit: descriptorLimit,
-            answer: { outcomes.send($0, rings: false) },
-            ring: {
-                outcomes.ring()
-                afterSpawns()
-            })
+            answer: { outcomes.send($0, rings: false) }, ring: ringForOutcomes)
         removals = loop.mailbox { [weak self] (removal: Removal) in self?.take(removal) }
         try spawner.start()
         self.spawner = spawner
