@@ -1,36 +1,21 @@
-import Glibc
-import SidecarModel
 import Testing
 
 @testable import StateStore
 @testable import SupervisorDaemon
 
 struct JournalTests {
-    private let directory: String
-    private var path: String { directory + "/journal.db" }
+    private let file: JournalFile
+    private var path: String { file.path }
 
-    init() throws {
-        var template = Array("/tmp/journal-XXXXXX".utf8CString)
-        directory = try #require(mkdtemp(&template).map { String(cString: $0) })
-    }
-
-    private func remove() {
-        for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
-        rmdir(directory)
-    }
+    init() throws { file = try JournalFile() }
 
     private func turn(_ incarnation: UInt64) -> Journal.Turn {
         var turn = Journal.Turn()
-        turn.transitions = [
-            TransitionRow(
-                atWall: 5, atBoot: Instant(nanoseconds: 6), sidecar: "db", replica: 0, incarnation: incarnation,
-                from: .starting, to: .failed, initiator: .exit, cause: "exit 1", causedBy: nil)
-        ]
+        turn.transitions = [.failure(of: incarnation)]
         return turn
     }
 
     @Test func `an incarnation that could not be saved is with the next turn that is`() throws {
-        defer { remove() }
         let store = try StateStore(writing: path)
         let journal = try Journal(store: store)
         try store.database.execute("PRAGMA query_only = ON")
@@ -43,7 +28,6 @@ struct JournalTests {
     }
 
     @Test func `the last incarnation is known when the journal holds none of its transitions any more`() throws {
-        defer { remove() }
         // The later life of another ends while the one of this goes on.
         for (incarnation, latest) in [(7, 7), (9, 9), (8, 9)] as [(UInt64, UInt64)] {
             let journal = try Journal(store: try StateStore(writing: path))
@@ -53,12 +37,7 @@ struct JournalTests {
         }
         let store = try StateStore(writing: path)
         try store.commit { () throws(StoreError) in
-            for _ in 0..<101_000 {
-                try store.append(
-                    TransitionRow(
-                        atWall: 5, atBoot: Instant(nanoseconds: 6), sidecar: "db", replica: 0, incarnation: 1,
-                        from: .healthy, to: .unhealthy, initiator: .probe, cause: "timed out", causedBy: nil))
-            }
+            for _ in 0..<101_000 { try store.append(.failure(of: 1)) }
         }
         #expect(try store.transitions().allSatisfy { $0.incarnation == 1 })
         #expect(try store.lastIncarnation() == 9)
