@@ -148,7 +148,7 @@ package final class LogPump: Sendable {
 
     /// Always the same for an instance. Those whose names differ by one in one digit have different ones.
     private func hand(for instance: LogInstance) -> Hand {
-        hands[instance.stem.utf8.reduce(0) { $0 + Int($1) } % hands.count]
+        hands[instance.sidecar.utf8.reduce(instance.replica) { $0 + Int($1) } % hands.count]
     }
 
     private func tell(_ instance: LogInstance, _ command: Command, rings: Bool = true) {

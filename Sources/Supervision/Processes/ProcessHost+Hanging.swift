@@ -28,9 +28,11 @@ extension ProcessHost {
                 "start it within \(Self.patience) s: all \(found.held) threads that start something "
                     + "wait for mounts that do not answer")
         }
-        // Those that were given up are waited for by nobody.
-        if processes.contains(where: { $0?.isSpawning ?? false }) { watchForHanging() }
+        if isSpawning { watchForHanging() }
     }
+
+    /// Something is being started. Those that were given up are waited for by nobody.
+    var isSpawning: Bool { processes.contains { $0?.isSpawning ?? false } }
 
     private func giveUp(_ id: ProcessID) {
         let child = hangingChild(id)

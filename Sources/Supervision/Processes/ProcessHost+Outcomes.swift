@@ -41,9 +41,8 @@ extension ProcessHost {
 
     private func hearOutcomes() {
         ordered.timer = nil
-        // Asked before they are looked for once more: what is answered later is rung for where none waits. Those that were
-        // given up are waited for by nobody, however long they hang.
-        if spawner?.hasWaiting ?? false, processes.contains(where: { $0?.isSpawning ?? false }) { watchOutcomes() }
+        // Asked before they are looked for once more: what is answered later is rung for where none waits.
+        if spawner?.hasWaiting ?? false, isSpawning { watchOutcomes() }
         ringForOutcomes()
     }
 
