@@ -87,6 +87,9 @@ final class Database {
             }, Unmanaged.passUnretained(self).toOpaque())
     }
 
+    /// Of the row that was inserted last.
+    var lastRowID: Int64 { sqlite3_last_insert_rowid(handle) }
+
     /// Moves what no reader is in the way of from the write-ahead log into the file, and waits for the disk; not for
     /// whoever writes or checkpoints.
     func checkpoint() throws(StoreError) {
