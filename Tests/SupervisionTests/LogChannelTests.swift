@@ -53,7 +53,7 @@ struct LogChannelTests {
         spec.maxSize = ByteCount(bytes: Int64(before.file.size))
         let (after, other) = try channel(of: db, in: directory, spec, by: pump)
         defer { close(other) }
-        try after.takeUp(Incarnation(1), by: pump)
+        try after.takeUp(Incarnation(1), isRunning: true, by: pump)
         #expect(directory.log(of: db).last?.string.contains("the next 2 lines may repeat") == true)
         _ = try after.service(0, limit: 1 << 20, by: pump)
         #expect(directory.log(of: db).map(\.string) == ["two", "three"])

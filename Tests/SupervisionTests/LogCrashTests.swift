@@ -107,4 +107,47 @@ struct LogCrashTests {
         #expect(after.log(db).compactMap(\.startedIncarnation) == [1, 2])
         #expect(after.log(db).last?.string == "life 2, client 3")
     }
+
+    @Test func `a life whose start was not noted begins after the one before it, however much that one wrote`() throws {
+        let directory = TemporaryDirectory()
+        let expression = try RegularExpression("^ready")
+        try longLife(in: directory)
+        let fifo = open(directory.path + "/fifo/db.0.out", O_RDWR | O_CLOEXEC)
+        defer { close(fifo) }
+        let after = try PumpBench(in: directory)
+        _ = try after.pump.adopt(
+            db, incarnation: Incarnation(2), spec: LogSpec(),
+            patterns: [LogPattern(token: 7, expression: expression, stream: .any)])
+        try after.drain(db)
+        #expect(!after.events.contains("matched 7"))
+        write("ready in the second life\n", to: fifo)
+        try after.wait(for: "matched 7")
+        try after.drain(db)
+        #expect(after.log(db).compactMap(\.startedIncarnation) == [1, 2])
+        #expect(after.log(db).suffix(2).map(\.string) == ["incarnation 2 started", "ready in the second life"])
+    }
+
+    @Test func `a life that is over is not noted to begin, however much it wrote`() throws {
+        let directory = TemporaryDirectory()
+        try longLife(in: directory)
+        let after = try PumpBench(in: directory)
+        _ = try after.pump.adopt(db, incarnation: Incarnation(1), isRunning: false, spec: LogSpec())
+        after.pump.note(db, "hook post_stop failed: exit 1")
+        try after.drain(db)
+        #expect(after.log(db).compactMap(\.startedIncarnation) == [1])
+        #expect(after.log(db).suffix(2).map(\.string) == ["exit 25", "hook post_stop failed: exit 1"])
+    }
+
+    /// One that wrote more than is looked at, and its end.
+    private func longLife(in directory: TemporaryDirectory) throws {
+        let bench = try PumpBench(in: directory)
+        bench.leavesSidecars = true
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec())
+        let words = (0..<40_000).map { "ready for request \($0) of the first life\n" }
+        write(words.joined(), to: ends.standardOutput)
+        ends.close()
+        try bench.drain(db)
+        bench.pump.note(db, "exit 25")
+        try bench.drain(db)
+    }
 }

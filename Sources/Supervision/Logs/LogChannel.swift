@@ -301,10 +301,10 @@ final class LogChannel {
     /// What this incarnation wrote before we looked is looked at: a pattern may have matched while nobody could be told.
     /// What the one before it wrote is not: the start of this one is noted with its first line, and a supervisor that was
     /// killed before that took the note along.
-    func takeUp(_ incarnation: Incarnation, by pump: some LogPumping) throws(SystemError) {
+    func takeUp(_ incarnation: Incarnation, isRunning: Bool, by pump: some LogPumping) throws(SystemError) {
         joined = incarnation
         let tail = try file.tail(patterns.isEmpty ? LogBuffers.outputSize : 1 << 20)
-        guard let written = LogLines.written(by: incarnation.number, in: tail) else {
+        guard let written = LogLines.written(by: incarnation.number, isRunning: isRunning, in: tail) else {
             return note(LogLine.startNote(incarnation.number), at: .now)
         }
         try countRepeats(of: tail, by: pump)

@@ -137,11 +137,15 @@ enum LogLines {
         return count
     }
 
-    /// What an incarnation has written, as far as it is in the tail. Nil: not even its start stands there.
-    static func written(by incarnation: UInt64, in tail: [UInt8]) -> [LogLine]? {
+    /// What an incarnation has written, as far as it is in the tail. Nil: not even its start stands in the log, and what does
+    /// is of one before it.
+    static func written(by incarnation: UInt64, isRunning: Bool, in tail: [UInt8]) -> [LogLine]? {
         guard !tail.isEmpty else { return nil }
         let lines = parse(tail)
-        guard let start = lines.lastIndex(where: { $0.startedIncarnation != nil }) else { return lines }
+        guard let start = lines.lastIndex(where: { $0.startedIncarnation != nil }) else {
+            // An end that is not its own is that of the one before, which had no more to say.
+            return isRunning && lines.contains(where: \.isExitNote) ? nil : lines
+        }
         return lines[start].startedIncarnation == incarnation ? Array(lines[(start + 1)...]) : nil
     }
 }

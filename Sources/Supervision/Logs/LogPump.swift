@@ -88,8 +88,8 @@ package final class LogPump: Sendable {
             /// A process is about to be started.
             /// - moved: posted when what an earlier incarnation left in the FIFOs is written. Nil: it left nothing.
             case starts(Incarnation, moved: Acknowledgement?)
-            /// It was started before this supervisor was.
-            case lives(Incarnation)
+            /// It was started before this supervisor was, and may be over.
+            case began(Incarnation, isRunning: Bool)
             /// One more process writes: one of many of that incarnation, or somebody who speaks in the log.
             case joins(Incarnation?)
         }
@@ -219,14 +219,15 @@ package final class LogPump: Sendable {
             newReadEnds: newReadEnds(of: instance))
     }
 
-    /// After a restart of the supervisor: goes on with the output of a living instance. Patterns are also looked for in
+    /// After a restart of the supervisor: goes on with the output of an instance. Patterns are also looked for in
     /// what it has written so far. Answers the read ends, which stay ours.
     package func adopt(
-        _ instance: LogInstance, incarnation: Incarnation, spec: LogSpec, patterns: [LogPattern] = []
+        _ instance: LogInstance, incarnation: Incarnation, isRunning: Bool = true, spec: LogSpec,
+        patterns: [LogPattern] = []
     ) throws(SystemError) -> [Int32] {
         let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
         _ = newReadEnds(of: instance)
-        send(instance, .lives(incarnation), spec, outputs, patterns)
+        send(instance, .began(incarnation, isRunning: isRunning), spec, outputs, patterns)
         return outputs.map(\.readEnd)
     }
 

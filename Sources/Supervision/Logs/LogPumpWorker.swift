@@ -145,10 +145,10 @@ final class LogPumpWorker: LogPumping {
             case .joins(let incarnation):
                 if let incarnation { channel.join(incarnation) }
                 return nil
-            case .lives(let incarnation):
+            case .began(let incarnation, let isRunning):
                 channel.spec = opening.spec
                 channel.patterns = opening.patterns
-                try channel.takeUp(incarnation, by: self)
+                try channel.takeUp(incarnation, isRunning: isRunning, by: self)
             case .starts(let incarnation, let moved):
                 if let moved {
                     // An unfinished line ends with the life that wrote it.
