@@ -7,6 +7,9 @@ final class LogPumpWorker: LogPumping {
     /// After this much one instance gives way to the others.
     private static let share = 1 << 20
     private static let retryDelay = Duration.milliseconds(100)
+    /// In microseconds. While many sidecars end, each of which would wake us, and have us take the processor from those
+    /// that are about to end.
+    private static let burstPause: UInt32 = 4000
 
     let buffers: LogBuffers
     let fifos: LogFifos
@@ -21,6 +24,7 @@ final class LogPumpWorker: LogPumping {
     /// Those whose standard output is somebody else's to read.
     private var held: Set<LogInstance> = []
     private var signals: Int32 = -1
+    private var ends = PipeEnds()
     /// Within a command nothing interrupts: it is what would have interrupted.
     private var isObeying = false
 
@@ -46,6 +50,7 @@ final class LogPumpWorker: LogPumping {
 
     func run() {
         listenToSignals()
+        loop.onTurnEnd { [unowned self] in if ends.isBurst(at: loop.now) { Glibc.usleep(Self.burstPause) } }
         // The loop's own calls fail only for want of kernel memory; waiting for better times is all there is to do.
         while (try? loop.run()) == nil {}
     }
@@ -173,6 +178,7 @@ final class LogPumpWorker: LogPumping {
                 let isHeld = output.stream == .stdout && held.contains(channel.instance)
                 stream.watch = try loop.watch(output.readEnd, isHeld ? .edgeTriggered : [.read, .edgeTriggered]) {
                     [unowned self, unowned channel] readiness in
+                    if readiness == .hangup { ends.count += 1 } else { ends.hasOthers = true }
                     service(channel, index, flushing: readiness.contains(.hangup) ? .full : .nothing)
                 }
             } catch {
@@ -254,6 +260,7 @@ final class LogPumpWorker: LogPumping {
 
     private func again(_ channel: LogChannel, _ flushing: LogFormatter.Flush) {
         if flushing == .full { channel.hasLostItsWriter = true }
+        ends.hasOthers = true
         guard !channel.isQueued else { return }
         channel.isQueued = true
         loop.soon { [unowned self] in
