@@ -28,6 +28,18 @@ package enum Effect: Hashable, Sendable {
     case finish(code: Int32)
 }
 
+extension Effect {
+    /// Once it is stored that the project is to be down, this may be done before it is stored who came to it: the next
+    /// supervisor does it again, and takes nobody's end for a crash.
+    package var belongsToEnd: Bool {
+        switch self {
+        case .signal, .clear, .kill, .inspect, .endProbes: true
+        // How it ended is nowhere else any more once it is released.
+        case .spawn, .runHook, .probe, .release, .retire, .finish: false
+        }
+    }
+}
+
 package enum SignalTarget: Hashable, Sendable { case leader, group }
 
 /// What a hook is told.

@@ -143,7 +143,7 @@ package struct Reconciler: Sendable {
     }
 
     /// Instances whose record changed since the last call, with what to store. To be stored before the effects of the
-    /// same turn are performed: an incarnation must be known before its process can exist.
+    /// same turn are performed (but see `Effect.belongsToEnd`): an incarnation must be known before its process can exist.
     package mutating func takeChangedRecords() -> [InstanceRecord] {
         defer {
             for slot in changed { isChanged[slot] = false }

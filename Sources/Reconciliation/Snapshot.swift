@@ -32,7 +32,8 @@ package struct InstanceStatus: Hashable, Sendable {
 
 /// What the store keeps of an instance, and what `Reconciler.restore` takes it up from.
 ///
-/// Written whenever `Reconciler.takeChangedRecords()` names it, before the effects of the same turn are performed.
+/// Written whenever `Reconciler.takeChangedRecords()` names it, before the effects of the same turn are performed; but see
+/// `Effect.belongsToEnd`.
 package struct InstanceRecord: Hashable, Codable, Sendable {
     package var sidecar: String
     package var replica: Int

@@ -135,6 +135,9 @@ package final class StateStore {
             ])
     }
 
+    /// The project is to be down. The rest of what was saved of it stays.
+    package func saveEnd() throws(StoreError) { try database.run("UPDATE project SET is_wanted = 0") }
+
     // MARK: Instances
 
     /// In no particular order.

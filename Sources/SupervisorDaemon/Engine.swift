@@ -22,6 +22,8 @@ final class Engine {
     private static let slice = 64
     private static let firstSlice = 8
     let goodRuns: GoodRuns
+    /// The store says that the project is to be down.
+    var hasStoredEnd = false
     private var hasInput = true
     private var isTurning = false
     private var wake: (timer: EventLoop.TimerID, at: Instant)?
@@ -73,16 +75,21 @@ final class Engine {
             hasInput = false
             let effects = reconciler.reconcile(at: loop.now, atMost: slice)
             slice = Self.slice
-            record(effects)
+            if !isEnding || !effects.allSatisfy(\.belongsToEnd) { record(effects) }
             for effect in effects { perform(effect) }
             flush()
         } while hasInput || reconciler.hasMore
+        record([])
         isTurning = false
         atRest()
         arm()
     }
 
-    /// Stored before anything is done: an incarnation is known before its process can exist.
+    /// What tells the ends to come from crashes is stored: a thousand need not wait until the rest is written.
+    private var isEnding: Bool { hasStoredEnd && reconciler.isShuttingDown }
+
+    /// Stored before anything is done: an incarnation is known before its process can exist. Only what belongs to a stored
+    /// end is stored at the end of the turn.
     private func record(_ effects: [Effect]) {
         var entry = Journal.Turn()
         entry.records = reconciler.takeChangedRecords()

@@ -13,6 +13,8 @@ final class Journal {
     private var lastIncarnation: UInt64
     /// What the store knows of it: less, where it could not be written.
     private var savedIncarnation: UInt64
+    /// The project is in the store as this supervisor saved it last.
+    private var hasProject = false
     /// Why the last write failed, until one works again.
     private(set) var failure: String?
 
@@ -58,7 +60,14 @@ final class Journal {
         }
     }
 
-    func save(_ project: ProjectRow) { attempt { () throws(StoreError) in try store.save(project) } }
+    /// True when it was.
+    func save(_ project: ProjectRow) -> Bool {
+        hasProject = attempt { () throws(StoreError) in try store.save(project) }
+        return hasProject
+    }
+
+    /// The project is to be down. False: it isn't in the store as it is, and is to be saved whole.
+    func saveEnd() -> Bool { hasProject && attempt { () throws(StoreError) in try store.saveEnd() } }
 
     func save(_ lease: LeaseRow?) { attempt { () throws(StoreError) in try store.save(lease) } }
 
@@ -87,13 +96,17 @@ final class Journal {
 
     func forgetPorts() { attempt { () throws(StoreError) in try store.removePorts() } }
 
-    private func attempt(_ body: () throws(StoreError) -> Void) {
+    /// True when it was done.
+    @discardableResult
+    private func attempt(_ body: () throws(StoreError) -> Void) -> Bool {
         do throws(StoreError) {
             try body()
             failure = nil
             checkpoints.note(store.pagesInLog)
+            return true
         } catch {
             failure = "\(error)"
+            return false
         }
     }
 }

@@ -66,13 +66,20 @@ extension Supervisor {
             let process = found.sidecars.first { $0.name == name.indexed && $0.incarnation == row.incarnation }
             records.append((row.record, process.map { Survival($0.condition) } ?? .neverSpawned))
         }
+        if !memory.project.isWanted {
+            // An end that the last supervisor asked for may not be on record as such: none is a crash.
+            for place in records.indices { records[place].0.isWanted = false }
+        }
         engine.restore(records)
         for process in found.sidecars { connect(process) }
         for (door, row) in doors { admit(door, of: row) }
         takeUpClients(found.clients)
         resumeLogs()
         recordStops()
-        if !memory.project.isWanted { engine.observe(.shutdown(by: .supervisor)) }
+        if !memory.project.isWanted {
+            engine.observe(.shutdown(by: .supervisor))
+            engine.hasStoredEnd = true
+        }
         if let lease = memory.lease { leases.restore(lease) }
         if memory.project.isWanted, !engine.reconciler.isShuttingDown { settleLoss() }
     }
@@ -169,7 +176,8 @@ extension Supervisor {
             if spec.stdio == .socket { clients.restore(name) }
             do throws(SystemError) {
                 let ends = try logs.adopt(
-                    name.logInstance, incarnation: status.incarnation, spec: spec.logs, patterns: patterns)
+                    name.logInstance, incarnation: status.incarnation, isRunning: status.pid != nil, spec: spec.logs,
+                    patterns: patterns)
                 host.hold(key: name.holdKey, ends)
             } catch {
                 conditions.append("the log of '\(name.indexed)' cannot be continued: \(error)")

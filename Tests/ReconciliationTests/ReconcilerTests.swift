@@ -191,6 +191,25 @@ import Testing
         #expect(next.state("db") == .healthy)
         #expect(next.incarnation("db") == old)
     }
+
+    @Test func `who ended in a shutdown that is on record, and is not itself, has not crashed`() throws {
+        var spec = service("db")
+        spec.hooks = [HookSpec(event: .onCrash, action: .shell(Template("report")))]
+        var bench = try Bench(spec)
+        _ = bench.up()
+        _ = bench.spawned("db")
+        _ = bench.pass(.seconds(1))
+        // As far as the last supervisor came to write it down.
+        let records = bench.reconciler.takeChangedRecords()
+        var next = try Bench(spec)
+        next.now = bench.now
+        next.reconciler.restore(records.map { ($0, .exited(.signal(.terminate))) }, at: next.now)
+        let (place, life) = (next.place("db"), next.incarnation("db"))
+        #expect(next.send(.shutdown(by: .supervisor)).contains(.clear(place, life, .terminate)))
+        #expect(next.send(.emptied(place, life)) == [.release(place, life), .finish(code: 0)])
+        #expect(next.state("db") == .stopped)
+        #expect(next.status("db")?.restartsTotal == 0)
+    }
 }
 
 extension ReconcilerTests {

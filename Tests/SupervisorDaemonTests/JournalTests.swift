@@ -42,4 +42,18 @@ struct JournalTests {
         #expect(try store.transitions().allSatisfy { $0.incarnation == 1 })
         #expect(try store.lastIncarnation() == 9)
     }
+
+    @Test func `the end is saved beside what is known of the project`() throws {
+        let journal = try Journal(store: try StateStore(writing: path))
+        // Nothing is there that it could stand beside.
+        #expect(!journal.saveEnd())
+        let project = ProjectRow(
+            identity: "i", name: "n", manifest: "/m", directory: "/", workingDirectory: "/w", plan: [1, 2],
+            environment: ["A": "b"], umask: 0o22, seed: 7, isDetached: true, isWanted: true, bootID: "boot")
+        #expect(journal.save(project))
+        #expect(journal.saveEnd())
+        var ended = project
+        ended.isWanted = false
+        #expect(try StateStore(reading: path).project() == ended)
+    }
 }

@@ -48,7 +48,6 @@ extension World {
         supervisor = .running
         tell { _ in "a supervisor takes up the project" }
         try restore()
-        if isShuttingDown, !endsWithPrimary { try deliver(.shutdown(by: .user), to: nil) }
         if let hurry { try deliver(.hurry(hurry), to: nil) }
     }
 
@@ -73,7 +72,9 @@ extension World {
         slotAt.removeAll(keepingCapacity: true)
         var records: [(InstanceRecord, Survival)] = []
         for slot in slots.indices {
-            guard let record = slots[slot].record else { continue }
+            guard var record = slots[slot].record else { continue }
+            // As the supervisor does, which reads first that the project is not wanted.
+            if isToBeDown { record.isWanted = false }
             let survival = take(slot, record)
             tell { "    \($0.slots[slot].label) \(record.state): \(survival)" }
             records.append((record, bug?.survival(survival, of: record) ?? survival))
@@ -91,7 +92,11 @@ extension World {
         }
         // What `restore` itself says of states is where the next supervisor's story begins.
         _ = core.takeTransitions()
-        try turn(about: nil)
+        if isToBeDown {
+            try deliver(.shutdown(by: .user), to: nil)
+        } else {
+            try turn(about: nil)
+        }
     }
 
     /// What a supervisor takes up is given its time by what the manifest says now, from when it was begun or from now.

@@ -111,6 +111,7 @@ package struct World: Sendable {
         repeat {
             guard try slice(about: slot, atMost: limit) else { return }
         } while core.hasMore && finished == nil
+        _ = store(core.takeChangedRecords())
         if finished == nil {
             try checkContract()
             try checkLimits()
@@ -126,7 +127,9 @@ package struct World: Sendable {
             loseSupervisor()
             return false
         }
-        let hasRecords = store(core.takeChangedRecords())
+        // As in the engine: what a stored end covers is stored at the turn's end.
+        let isStoredLater = isToBeDown && core.isShuttingDown && effects.allSatisfy(\.belongsToEnd)
+        let hasRecords = !isStoredLater && store(core.takeChangedRecords())
         let transitions = core.takeTransitions()
         if let undecided { core = undecided }
         for transition in transitions { try note(transition) }
@@ -176,6 +179,9 @@ package struct World: Sendable {
             return deadline + generator.duration(milliseconds: 0...50)
         }
     }
+
+    /// Which is stored, and not for a primary's end.
+    var isToBeDown: Bool { isShuttingDown && !endsWithPrimary }
 
     /// Keeps the records. False when there were none.
     private mutating func store(_ records: [InstanceRecord]) -> Bool {
