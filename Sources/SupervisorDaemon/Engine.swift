@@ -22,8 +22,6 @@ final class Engine {
     private static let slice = 64
     private static let firstSlice = 8
     let goodRuns: GoodRuns
-    /// The store says that the project is to be down.
-    var hasStoredEnd = false
     private var hasInput = true
     private var isTurning = false
     private var wake: (timer: EventLoop.TimerID, at: Instant)?
@@ -79,14 +77,14 @@ final class Engine {
             for effect in effects { perform(effect) }
             flush()
         } while hasInput || reconciler.hasMore
-        record([])
+        if isEnding { record([]) }
         isTurning = false
         atRest()
         arm()
     }
 
     /// What tells the ends to come from crashes is stored: a thousand need not wait until the rest is written.
-    private var isEnding: Bool { hasStoredEnd && reconciler.isShuttingDown }
+    private var isEnding: Bool { journal.hasEnd && reconciler.isShuttingDown }
 
     /// Stored before anything is done: an incarnation is known before its process can exist. Only what belongs to a stored
     /// end is stored at the end of the turn.

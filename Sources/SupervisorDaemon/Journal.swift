@@ -13,8 +13,8 @@ final class Journal {
     private var lastIncarnation: UInt64
     /// What the store knows of it: less, where it could not be written.
     private var savedIncarnation: UInt64
-    /// The project is in the store as this supervisor saved it last.
-    private var hasProject = false
+    /// What the store says of whether the project is to be up. Nil: it does not have the project as it is.
+    private var isWanted: Bool?
     /// Why the last write failed, until one works again.
     private(set) var failure: String?
 
@@ -60,14 +60,22 @@ final class Journal {
         }
     }
 
-    /// True when it was.
-    func save(_ project: ProjectRow) -> Bool {
-        hasProject = attempt { () throws(StoreError) in try store.save(project) }
-        return hasProject
+    func save(_ project: ProjectRow) {
+        isWanted = attempt { () throws(StoreError) in try store.save(project) } ? project.isWanted : nil
     }
 
-    /// The project is to be down. False: it isn't in the store as it is, and is to be saved whole.
-    func saveEnd() -> Bool { hasProject && attempt { () throws(StoreError) in try store.saveEnd() } }
+    /// The project as it was found in the store.
+    func takeUp(_ project: ProjectRow) { isWanted = project.isWanted }
+
+    /// The project is to be down. False: the store does not have it as it is, and it is to be saved whole.
+    func saveEnd() -> Bool {
+        guard isWanted != nil, attempt({ () throws(StoreError) in try store.saveEnd() }) else { return false }
+        isWanted = false
+        return true
+    }
+
+    /// It is known for good that the project is to be down.
+    var hasEnd: Bool { isWanted == false }
 
     func save(_ lease: LeaseRow?) { attempt { () throws(StoreError) in try store.save(lease) } }
 

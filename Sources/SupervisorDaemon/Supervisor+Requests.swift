@@ -326,18 +326,13 @@ extension Supervisor {
 
     /// Remembered first: a supervisor that is killed on the way goes on with it.
     func shutDown(by initiator: Initiator) {
-        if !isNew, journal.saveEnd() || saveProject(engine.reconciler.plan, isWanted: false) {
-            engine.hasStoredEnd = true
-        }
+        if !isNew, !journal.saveEnd() { saveProject(engine.reconciler.plan, isWanted: false) }
         engine.observe(.shutdown(by: initiator))
         stateWatch?.rest()
     }
 
-    /// True when it was saved.
-    @discardableResult
-    func saveProject(_ plan: Plan, isWanted: Bool = true) -> Bool {
-        if isWanted { engine.hasStoredEnd = false }
-        return journal.save(
+    func saveProject(_ plan: Plan, isWanted: Bool = true) {
+        journal.save(
             ProjectRow(
                 identity: location.identity, name: plan.project.name, manifest: manifestPath,
                 directory: plan.project.directory, workingDirectory: workingDirectory, plan: sources.encoded,

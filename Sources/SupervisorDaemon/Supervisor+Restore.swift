@@ -42,6 +42,7 @@ extension Supervisor {
     /// Takes every process there is up, and says to the core what became of each.
     func takeUp(_ memory: Memory) {
         isNew = false
+        journal.takeUp(memory.project)
         secretVariables = memory.plan.secretVariables
         manifestPath = memory.project.manifest
         workingDirectory = memory.project.workingDirectory
@@ -76,10 +77,7 @@ extension Supervisor {
         takeUpClients(found.clients)
         resumeLogs()
         recordStops()
-        if !memory.project.isWanted {
-            engine.observe(.shutdown(by: .supervisor))
-            engine.hasStoredEnd = true
-        }
+        if !memory.project.isWanted { engine.observe(.shutdown(by: .supervisor)) }
         if let lease = memory.lease { leases.restore(lease) }
         if memory.project.isWanted, !engine.reconciler.isShuttingDown { settleLoss() }
     }

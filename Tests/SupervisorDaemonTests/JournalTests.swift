@@ -9,6 +9,10 @@ struct JournalTests {
 
     init() throws { file = try JournalFile() }
 
+    private let project = ProjectRow(
+        identity: "i", name: "n", manifest: "/m", directory: "/", workingDirectory: "/w", plan: [1, 2],
+        environment: ["A": "b"], umask: 0o22, seed: 7, isDetached: true, isWanted: true, bootID: "boot")
+
     private func turn(_ incarnation: UInt64) -> Journal.Turn {
         var turn = Journal.Turn()
         turn.transitions = [.failure(of: incarnation)]
@@ -47,13 +51,23 @@ struct JournalTests {
         let journal = try Journal(store: try StateStore(writing: path))
         // Nothing is there that it could stand beside.
         #expect(!journal.saveEnd())
-        let project = ProjectRow(
-            identity: "i", name: "n", manifest: "/m", directory: "/", workingDirectory: "/w", plan: [1, 2],
-            environment: ["A": "b"], umask: 0o22, seed: 7, isDetached: true, isWanted: true, bootID: "boot")
-        #expect(journal.save(project))
+        journal.save(project)
+        #expect(!journal.hasEnd)
         #expect(journal.saveEnd())
+        #expect(journal.hasEnd)
         var ended = project
         ended.isWanted = false
         #expect(try StateStore(reading: path).project() == ended)
+        journal.save(project)
+        #expect(!journal.hasEnd)
+    }
+
+    @Test func `an end that could not be saved is not taken for one that is`() throws {
+        let store = try StateStore(writing: path)
+        let journal = try Journal(store: store)
+        journal.takeUp(project)
+        try store.database.execute("PRAGMA query_only = ON")
+        #expect(!journal.saveEnd())
+        #expect(!journal.hasEnd)
     }
 }
