@@ -149,6 +149,30 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a signal while the supervisor is away is obeyed in order, once it is back`() throws {
+            try Self.withContainer(Self.pair) { sandbox, container in
+                try container.program.prints("ready after")
+                let keeper = try #require(sandbox.keeper)
+                let supervisor = try #require(sandbox.supervisor)
+                // Starts nobody again meanwhile.
+                keeper.signal(SIGSTOP)
+                supervisor.kill()
+                try sandbox.eventually("it is gone") { ProcessTable.process(supervisor.pid) != supervisor }
+                let first = try container.first
+                let before = first.sleeps
+                first.signal(SIGTERM)
+                try sandbox.eventually("it looks for a supervisor, or has left") {
+                    first.sleeps.map { $0 > (before ?? 0) + 3 } ?? true
+                }
+                keeper.signal(SIGCONT)
+                let ended = try container.program.end()
+                #expect(ended.status == 130, "\(ended.everything)")
+                let web = try #require(ended.output.firstRange(of: "web stopped"), "\(ended.everything)")
+                let db = try #require(ended.output.firstRange(of: "db stopped"), "\(ended.everything)")
+                #expect(web.lowerBound < db.lowerBound)
+            }
+        }
+
         @Test func `a supervisor killed at any instant of an up loses nothing`() throws {
             var chance = Chance(seed: UInt64(getpid()))
             for round in 0..<rounds {
@@ -161,7 +185,8 @@ extension EndToEnd {
                         sandbox.sidecars("db").count == 1 && sandbox.sidecars("web").count == 1
                     }
                     try container.first.signal(SIGTERM)
-                    #expect(try container.program.end().status == 130)
+                    let ended = try container.program.end()
+                    #expect(ended.status == 130 && ended.output.contains("db stopped"), "\(ended.everything)")
                     #expect(sandbox.processes.isEmpty)
                 }
             }
@@ -284,6 +309,12 @@ private struct Container {
         let pid: pid_t
 
         func signal(_ number: Int32) { kill(pid, number) }
+
+        /// How often it went to sleep. Nil: it is gone.
+        var sleeps: Int? {
+            File.text("/proc/\(pid)/status").firstMatch(of: /\nvoluntary_ctxt_switches:\s+([0-9]+)/)
+                .flatMap { Int($0.1) }
+        }
     }
 
     var first: First {

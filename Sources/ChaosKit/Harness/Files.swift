@@ -1,12 +1,14 @@
 package import Glibc
 
 package enum File {
-    package static func text(_ path: String) -> String {
+    package static func text(_ path: String, first most: Int = .max) -> String {
         guard let file = fopen(path, "r") else { return "" }
         defer { fclose(file) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
-        while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
+        while case let count = fread(&chunk, 1, min(chunk.count, most - bytes.count), file), count > 0 {
+            bytes += chunk[..<count]
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 

@@ -13,6 +13,9 @@ package final class Sandbox {
 
     package var manifest: String { "\(directory)/sidecars.yaml" }
 
+    /// Its supervision was killed: nobody may be left who could remove its cgroup.
+    private var isLost = false
+
     private init(user: UInt32?, programs: String) throws {
         directory = try Directory.makeTemporary()
         self.programs = programs
@@ -30,6 +33,9 @@ package final class Sandbox {
         do {
             try body(sandbox)
             try sandbox.eventually("keeper and supervisor are gone too") { sandbox.processes.isEmpty }
+            guard let group = sandbox.recordedControlGroup else { return }
+            if sandbox.isLost { Directory.remove(group) }
+            guard !File.exists(group) else { throw HarnessError("the cgroup \(group) is left") }
         } catch {
             _ = try? sandbox.orchestrate("down", "-f", sandbox.manifest)
             // With those that wrote over their environment, as redis does.
@@ -144,6 +150,7 @@ package final class Sandbox {
         let parts = [keeper, supervisor] + (withGuard ? [guardian] : [])
         let all = parts.compactMap(\.self)
         guard all.count == parts.count else { throw HarnessError("of the supervision only these live: \(all)") }
+        isLost = true
         for process in all { process.signal(SIGSTOP) }
         for process in all { process.kill() }
         try eventually("they are gone") { all.allSatisfy { ProcessTable.process($0.pid) != $0 } }
@@ -154,6 +161,13 @@ package final class Sandbox {
         guard let sidecar = sidecars().first, let group = ProcessTable.controlGroup(of: sidecar.pid) else { return nil }
         guard let cut = group.lastIndex(of: "/"), group[..<cut].contains("/orchestrate-") else { return nil }
         return String(group[..<cut])
+    }
+
+    /// The same by the head of its records, also after its end.
+    private var recordedControlGroup: String? {
+        guard let stateDirectory else { return nil }
+        return File.text("\(stateDirectory)/spawns", first: 8192).split(separator: "\0").map(String.init)
+            .first { $0.hasPrefix("/") && $0.contains("/orchestrate-") }
     }
 
     /// What runs on behalf of a sidecar, or of all of them: all but the programs of ours. One that is just being

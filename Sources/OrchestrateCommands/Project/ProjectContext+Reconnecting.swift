@@ -127,8 +127,10 @@ extension ProjectContext {
         return nil
     }
 
-    /// Ctrl-C while nobody polls for it: what waits for a supervisor that may never come must be ended by it.
+    /// Ctrl-C while nobody polls for it: what waits for a supervisor that may never come must be ended by it. Only the
+    /// first process obeys once the supervisor is back: everything would be torn away with it, without any grace.
     func checkInterrupted() throws {
+        guard !FirstProcess.isUs else { return }
         var waiting = sigset_t()
         sigpending(&waiting)
         guard [SIGINT, SIGTERM, SIGHUP].contains(where: { sigismember(&waiting, $0) == 1 }) else { return }
