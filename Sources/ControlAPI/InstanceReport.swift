@@ -141,6 +141,8 @@ package struct InstanceReport: Hashable, Codable, Sendable {
     package var socket: String?
     /// Who is at its standard input and output. Nil: it offers them to nobody.
     package var clients: [ClientReport]?
+    /// True: no longer declared, and on its way out. Nil: declared.
+    package var isRemoved: Bool?
 
     enum CodingKeys: String, CodingKey {
         case name, sidecar, replica, kind, state, health, incarnation, pid, since, reason, until, ports, usage
@@ -154,6 +156,7 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         case isUnverified = "unverified"
         case lastProbe = "last_probe"
         case isPrimary = "primary"
+        case isRemoved = "removed"
     }
 
     package init(
@@ -161,7 +164,8 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         incarnation: UInt64, pid: Int32? = nil, startedAt: Timestamp? = nil, since: Timestamp, restartsTotal: Int = 0,
         consecutiveFailures: Int = 0, lastExit: ExitReport? = nil, reason: String = "", waitingFor: [String] = [],
         until: Timestamp? = nil, ports: [PortReport] = [], isUnverified: Bool = false, lastProbe: String? = nil,
-        usage: UsageReport? = nil, isPrimary: Bool = false, socket: String? = nil, clients: [ClientReport]? = nil
+        usage: UsageReport? = nil, isPrimary: Bool = false, socket: String? = nil, clients: [ClientReport]? = nil,
+        isRemoved: Bool? = nil
     ) {
         self.name = name
         self.sidecar = sidecar
@@ -187,5 +191,6 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         self.isPrimary = isPrimary
         self.socket = socket
         self.clients = clients
+        self.isRemoved = isRemoved
     }
 }

@@ -85,7 +85,8 @@ extension Instance {
             startedAt: run?.pid == nil ? nil : run?.startedAt, since: since, restartsTotal: restartsTotal,
             consecutiveFailures: consecutiveFailures, lastExit: lastExit, reason: reason,
             waitingFor: waitedFor(in: groups), until: until, isWanted: isWanted, lastProbe: run?.lastProbe,
-            lastProbeAt: run?.lastProbeAt, isUnverified: run?.lastProbe == .unverified)
+            lastProbeAt: run?.lastProbeAt, isUnverified: run?.lastProbe == .unverified,
+            isDeclared: isDeclared)
     }
 
     private func waitedFor(in groups: [Group]) -> [String] {

@@ -28,6 +28,8 @@ package struct InstanceStatus: Hashable, Sendable {
     package var lastProbeAt: Instant?
     /// Foreign or unverified answers make a healthy state carry a mark.
     package var isUnverified: Bool
+    /// False: it is on its way out.
+    package var isDeclared: Bool
 }
 
 /// What the store keeps of an instance, and what `Reconciler.restore` takes it up from.

@@ -15,8 +15,7 @@ final class Announcer {
     private let loop: EventLoop
     private let reports: () -> ReportBuilder
     weak var server: ControlServer?
-    /// With the name it is shown by, which a retired instance has no longer.
-    private var pending: [(Engine.Announcement, shown: String)] = []
+    private var pending: [Engine.Announcement] = []
     /// Instances that start or stop: more is to be told soon.
     private var underWay: Set<InstanceIndex> = []
     private var lastTold = Instant(nanoseconds: 0)
@@ -37,10 +36,7 @@ final class Announcer {
             }
         }
         guard server != nil else { return }
-        let builder = reports()
-        for announcement in announcements {
-            pending.append((announcement, builder.shownName(of: announcement.transition.instance)))
-        }
+        pending += announcements
     }
 
     /// Once the turn's effects are on their way.
@@ -62,10 +58,10 @@ final class Announcer {
         lastTold = loop.now
         let builder = reports()
         let withReports = server.hasReportSubscribers
-        for (announcement, shown) in pending {
+        for announcement in pending {
             let transition = announcement.transition
             let event = TransitionEvent(
-                instance: shown, incarnation: transition.incarnation.number,
+                instance: announcement.shown, incarnation: transition.incarnation.number,
                 from: transition.from, to: transition.to, initiator: transition.initiator, cause: transition.cause,
                 causedBy: transition.causedBy,
                 report: withReports ? builder.report(of: transition.instance) : nil)

@@ -32,6 +32,8 @@ final class Engine {
         var sequence: UInt64
         var transition: Transition
         var name: InstanceName
+        /// What people call it.
+        var shown: String
     }
 
     init(
@@ -99,7 +101,8 @@ final class Engine {
             guard let name = name(of: transition.instance) else { continue }
             announcements.append(
                 Announcement(
-                    sequence: UInt64(first) + UInt64(announcements.count) + 1, transition: transition, name: name))
+                    sequence: UInt64(first) + UInt64(announcements.count) + 1, transition: transition, name: name,
+                    shown: name.shown(asOneOfSeveral: ofSeveral.contains(transition.instance.value))))
             entry.transitions.append(TransitionRow(transition, of: name, clock: clock))
             if Self.isGood(transition.to), let spec = reconciler.spec(of: transition.instance) {
                 goodRuns.note(transition, of: name.sidecar, spec, clock: clock)
@@ -117,12 +120,15 @@ final class Engine {
     private static func isGood(_ state: StateName) -> Bool { state == .healthy || state == .completed }
 
     private var names: [Int: InstanceName] = [:]
+    /// Whose number is part of what people call them.
+    private var ofSeveral: Set<Int> = []
 
     /// Remembered, because a retired instance can't be asked any more.
     func name(of index: InstanceIndex) -> InstanceName? {
         if let (sidecar, replica) = reconciler.name(of: index) {
             let name = InstanceName(sidecar: sidecar, replica: replica)
             names[index.value] = name
+            if reconciler.isOneOfSeveral(index) { ofSeveral.insert(index.value) } else { ofSeveral.remove(index.value) }
             return name
         }
         return names[index.value]

@@ -29,13 +29,15 @@ struct ReportBuilder {
             lastExit: status.lastExit.map(ExitReport.init), reason: status.reason, waitingFor: status.waitingFor,
             until: status.until.map(clock.timestamp), ports: ports(of: status, spec, shown: shown),
             isUnverified: status.isUnverified, lastProbe: status.lastProbe?.shown, usage: usage,
-            isPrimary: spec.primary, socket: book.socket, clients: spec.stdio == .none ? nil : book.clients)
+            isPrimary: spec.primary, socket: book.socket, clients: spec.stdio == .none ? nil : book.clients,
+            isRemoved: status.isDeclared ? nil : true)
     }
 
     /// `db` when there is one, `mcp/0` when there are more.
     func shownName(of index: InstanceIndex) -> String {
         guard let (sidecar, replica) = reconciler.name(of: index) else { return "?" }
-        return reconciler.isOneOfSeveral(index) ? "\(sidecar)/\(replica)" : sidecar
+        return InstanceName(sidecar: sidecar, replica: replica)
+            .shown(asOneOfSeveral: reconciler.isOneOfSeveral(index))
     }
 
     private func ports(of status: InstanceStatus, _ spec: SidecarSpec, shown: String) -> [PortReport] {
@@ -48,6 +50,10 @@ struct ReportBuilder {
             return spec.isProbedByHTTP(port: port.name) ? report.withURL : report
         }
     }
+}
+
+extension InstanceName {
+    func shown(asOneOfSeveral: Bool) -> String { asOneOfSeveral ? "\(sidecar)/\(replica)" : sidecar }
 }
 
 extension PortReport {

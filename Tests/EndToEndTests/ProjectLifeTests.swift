@@ -60,6 +60,28 @@ extension EndToEnd {
             }
         }
 
+        @Test func `fewer replicas or sidecars are what an up waits for, and nobody who leaves`() throws {
+            try Sandbox.run { sandbox in
+                func declare(_ replicas: Int, more: String = "") throws {
+                    try sandbox.declare("  web: { command: [sleep, \"1000\"], replicas: \(replicas) }\n\(more)")
+                }
+                try declare(3, more: "  db: { command: [sleep, \"1000\"] }")
+                try sandbox.succeed("up", "-d")
+                let events = try sandbox.start("events", "-f")
+                try events.prints("following")
+                try declare(1)
+                #expect(try sandbox.succeed("up", "-d").contains("all 1 ready"))
+                try declare(0)
+                #expect(try sandbox.succeed("up", "-d").contains("all 0 ready"))
+                try sandbox.succeed("down")
+                let told = try events.end().output.split(separator: "\n").filter { $0.contains(#""to":"stopped""#) }
+                for name in ["web/1", "web/2", "db", "web"] {
+                    #expect(told.contains { $0.contains("\"instance\":\"\(name)\"") }, "\(told)")
+                }
+                #expect(told.count == 4, "\(told)")
+            }
+        }
+
         @Test(arguments: ["broken", "deleted"])
         func `down works after the manifest was lost`(how: String) throws {
             try Sandbox.run { sandbox in

@@ -32,7 +32,7 @@ extension UpSession {
 
     func giveUp() throws -> Int32 {
         screen.clear()
-        let instances = try client.call(Status.self, .init()).sidecars.filter { wanted.contains($0.sidecar) }
+        let instances = try client.call(Status.self, .init()).sidecars.filter { Self.counts($0, of: wanted) }
         let late = instances.filter { Goal.healthy.progress(of: [$0]) != .reached }
         let now = Timestamp.now
         let lines = late.map { instance in

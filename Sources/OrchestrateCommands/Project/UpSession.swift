@@ -66,7 +66,7 @@ final class UpSession {
             }
             (client, view) = (found.client, ProjectView(project))
         }
-        let instances = view.instances.filter { names.contains($0.sidecar) }
+        let instances = view.instances.filter { Self.counts($0, of: names) }
         health = GoalTracker(.healthy, instances)
         completion = GoalTracker(.completed, instances)
         screen = UpScreen(terminal: terminal, context: context, followsLogs: !options.isDetached, started: started)
@@ -147,14 +147,19 @@ final class UpSession {
 
     private func observe(_ report: ProjectReport) {
         view = ProjectView(report)
-        let instances = view.instances.filter { wanted.contains($0.sidecar) }
+        let instances = view.instances.filter { Self.counts($0, of: wanted) }
         health = GoalTracker(.healthy, instances)
         completion = GoalTracker(.completed, instances)
     }
 
+    /// What becomes of a replica on its way out is no answer to an `up`.
+    static func counts(_ instance: InstanceReport, of wanted: Set<String>) -> Bool {
+        wanted.contains(instance.sidecar) && instance.isRemoved != true
+    }
+
     private func observe(_ transition: TransitionEvent, at: Timestamp) {
         view.apply(transition, at: at)
-        guard let instance = view[transition.instance], wanted.contains(instance.sidecar) else { return }
+        guard let instance = view[transition.instance], Self.counts(instance, of: wanted) else { return }
         health.update(instance)
         completion.update(instance)
     }
@@ -249,8 +254,8 @@ final class UpSession {
         case .transition(let transition):
             observe(transition, at: message.at)
             screen.show(transition, isSettling: phase == .settling)
-            // Somebody stopped it: whether it is still wanted, only a snapshot says.
-            if transition.to == .stopped, transition.initiator == .user { try look() }
+            // Somebody stopped it, or declared it no longer: whether it is still wanted, only a snapshot says.
+            if transition.to == .stopped, [.user, .apply].contains(transition.initiator) { try look() }
         case .missed: try look()
         case .finished(let code, let survivors): return finished(code, survivors)
         case .leaseEnded(let reason): loseLease(reason)
