@@ -143,6 +143,8 @@ package struct InstanceReport: Hashable, Codable, Sendable {
     package var clients: [ClientReport]?
     /// True: no longer declared, and on its way out. Nil: declared.
     package var isRemoved: Bool?
+    /// True: it lives as it was, and its replacement is to come. Nil: none is.
+    package var isRestartPending: Bool?
 
     enum CodingKeys: String, CodingKey {
         case name, sidecar, replica, kind, state, health, incarnation, pid, since, reason, until, ports, usage
@@ -157,6 +159,7 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         case lastProbe = "last_probe"
         case isPrimary = "primary"
         case isRemoved = "removed"
+        case isRestartPending = "restart_pending"
     }
 
     package init(
@@ -165,7 +168,7 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         consecutiveFailures: Int = 0, lastExit: ExitReport? = nil, reason: String = "", waitingFor: [String] = [],
         until: Timestamp? = nil, ports: [PortReport] = [], isUnverified: Bool = false, lastProbe: String? = nil,
         usage: UsageReport? = nil, isPrimary: Bool = false, socket: String? = nil, clients: [ClientReport]? = nil,
-        isRemoved: Bool? = nil
+        isRemoved: Bool? = nil, isRestartPending: Bool? = nil
     ) {
         self.name = name
         self.sidecar = sidecar
@@ -192,5 +195,6 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         self.socket = socket
         self.clients = clients
         self.isRemoved = isRemoved
+        self.isRestartPending = isRestartPending
     }
 }

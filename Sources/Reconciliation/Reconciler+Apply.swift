@@ -6,6 +6,7 @@ extension Reconciler {
     /// leave. Nothing is started or stopped here; `advance` does that in order.
     mutating func apply(_ plan: Plan, selection: [String]?, at now: Instant) {
         if shutdown != nil { cancelShutdown(at: now) }
+        let readdressed = readdressed(by: plan)
         declare(plan, at: now)
         let selected = selection.map { closure(of: $0.compactMap { groupPlaces[$0] }) }
         for position in plan.order {
@@ -14,6 +15,29 @@ extension Reconciler {
             for slot in groups[group].instances where slots[slot].isDeclared {
                 bring(slot, toSpecOf: group, at: now)
             }
+        }
+        guard !readdressed.isEmpty else { return }
+        for group in groups.indices where groups[group].isDeclared {
+            if groups[group].spec.isOutdated(by: readdressed) { restartHolders(in: group) }
+        }
+    }
+
+    /// Those whose host or list of addresses may be another one. That a number moved is said by whoever chose it.
+    private func readdressed(by plan: Plan) -> [String: (from: SidecarSpec, to: SidecarSpec)] {
+        var changes: [String: (from: SidecarSpec, to: SidecarSpec)] = [:]
+        for spec in plan.sidecars where !spec.ports.isEmpty {
+            guard let group = groupPlaces[spec.name], groups[group].isDeclared else { continue }
+            let known = groups[group].spec
+            if known.replicas != spec.replicas || known.ports != spec.ports { changes[spec.name] = (known, spec) }
+        }
+        return changes
+    }
+
+    /// What runs there was given addresses that are not those of today.
+    mutating func restartHolders(in group: Int) {
+        for slot in groups[group].instances where !slots[slot].isGone && slots[slot].isWanted {
+            guard slots[slot].pendingRestart == nil else { continue }
+            change(slot) { $0.pendingRestart = .dependency }
         }
     }
 
@@ -142,7 +166,8 @@ extension Reconciler {
                 instance.pendingRestart = .apply
                 return
             }
-            instance.pendingRestart = nil
+            // What it refers to has moved all the same.
+            if instance.pendingRestart != .dependency { instance.pendingRestart = nil }
             instance.rearmProbes(changedBy: spec, at: now)
             let stop = instance.spec.stop
             instance.shared = shared

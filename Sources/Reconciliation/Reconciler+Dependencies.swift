@@ -131,14 +131,29 @@ extension Reconciler {
 extension SidecarSpec {
     /// True when a template of this spec names an address of the other sidecar.
     package func refers(to sidecar: String) -> Bool {
-        templates.contains { template in
-            template.references.contains { reference in
-                switch reference {
-                case .sidecarPort(let name, _, _), .sidecarHost(let name), .sidecarAddresses(let name, _):
-                    name == sidecar
-                case .port, .projectName, .projectDirectory, .projectData, .sidecarName, .replica: false
-                }
+        refers { reference in
+            switch reference {
+            case .sidecarPort(let name, _, _), .sidecarHost(let name), .sidecarAddresses(let name, _): name == sidecar
+            case .port, .projectName, .projectDirectory, .projectData, .sidecarName, .replica: false
             }
         }
+    }
+
+    /// Holds what another host or list of addresses stands for, now that these are declared otherwise.
+    func isOutdated(by changes: [String: (from: SidecarSpec, to: SidecarSpec)]) -> Bool {
+        refers { reference in
+            switch reference {
+            case .sidecarHost(let name): changes[name].map { $0.ports.first?.bind != $1.ports.first?.bind } ?? false
+            case .sidecarAddresses(let name, let port):
+                changes[name].map { $0.replicas != $1.replicas || $0.bind(of: port) != $1.bind(of: port) } ?? false
+            case .sidecarPort, .port, .projectName, .projectDirectory, .projectData, .sidecarName, .replica: false
+            }
+        }
+    }
+
+    private func bind(of port: String) -> String? { ports.first { $0.name == port }?.bind }
+
+    private func refers(_ isSuch: (Reference) -> Bool) -> Bool {
+        templates.contains { $0.references.contains(where: isSuch) }
     }
 }

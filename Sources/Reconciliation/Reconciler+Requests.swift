@@ -105,10 +105,7 @@ extension Reconciler {
         guard slots.indices.contains(instance.value), !slots[instance.value].isRetired else { return }
         let name = groups[slots[instance.value].group].name
         for group in groups.indices where groups[group].isDeclared && groups[group].name != name {
-            guard groups[group].spec.refers(to: name) else { continue }
-            for slot in groups[group].instances where !slots[slot].isGone && slots[slot].isWanted {
-                change(slot) { $0.pendingRestart = .dependency }
-            }
+            if groups[group].spec.refers(to: name) { restartHolders(in: group) }
         }
     }
 

@@ -60,9 +60,10 @@ extension Reconciler {
         return (groups[slots[index.value].group].name, slots[index.value].replica)
     }
 
-    /// True where an instance's number is part of what people call it.
+    /// True where an instance's number is part of what people call it: by what is declared now, not by what it runs as.
     package func isOneOfSeveral(_ index: InstanceIndex) -> Bool {
-        isThere(index) && (slots[index.value].spec.replicas > 1 || slots[index.value].replica > 0)
+        guard isThere(index) else { return false }
+        return slots[index.value].replica > 0 || groups[slots[index.value].group].shared.value.replicas > 1
     }
 
     package func stateName(of index: InstanceIndex) -> StateName? {
@@ -86,7 +87,7 @@ extension Instance {
             consecutiveFailures: consecutiveFailures, lastExit: lastExit, reason: reason,
             waitingFor: waitedFor(in: groups), until: until, isWanted: isWanted, lastProbe: run?.lastProbe,
             lastProbeAt: run?.lastProbeAt, isUnverified: run?.lastProbe == .unverified,
-            isDeclared: isDeclared)
+            isDeclared: isDeclared, isRestartPending: pendingRestart != nil, kind: groups[group].shared.value.kind)
     }
 
     private func waitedFor(in groups: [Group]) -> [String] {

@@ -30,6 +30,10 @@ package struct InstanceStatus: Hashable, Sendable {
     package var isUnverified: Bool
     /// False: it is on its way out.
     package var isDeclared: Bool
+    /// It lives as it was, and its replacement is to come.
+    package var isRestartPending: Bool
+    /// As it is declared now.
+    package var kind: SidecarSpec.Kind
 }
 
 /// What the store keeps of an instance, and what `Reconciler.restore` takes it up from.

@@ -179,6 +179,12 @@ package struct PortSpec: Hashable, Codable, Sendable {
         }
         self.transport = transport
     }
+
+    /// One number can't be that of both.
+    package func excludes(_ other: PortSpec) -> Bool {
+        transport == other.transport
+            && (bind == other.bind || [bind, other.bind].contains { $0 == "0.0.0.0" || $0 == "::" })
+    }
 }
 
 /// An edge of the graph as its dependent declares it.

@@ -36,6 +36,8 @@ struct InstanceName: Hashable, Sendable {
 struct AddressBook {
     /// By instance, then in the order the sidecar declares its ports.
     private var ports: [InstanceName: [(name: String, number: UInt16)]] = [:]
+    /// The same by number, but for those of others: what is external is where it is.
+    private(set) var own = ProjectPorts()
     var dataDirectory = ""
 
     func ports(of instance: InstanceName) -> [(name: String, number: UInt16)] { ports[instance] ?? [] }
@@ -44,11 +46,25 @@ struct AddressBook {
         ports[instance]?.first { $0.name == name }?.number
     }
 
-    mutating func assign(_ assigned: [(name: String, number: UInt16)], to instance: InstanceName) {
+    mutating func assign(_ assigned: [(name: String, number: UInt16)], to instance: InstanceName, of spec: SidecarSpec)
+    {
         ports[instance] = assigned
+        guard spec.kind != .external else { return own.remove(instance.indexed) }
+        own.assign(
+            assigned.compactMap { name, number in
+                spec.ports.first { $0.name == name }.map { ($0, number) }
+            }, to: instance.indexed)
     }
 
-    mutating func forget(_ instance: InstanceName) { ports[instance] = nil }
+    /// One of its ports is another number than it was. One that had none has not moved.
+    func hasMoved(_ instance: InstanceName, since before: AddressBook) -> Bool {
+        before.ports(of: instance).contains { name, number in port(name, of: instance).map { $0 != number } ?? false }
+    }
+
+    mutating func forget(_ instance: InstanceName) {
+        ports[instance] = nil
+        own.remove(instance.indexed)
+    }
 
     /// Throws `SpawnFailure` at step `reference`: names that a manifest which was valid can't leave open.
     func value(

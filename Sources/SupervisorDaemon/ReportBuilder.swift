@@ -22,7 +22,7 @@ struct ReportBuilder {
         let shown = shownName(of: index)
         let book = spec.stdio == .none ? ClientBook() : clients(index)
         return InstanceReport(
-            name: shown, sidecar: status.sidecar, replica: status.replica, kind: spec.kind, state: status.state,
+            name: shown, sidecar: status.sidecar, replica: status.replica, kind: status.kind, state: status.state,
             isWanted: status.isWanted, incarnation: status.incarnation.number, pid: status.pid,
             startedAt: status.startedAt.map(clock.timestamp), since: clock.timestamp(status.since),
             restartsTotal: status.restartsTotal, consecutiveFailures: status.consecutiveFailures,
@@ -30,7 +30,7 @@ struct ReportBuilder {
             until: status.until.map(clock.timestamp), ports: ports(of: status, spec, shown: shown),
             isUnverified: status.isUnverified, lastProbe: status.lastProbe?.shown, usage: usage,
             isPrimary: spec.primary, socket: book.socket, clients: spec.stdio == .none ? nil : book.clients,
-            isRemoved: status.isDeclared ? nil : true)
+            isRemoved: status.isDeclared ? nil : true, isRestartPending: status.isRestartPending ? true : nil)
     }
 
     /// `db` when there is one, `mcp/0` when there are more.

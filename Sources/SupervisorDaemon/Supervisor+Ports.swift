@@ -7,36 +7,94 @@ import Supervision
 extension Supervisor {
     /// Gives every declared instance its ports, before anything is started: whoever refers to one finds it, in whatever
     /// order they start. What can't be had is said when the instance is started.
-    func assignPorts(in plan: Plan) {
-        for place in plan.sidecars.indices where !plan.sidecars[place].ports.isEmpty {
+    ///
+    /// Answers those that get another number than whoever refers to them was told.
+    @discardableResult
+    func assignPorts(in plan: Plan) -> [InstanceName] {
+        let before = addresses
+        var movable: [(SidecarSpec, InstanceName)] = []
+        // Those that can be no other come first: a range goes round them.
+        for place in plan.sidecars.indices {
             let spec = plan.sidecars[place]
             for replica in 0..<spec.replicas {
                 let name = InstanceName(sidecar: spec.name, replica: replica)
-                assignPorts(of: spec, name)
+                guard !spec.ports.isEmpty || !addresses.ports(of: name).isEmpty else { continue }
+                if keepPorts(of: spec, name) { movable.append((spec, name)) }
             }
+        }
+        for (spec, name) in movable { choosePorts(of: spec, name) }
+        return plan.sidecars.flatMap { spec in
+            guard !spec.ports.isEmpty else { return [] as [InstanceName] }
+            return (0..<spec.replicas).map { InstanceName(sidecar: spec.name, replica: $0) }
+                .filter { addresses.hasMoved($0, since: before) }
         }
     }
 
-    private func assignPorts(of spec: SidecarSpec, _ name: InstanceName) {
+    /// Answers whether some are left to be chosen, or may have to move.
+    private func keepPorts(of spec: SidecarSpec, _ name: InstanceName) -> Bool {
+        let before = addresses.ports(of: name)
+        let kept = spec.ports.compactMap { port -> (name: String, number: UInt16)? in
+            if let had = before.first(where: { $0.name == port.name }), port.allows(had.number) { return had }
+            guard spec.kind == .external || port.isFixed, case .number(let number) = port.wanted else { return nil }
+            return (port.name, number)
+        }
+        assign(kept, to: name, of: spec, before: before)
+        return spec.kind != .external && !spec.ports.allSatisfy(\.isFixed)
+    }
+
+    private func choosePorts(of spec: SidecarSpec, _ name: InstanceName) {
         let before = addresses.ports(of: name)
         var assigned: [(name: String, number: UInt16)] = []
         for port in spec.ports {
-            let had = before.first { $0.name == port.name }?.number
-            if let had, port.allows(had) {
-                assigned.append((port.name, had))
-            } else if spec.kind == .external || port.isFixed {
-                if case .number(let number) = port.wanted { assigned.append((port.name, number)) }
+            let had = before.first { $0.name == port.name }
+            // One that runs has it until its next start, whoever it is promised to.
+            if let had, isFree(had.number, for: port, of: name) || runs(name) {
+                assigned.append(had)
             } else {
-                let sticky = had ?? remembered[name]?.first { $0.name == port.name }?.number
-                let request = PortRequest(instance: name.indexed, port: port, sticky: sticky)
-                guard let reservation = try? allocator.reserve(request) else { continue }
+                let request = request(port, of: name, had: had?.number)
+                guard let reservation = try? allocator.reserve(request, beside: addresses.own) else { continue }
                 reservations[name, default: [:]][port.name] = reservation
                 assigned.append((port.name, reservation.port))
             }
+            note(assigned, over: before, of: spec, name)
         }
-        guard !assigned.elementsEqual(before, by: ==) else { return }
-        addresses.assign(assigned, to: name)
-        journal.save(assigned, of: name)
+        assign(assigned, to: name, of: spec, before: before)
+    }
+
+    /// The instance's next port goes round those it has got by now.
+    private func note(
+        _ assigned: [(name: String, number: UInt16)], over before: [(name: String, number: UInt16)],
+        of spec: SidecarSpec, _ name: InstanceName
+    ) {
+        let rest = before.filter { earlier in !assigned.contains { $0.name == earlier.name } }
+        addresses.assign(assigned + rest, to: name, of: spec)
+    }
+
+    private func assign(
+        _ assigned: [(name: String, number: UInt16)], to name: InstanceName, of spec: SidecarSpec,
+        before: [(name: String, number: UInt16)]
+    ) {
+        addresses.assign(assigned, to: name, of: spec)
+        if !assigned.elementsEqual(before, by: ==) { journal.save(assigned, of: name) }
+    }
+
+    private func isFree(_ number: UInt16, for port: PortSpec, of name: InstanceName) -> Bool {
+        addresses.own.holder(of: number, inTheWayOf: port, of: name.indexed) == nil
+    }
+
+    private func runs(_ name: InstanceName) -> Bool {
+        let index = engine.reconciler.instance(sidecar: name.sidecar, replica: name.replica)
+        switch index.flatMap(engine.reconciler.stateName) {
+        case .starting, .healthy, .unhealthy, .stopping: return true
+        case .stopped, .waiting, .backoff, .completed, .failed, .blocked, .scheduled, nil: return false
+        }
+    }
+
+    private func request(_ port: PortSpec, of name: InstanceName, had: UInt16?) -> PortRequest {
+        let sticky = had ?? remembered[name]?.first { $0.name == port.name }?.number
+        return PortRequest(
+            instance: name.indexed, port: port,
+            sticky: sticky.flatMap { isFree($0, for: port, of: name) ? $0 : nil })
     }
 
     /// Holds the instance's ports for the spawn that follows. One that a stranger took meanwhile is replaced where it
@@ -44,30 +102,28 @@ extension Supervisor {
     func claimPorts(of spec: SidecarSpec, _ name: InstanceName, _ index: InstanceIndex) throws(SpawnFailure) {
         guard !spec.ports.isEmpty else { return }
         var held = reservations[name] ?? [:]
+        let before = addresses.ports(of: name)
         var assigned: [(name: String, number: UInt16)] = []
         var moves: [(port: String, from: UInt16, to: UInt16)] = []
         for port in spec.ports {
-            let had = addresses.port(port.name, of: name)
+            let had = before.first { $0.name == port.name }?.number
             let reservation: PortReservation
             if let earlier = held[port.name], port.allows(earlier.port) {
                 reservation = earlier
             } else {
                 do throws(PortConflict) {
-                    reservation = try allocator.reserve(
-                        PortRequest(instance: name.indexed, port: port, sticky: had))
+                    reservation = try allocator.reserve(request(port, of: name, had: had), beside: addresses.own)
                 } catch {
                     throw error.failure(for: port.name)
                 }
             }
             held[port.name] = reservation
             assigned.append((port.name, reservation.port))
+            note(assigned, over: before, of: spec, name)
             if let had, had != reservation.port { moves.append((port.name, had, reservation.port)) }
         }
         reservations[name] = held
-        if !assigned.elementsEqual(addresses.ports(of: name), by: ==) {
-            addresses.assign(assigned, to: name)
-            journal.save(assigned, of: name)
-        }
+        assign(assigned, to: name, of: spec, before: before)
         for move in moves {
             publish(
                 .portChanged(instance: reports.shownName(of: index), port: move.port, from: move.from, to: move.to))

@@ -174,10 +174,14 @@ extension Supervisor {
         isNew = false
         saveProject(plan)
         prepareForeignNotifySocket(for: plan)
-        assignPorts(in: plan)
+        let moved = assignPorts(in: plan)
         cancelPendingDowns(because: "an up overtook it")
         stateWatch?.resume()
         engine.observe(.apply(plan, selection: parameters.names.isEmpty ? nil : parameters.names))
+        for name in moved {
+            let index = engine.reconciler.instance(sidecar: name.sidecar, replica: name.replica)
+            if let index { engine.observe(.portMoved(index)) }
+        }
         recordStops()
         settleLoss()
         takeOverChanges(difference)

@@ -126,7 +126,8 @@ extension Supervisor {
                 let name = InstanceName(sidecar: spec.name, replica: replica)
                 let known = remembered[name] ?? []
                 // Those it runs with: not to be bound or moved by us.
-                addresses.assign(spec.ports.compactMap { port in known.first { $0.name == port.name } }, to: name)
+                addresses.assign(
+                    spec.ports.compactMap { port in known.first { $0.name == port.name } }, to: name, of: spec)
             }
         }
         assignPorts(in: memory.plan)

@@ -41,6 +41,8 @@ final class Listener {
 
 struct PortAllocatorTests {
     private let directory = TemporaryDirectory()
+    /// Of a project whose other instances have none.
+    private let ports = ProjectPorts()
 
     private func allocator(project: String = "one") throws -> PortAllocator {
         try Directory.create("\(directory.path)/\(project)")
@@ -53,31 +55,31 @@ struct PortAllocatorTests {
     }
 
     @Test func `a reserved port can't be taken until it is released`() throws {
-        let reservation = try allocator().reserve(request(.automatic))
+        let reservation = try allocator().reserve(request(.automatic), beside: ports)
         #expect(Listener(port: reservation.port).port == 0)
         reservation.release()
         #expect(Listener(port: reservation.port).port == reservation.port)
     }
 
     @Test func `the socket that holds a port is none of those that a child under way has copies of`() throws {
-        let reservation = try allocator().reserve(request(.automatic))
+        let reservation = try allocator().reserve(request(.automatic), beside: ports)
         #expect(try #require(reservation.descriptor) >= ORCH_LOW_DESCRIPTORS)
     }
 
     @Test func `an automatic port is the same for the same instance, another one for another`() throws {
         let allocator = try allocator()
-        let first = try allocator.reserve(request(.automatic))
-        let second = try allocator.reserve(request(.automatic, "db/1"))
+        let first = try allocator.reserve(request(.automatic), beside: ports)
+        let second = try allocator.reserve(request(.automatic, "db/1"), beside: ports)
         #expect(first.port != second.port)
         first.release()
-        #expect(try allocator.reserve(request(.automatic)).port == first.port)
+        #expect(try allocator.reserve(request(.automatic), beside: ports).port == first.port)
         #expect(!first.moved)
     }
 
     @Test func `a fixed port in use fails with the one who holds it`() throws {
         let stranger = Listener()
         let conflict = #expect(throws: PortConflict.self) {
-            try allocator().reserve(request(.number(stranger.port)))
+            try allocator().reserve(request(.number(stranger.port)), beside: ports)
         }
         guard case .taken(let address, let port, let owner) = conflict else {
             Issue.record("not taken: \(String(describing: conflict))")
@@ -96,15 +98,15 @@ struct PortAllocatorTests {
         let stranger = Listener()
         let allocator = try allocator()
         let range = PortSpec.Wanted.range(stranger.port, stranger.port + 5)
-        let moved = try allocator.reserve(request(range, sticky: stranger.port))
+        let moved = try allocator.reserve(request(range, sticky: stranger.port), beside: ports)
         #expect(moved.port > stranger.port && moved.port <= stranger.port + 5)
         #expect(moved.moved)
         moved.release()
-        let kept = try allocator.reserve(request(range, sticky: moved.port))
+        let kept = try allocator.reserve(request(range, sticky: moved.port), beside: ports)
         #expect(kept.port == moved.port)
         #expect(!kept.moved)
         #expect(throws: PortConflict.self) {
-            try allocator.reserve(request(.range(stranger.port, stranger.port), "other/0"))
+            try allocator.reserve(request(.range(stranger.port, stranger.port), "other/0"), beside: ports)
         }
     }
 
@@ -126,7 +128,7 @@ struct PortAllocatorTests {
         server.stop()
         let port = server.port
         #expect(Listener(port: port).port == 0)
-        #expect(try allocator().reserve(request(.number(port))).port == port)
+        #expect(try allocator().reserve(request(.number(port)), beside: ports).port == port)
     }
 
     @Test func `a stranger on the other loopback address counts`() throws {
@@ -143,7 +145,7 @@ struct PortAllocatorTests {
         }
         try #require(listening)
         let conflict = #expect(throws: PortConflict.self) {
-            try allocator().reserve(request(.number(UInt16(bigEndian: address.sin6_port))))
+            try allocator().reserve(request(.number(UInt16(bigEndian: address.sin6_port))), beside: ports)
         }
         guard case .taken("::1", _, let owner) = conflict else {
             Issue.record("not taken on ::1: \(String(describing: conflict))")
@@ -154,27 +156,59 @@ struct PortAllocatorTests {
 
     @Test func `a running project keeps its port, one that does not run yields`() throws {
         let first = try allocator(project: "one")
-        let held = try first.reserve(request(.automatic))
+        let held = try first.reserve(request(.automatic), beside: ports)
         held.release()
         let lock = open(directory.path + "/one/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         #expect(flock(lock, LOCK_EX) == 0)
         let second = try allocator(project: "two")
         let wanted = request(.number(held.port), "web/0")
-        let conflict = #expect(throws: PortConflict.self) { try second.reserve(wanted) }
+        let conflict = #expect(throws: PortConflict.self) { try second.reserve(wanted, beside: ports) }
         let holder = PortLease(stateDirectory: directory.path + "/one", instance: "db/0", name: "sql")
         #expect(conflict == .leased(port: held.port, holder: holder))
         close(lock)
-        #expect(try second.reserve(wanted).port == held.port)
+        #expect(try second.reserve(wanted, beside: ports).port == held.port)
         second.releaseAll()
-        #expect(try first.reserve(request(.number(held.port))).port == held.port)
+        #expect(try first.reserve(request(.number(held.port)), beside: ports).port == held.port)
     }
 
-    @Test func `a released instance's port is free for another of the project`() throws {
+    @Test func `what another instance of the project has is taken, whoever the registry says it was`() throws {
         let allocator = try allocator()
-        let held = try allocator.reserve(request(.automatic))
+        let held = try allocator.reserve(request(.automatic), beside: ports)
         held.release()
-        #expect(throws: PortConflict.self) { try allocator.reserve(request(.number(held.port), "web/0")) }
-        allocator.release(instance: "db/0")
-        #expect(try allocator.reserve(request(.number(held.port), "web/0")).port == held.port)
+        let wanted = request(.number(held.port), "web/0")
+        var ports = ports
+        ports.assign([(request(.automatic).port, held.port)], to: "db/0")
+        #expect(throws: PortConflict.sibling(port: held.port, instance: "db/0")) {
+            try allocator.reserve(wanted, beside: ports)
+        }
+        ports.remove("db/0")
+        #expect(try allocator.reserve(wanted, beside: ports).port == held.port)
+    }
+
+    @Test func `a number is one instance's on each address, and on all of them with 0_0_0_0`() {
+        func port(_ bind: String, _ transport: PortSpec.Transport = .tcp, name: String = "sql") -> PortSpec {
+            PortSpec(name: name, wanted: .number(8000), bind: bind, transport: transport)
+        }
+        var ports = ProjectPorts()
+        ports.assign([(port("127.0.0.1"), 8000)], to: "db/0")
+        #expect(ports.holder(of: 8000, inTheWayOf: port("127.0.0.1"), of: "web/0") == "db/0")
+        #expect(ports.holder(of: 8000, inTheWayOf: port("0.0.0.0"), of: "web/0") == "db/0")
+        #expect(ports.holder(of: 8000, inTheWayOf: port("127.0.0.1", name: "more"), of: "db/0") == "db/0")
+        #expect(ports.holder(of: 8000, inTheWayOf: port("127.0.0.1"), of: "db/0") == nil)
+        #expect(ports.holder(of: 8000, inTheWayOf: port("127.0.0.2"), of: "web/0") == nil)
+        #expect(ports.holder(of: 8000, inTheWayOf: port("127.0.0.1", .udp), of: "web/0") == nil)
+        ports.assign([(port("127.0.0.1"), 8001)], to: "db/0")
+        #expect(ports.holder(of: 8000, inTheWayOf: port("127.0.0.1"), of: "web/0") == nil)
+    }
+
+    @Test func `a strict range keeps the number it had, or fails`() throws {
+        let stranger = Listener()
+        let strict = PortSpec(name: "sql", wanted: .range(stranger.port, stranger.port + 20), strict: true)
+        let first = try allocator().reserve(PortRequest(instance: "db/0", port: strict), beside: ports)
+        #expect(first.port != stranger.port)
+        #expect(throws: PortConflict.self) {
+            try allocator().reserve(
+                PortRequest(instance: "db/0", port: strict, sticky: stranger.port), beside: ports)
+        }
     }
 }

@@ -18,4 +18,9 @@ package struct Touched: Hashable, Codable, Sendable {
     package var sidecars: [String]
 
     package init(sidecars: [String]) { self.sidecars = sidecars }
+
+    /// What was named, instances of a sidecar without their siblings, and those that go with it.
+    package func all(named names: [String]) -> [String] {
+        names + sidecars.filter { sidecar in !names.contains { $0 == sidecar || $0.hasPrefix(sidecar + "/") } }
+    }
 }

@@ -25,7 +25,7 @@ extension ManifestDecoder {
             checkReplicas(port, of: position)
             guard case .number(let number) = port.wanted else { continue }
             let others = fixed.owners(of: number, port.transport)
-            if let other = others.first(where: { overlap($0.port.bind, port.bind) }) {
+            if let other = others.first(where: { $0.port.excludes(port) }) {
                 reportUsedTwice(port, number: number, of: position, other: other)
             }
             fixed.add(port, number: number, of: position)
@@ -71,9 +71,5 @@ extension ManifestDecoder {
                 .portVariableClash, at: place(position, "ports", port),
                 "the ports '\(other)' and '\(port)' would both be in \(variable)", help: "rename one of them")
         }
-    }
-
-    private func overlap(_ left: String, _ right: String) -> Bool {
-        left == right || [left, right].contains { $0 == "0.0.0.0" || $0 == "::" }
     }
 }

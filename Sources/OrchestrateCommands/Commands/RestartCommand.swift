@@ -26,12 +26,10 @@ struct RestartCommand: ParsableCommand {
             let rest = names.filter { !session.isInAnotherLife($0) }
             return rest.isEmpty ? nil : .init(names: rest)
         }
-        let others = (touched?.sidecars ?? []).filter { sidecar in
-            !names.contains { $0 == sidecar || $0.hasPrefix(sidecar + "/") }
-        }
-        if !others.isEmpty { Console.print("restarts with it: \(others.joined(separator: ", "))".terminalSafe) }
+        let all = touched?.all(named: names) ?? names
+        Console.print("restarts \(all.joined(separator: ", "))".terminalSafe)
         guard !waiting.noWait else { return }
         try session.wait(
-            for: .healthy, of: names + others, timeout: waiting.timeout?.value, countsNewLivesOnly: true)
+            for: .healthy, of: all, timeout: waiting.timeout?.value, countsNewLivesOnly: true)
     }
 }

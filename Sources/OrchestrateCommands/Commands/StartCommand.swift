@@ -24,7 +24,7 @@ struct StartCommand: ParsableCommand {
         let session = try GoalSession(context)
         let touched = try session.ask(Start.self, .init(names: names))
         guard !waiting.noWait else { return }
-        try session.wait(for: .healthy, of: touched.sidecars, timeout: waiting.timeout?.value)
+        try session.wait(for: .healthy, of: touched.all(named: names), timeout: waiting.timeout?.value)
     }
 }
 

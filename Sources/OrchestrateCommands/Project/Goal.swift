@@ -29,6 +29,7 @@ enum Goal: String, CaseIterable {
         case (_, _) where isOld && instance.state != .blocked: .underWay
         // A task that is alive has shown nothing yet: it is its end that counts.
         case (.healthy, .healthy) where instance.kind == .task: .underWay
+        case (.healthy, .healthy) where instance.isRestartPending == true: .underWay
         case (.healthy, .healthy), (.healthy, .completed): .reached
         case (.completed, .completed): .reached
         case (.healthy, .failed), (.completed, .failed), (.healthy, .blocked), (.completed, .blocked): .failed

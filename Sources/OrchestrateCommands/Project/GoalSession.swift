@@ -145,10 +145,11 @@ final class GoalSession {
                 if EventLine.isWorthALine(transition.to) {
                     Console.print(EventLine.text(transition, palette: terminal.palette))
                 }
-            case .missed: mustLook = true
+            // Instances may have come or left, and another number of them has other names.
+            case .missed, .applied: mustLook = true
             case .finished(_, let survivors): return survivors
             case .warning(let text): Console.printError("warning: \(text.terminalSafe)")
-            case .applied, .portChanged, .leaseTaken, .leaseEnded: break
+            case .portChanged, .leaseTaken, .leaseEnded: break
             }
         }
         return nil

@@ -47,6 +47,8 @@ struct ProjectView {
             return
         }
         var instance = project.sidecars[position]
+        // Not every subscriber is told of its way to another life.
+        if transition.incarnation != instance.incarnation { instance.isRestartPending = nil }
         instance.state = transition.to
         instance.health = Health(of: transition.to)
         instance.incarnation = transition.incarnation

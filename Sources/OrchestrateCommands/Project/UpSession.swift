@@ -262,7 +262,9 @@ final class UpSession {
         case .warning(let text): screen.say("warning: \(text)")
         case .portChanged(let instance, let port, let from, let to):
             screen.say("\(instance): port \(port) moved from \(from) to \(to)")
-        case .applied, .leaseTaken: break
+        // Instances may have left, and another number of them has other names.
+        case .applied(let summary): if summary.changes.contains(where: { $0.action != .create }) { try look() }
+        case .leaseTaken: break
         }
         return nil
     }

@@ -184,6 +184,7 @@ extension World {
             for dependent in groups[position] where !slots[dependent].mayNotStart {
                 slots[dependent].ask()
                 slots[dependent].mayBeReplaced = true
+                slots[dependent].holdsDeadAddress = true
             }
         }
     }

@@ -73,6 +73,7 @@ extension World {
         noteStart(slot)
         slots[slot].mayRunAgain = false
         slots[slot].mayBeReplaced = false
+        slots[slot].holdsDeadAddress = false
         slots[slot].succeeded = nil
         let rules = slots[slot].rules
         let nature =

@@ -61,7 +61,7 @@ extension World {
         for slot in slots.indices where slots[slot].isDeclared && wanted.contains(slots[slot].sidecar) {
             slots[slot].demanded = slots[slot].rules.fingerprint
             let runs = slots[slot].life.map { lives[$0].fingerprint }
-            slots[slot].mayBeReplaced = runs != slots[slot].rules.fingerprint
+            slots[slot].mayBeReplaced = runs != slots[slot].rules.fingerprint || slots[slot].holdsDeadAddress
         }
     }
 

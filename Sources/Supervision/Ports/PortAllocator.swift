@@ -46,21 +46,28 @@ package final class PortAllocator: Sendable {
         ephemeral = Self.ephemeralRange()
     }
 
-    /// Finds a port and holds it.
-    package func reserve(_ request: PortRequest) throws(PortConflict) -> PortReservation {
+    /// Finds a port that none of the project's own has, and holds it.
+    package func reserve(
+        _ request: PortRequest, beside ports: ProjectPorts
+    ) throws(PortConflict) -> PortReservation {
         guard let address = IPAddress(parsing: request.port.bind) else { throw .address(request.port.bind) }
         let lease = PortLease(
             stateDirectory: stateDirectory, instance: request.instance, name: request.port.name)
         let isTCP = request.port.transport == .tcp
-        var candidates = candidates(for: request)
-        if request.port.strict, case .number = request.port.wanted { candidates = Array(candidates.prefix(1)) }
-
+        let candidates = candidates(for: request)
         var firstConflict: PortConflict?
         var idle: [(UInt16, PortLease)] = []
         for port in candidates {
             do throws(PortConflict) {
+                if let sibling = ports.holder(of: port, inTheWayOf: request.port, of: request.instance) {
+                    throw .sibling(port: port, instance: sibling)
+                }
                 switch try claim(port, isTCP, lease) {
-                case .ours: return try hold(port, address, isTCP, lease, request)
+                case .ours: return try hold(port, address, isTCP, lease, request, ports)
+                // Under another name, or on another address: what the project says of its ports is newer.
+                case .held(let holder) where holder.stateDirectory == stateDirectory:
+                    guard try takeOver(port, isTCP, holder, lease) else { throw .leased(port: port, holder: holder) }
+                    return try hold(port, address, isTCP, lease, request, ports)
                 case .held(let holder):
                     idle.append((port, holder))
                     throw .leased(port: port, holder: holder)
@@ -68,17 +75,15 @@ package final class PortAllocator: Sendable {
             } catch {
                 if firstConflict == nil { firstConflict = error }
                 switch error {
-                case .taken, .closing, .leased, .full: continue
+                case .taken, .closing, .sibling, .leased, .full: continue
                 case .refused, .registry, .address: throw error
                 }
             }
         }
         // Only now, when nothing else is left, do projects that don't run give way.
         for (port, holder) in idle {
-            guard holder.stateDirectory != stateDirectory, !PortRegistry.isRunning(holder),
-                try takeOver(port, isTCP, holder, lease)
-            else { continue }
-            if let reservation = try? hold(port, address, isTCP, lease, request) { return reservation }
+            guard !PortRegistry.isRunning(holder), try takeOver(port, isTCP, holder, lease) else { continue }
+            if let reservation = try? hold(port, address, isTCP, lease, request, ports) { return reservation }
         }
         throw failure(candidates, firstConflict)
     }
@@ -117,11 +122,13 @@ package final class PortAllocator: Sendable {
     }
 
     private func hold(
-        _ port: UInt16, _ address: IPAddress, _ isTCP: Bool, _ lease: PortLease, _ request: PortRequest
+        _ port: UInt16, _ address: IPAddress, _ isTCP: Bool, _ lease: PortLease, _ request: PortRequest,
+        _ ports: ProjectPorts
     ) throws(PortConflict) -> PortReservation {
         do throws(PortConflict) {
             let socket = try diagnostics.withLock { diagnostics throws(PortConflict) in
-                try PortBinding(address: address, port: port, isTCP: isTCP).bind(asking: diagnostics.value)
+                try PortBinding(address: address, port: port, isTCP: isTCP).bind(
+                    asking: diagnostics.value, sharingLoopback: ports.isOnOtherLoopback(port, than: address))
             }
             var wanted = request.sticky
             if case .number(let number) = request.port.wanted, wanted == nil { wanted = number }
@@ -156,6 +163,8 @@ package final class PortAllocator: Sendable {
         if let sticky = request.sticky, let place = ports.firstIndex(of: sticky) {
             ports.remove(at: place)
             ports.insert(sticky, at: 0)
+            // It does not move any more.
+            if request.port.strict { return [sticky] }
         }
         return ports
     }

@@ -8,8 +8,9 @@ struct PortBinding {
     var isTCP: Bool
 
     /// A socket bound to it, closed on exec.
-    func bind(asking diagnostics: SocketDiagnostics) throws(PortConflict) -> Int32 {
-        if let stranger = otherLoopbackListener(diagnostics) {
+    /// - Parameter sharingLoopback: who listens on the other loopback address is no stranger.
+    func bind(asking diagnostics: SocketDiagnostics, sharingLoopback: Bool) throws(PortConflict) -> Int32 {
+        if !sharingLoopback, let stranger = otherLoopbackListener(diagnostics) {
             throw .taken(address: stranger.address, port: port, owner: SocketOwner.find(inode: stranger.inode))
         }
         do throws(SystemError) {

@@ -6,6 +6,8 @@ package enum PortConflict: Error, Hashable, Sendable {
     case taken(address: String, port: UInt16, owner: SocketOwner?)
     /// Nobody listens, but connections of a server that did not ask for SO_REUSEADDR are still closing.
     case closing(address: String, port: UInt16)
+    /// Another instance of this project has it, which is to move or end, and has not yet.
+    case sibling(port: UInt16, instance: String)
     /// Another project of this user has it, and runs.
     case leased(port: UInt16, holder: PortLease)
     /// Nothing free between the two; the sentence says who holds the first.
@@ -23,6 +25,8 @@ package enum PortConflict: Error, Hashable, Sendable {
             "port \(port) on \(address) is in use by \(owner?.description ?? "a process that can't be read")"
         case .closing(let address, let port):
             "port \(port) on \(address) is held by connections that are still closing; they end within a minute"
+        case .sibling(let port, let instance):
+            "port \(port) is still that of \(instance), until that ends or is restarted"
         case .leased(let port, let holder):
             "port \(port) belongs to \(holder.instance) of the running project in \(holder.stateDirectory)"
         case .full(let first, let last, let example):
@@ -43,7 +47,7 @@ package enum PortConflict: Error, Hashable, Sendable {
         case .taken(_, let port, _), .leased(let port, _):
             remedy = "; end it, or let the port move: \(port)-\(min(65_535, Int(port) + 50))"
         case .full: remedy = "; widen the range, or write auto"
-        case .closing, .address: break
+        case .closing, .sibling, .address: break
         case .refused(_, _, let error), .registry(let error): number = error.errno
         }
         return SpawnFailure(step: .port, message: "port '\(name)': \(message)\(remedy)", errno: number)

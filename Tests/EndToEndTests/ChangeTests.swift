@@ -1,0 +1,133 @@
+import ChaosKit
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// What a changed manifest, or a command for one instance, does to those it does not name.
+    struct ChangeTests {
+        private static let base = 20_000 + Int(getpid()) % 8000
+
+        /// Declares it, brings it up, and answers what that printed.
+        private func up(_ sidecars: String, in sandbox: Sandbox) throws -> String {
+            try sandbox.declare(sidecars)
+            return try sandbox.succeed("up", "-d", within: 20)
+        }
+
+        private func port(_ name: String, in sandbox: Sandbox) throws -> Int? {
+            Int(try sandbox.succeed("port", name).filter(\.isNumber))
+        }
+
+        @Test func `a range goes round the numbers that others have for themselves`() throws {
+            try Sandbox.run { sandbox in
+                let base = Self.base
+                _ = try up(
+                    """
+                      pair: { command: [sleep, "1000"], ports: { b: \(base)-\(base + 1), a: \(base) } }
+                      late: { command: [sleep, "1000"], ports: { c: \(base + 2) } }
+                      wide: { command: [sleep, "1000"], ports: { d: \(base + 2)-\(base + 3) } }
+                    """, in: sandbox)
+                let environment = try sandbox.succeed("env", "pair")
+                #expect(environment.contains("A_PORT=\(base)\n"), "\(environment)")
+                #expect(environment.contains("B_PORT=\(base + 1)\n"), "\(environment)")
+                #expect(try port("late", in: sandbox) == base + 2)
+                #expect(try port("wide", in: sandbox) == base + 3)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `a number can go to another port, another sidecar and another address of the project`() throws {
+            try Sandbox.run { sandbox in
+                let base = Self.base + 10
+                let sleep = #"command: [sleep, "1000"]"#
+                _ = try up("  one: { \(sleep), ports: { a: \(base) } }", in: sandbox)
+                _ = try up("  one: { \(sleep), ports: { b: \(base) } }", in: sandbox)
+                #expect(try port("one", in: sandbox) == base)
+                _ = try up(
+                    """
+                      one: { \(sleep) }
+                      two: { \(sleep), ports: { a: \(base) } }
+                    """, in: sandbox)
+                #expect(try port("two", in: sandbox) == base)
+                _ = try up(
+                    """
+                      one: { \(sleep), ports: { a: { port: \(base), bind: 127.0.0.2 } } }
+                      two: { \(sleep), ports: { a: \(base), six: { port: \(base), bind: "::1" } } }
+                    """, in: sandbox)
+                #expect(try port("one", in: sandbox) == base)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `who holds the address of another gets the new one when that is declared anew`() throws {
+            try Sandbox.run { sandbox in
+                let base = Self.base + 20
+                func sidecars(_ port: Int, replicas: Int = 1) -> String {
+                    """
+                      db: { command: [sleep, "1000"], ports: { sql: \(port) } }
+                      api: { command: [sleep, "1000"], ports: { h: \(base + 2)-\(base + 9) }, replicas: \(replicas) }
+                      web: { command: [sleep, "${sidecars.db.ports.sql}"], depends_on: [db] }
+                      gate:
+                        shell: "exec sleep 1000 # ${sidecars.api.addresses.h}"
+                        depends_on: [api]
+                      other: { command: [sleep, "1000"], depends_on: [db, api] }
+                    """
+                }
+                _ = try up(sidecars(base), in: sandbox)
+                let (other, gate) = (sandbox.sidecars("other"), sandbox.sidecars("gate"))
+                _ = try up(sidecars(base + 1), in: sandbox)
+                #expect(sandbox.sidecars("web").map(\.arguments) == [["sleep", "\(base + 1)"]])
+                #expect(sandbox.sidecars("gate") == gate)
+                let web = sandbox.sidecars("web")
+                _ = try up(sidecars(base + 1, replicas: 2), in: sandbox)
+                #expect(sandbox.sidecars("gate") != gate)
+                #expect(sandbox.sidecars("web") == web)
+                #expect(sandbox.sidecars("other") == other)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `an instance is stopped and started without its siblings`() throws {
+            try Sandbox.run { sandbox in
+                _ = try up("  web: { command: [sleep, \"1000\"], replicas: 3 }", in: sandbox)
+                try sandbox.succeed("stop", "web/1", within: 20)
+                #expect(sandbox.sidecars("web").count == 2)
+                try sandbox.succeed("stop", "web/2", within: 20)
+                try sandbox.succeed("start", "web/1", within: 20)
+                #expect(sandbox.sidecars("web").count == 2)
+                #expect(try sandbox.succeed("restart", "web/0", within: 20).contains("restarts web/0\n"))
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `one that becomes several and is restarted too is waited for by its new name`() throws {
+            try Sandbox.run { sandbox in
+                for round in 0..<6 {
+                    let replicas = round % 2 + 1
+                    let printed = try up(
+                        """
+                          web: { command: [sleep, "1000"], replicas: \(replicas), env: { ROUND: "\(round)" } }
+                          last: { command: [sleep, "1000"], depends_on: { web: started } }
+                        """, in: sandbox)
+                    #expect(printed.contains("all \(replicas + 1) ready"), "\(printed)")
+                    #expect(sandbox.sidecars("web").count == replicas)
+                }
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `a service that becomes a task is waited for until that has ended`() throws {
+            try Sandbox.run { sandbox in
+                func sidecars(_ kind: String, _ seconds: String) -> String {
+                    """
+                      first: { command: [sleep, "1000"], env: { KIND: \(kind) } }
+                      job: { kind: \(kind), command: [sleep, "\(seconds)"], depends_on: { first: started } }
+                    """
+                }
+                _ = try up(sidecars("service", "1000"), in: sandbox)
+                _ = try up(sidecars("task", "0.3"), in: sandbox)
+                #expect(try sandbox.succeed("status", "job").contains("completed"))
+                try sandbox.succeed("down")
+            }
+        }
+    }
+}
