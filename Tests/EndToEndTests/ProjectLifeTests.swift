@@ -125,6 +125,25 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a down from elsewhere ends an up, which says so`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.pair)
+                let attached = try sandbox.start("up")
+                try attached.prints("ready after")
+                try sandbox.succeed("down")
+                let ended = try attached.end()
+                #expect(ended.status == 0, "\(ended.everything)")
+                #expect(ended.output.hasSuffix("db stopped: the project goes down\nthe project is down\n"))
+                try sandbox.declare("  db: { command: [sleep, \"1000\"], health: { exec: [\"false\"] } }")
+                let starting = try sandbox.start("up", "-d")
+                try sandbox.eventually("it runs") { sandbox.sidecars("db").count == 1 }
+                try sandbox.succeed("down")
+                let overtaken = try starting.end()
+                #expect(overtaken.status == 7, "\(overtaken.everything)")
+                #expect(overtaken.output.hasSuffix("the project is down\n"), "\(overtaken.everything)")
+            }
+        }
+
         @Test func `detaching a project keeps it when its first client goes`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.pair)

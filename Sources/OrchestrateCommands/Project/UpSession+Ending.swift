@@ -12,9 +12,11 @@ extension UpSession {
         case ofPrimary(otherwise: Int32)
     }
 
-    func fail(_ names: [String]) throws -> Int32 {
+    /// Nil: they were stopped with the project, whose end is to be told yet.
+    func fail(_ names: [String]) throws -> Int32? {
         let report = try client.call(Status.self, .init())
         let failed = report.sidecars.filter { names.contains($0.name) }
+        if report.phase == .stopping, failed.allSatisfy({ $0.state == .stopped }) { return nil }
         screen.clear()
         let text = FailureReport(
             failed: failed, all: report.sidecars, lastLines: LogAccess.lastLines(of: failed, in: context),

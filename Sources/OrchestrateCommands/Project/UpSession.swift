@@ -37,6 +37,9 @@ final class UpSession {
     var isHolder = false
     var lease: (token: String, identity: ClientIdentity)?
     private var isInterrupted = false
+    /// Events told of what only a snapshot shows. To be asked for once all that arrived is taken in: the last of them
+    /// may be that nobody is left to ask.
+    private var mustLook = false
     private var phase = Phase.settling
     private let started = Timestamp.now
     private let deadline: ContinuousClock.Instant?
@@ -242,28 +245,30 @@ final class UpSession {
 
     private func takeEvents() throws -> Int32? {
         for case .event(let message) in try client.receive() {
-            if let code = try take(message) { return code }
+            if let code = take(message) { return code }
         }
         screen.flush()
+        if mustLook { observe(try client.call(Status.self, .init())) }
+        mustLook = false
         return nil
     }
 
     /// The exit code, when the event ends this command.
-    private func take(_ message: EventMessage) throws -> Int32? {
+    private func take(_ message: EventMessage) -> Int32? {
         switch message.event {
         case .transition(let transition):
             observe(transition, at: message.at)
             screen.show(transition, isSettling: phase == .settling)
             // Somebody stopped it, or declared it no longer: whether it is still wanted, only a snapshot says.
-            if transition.to == .stopped, [.user, .apply].contains(transition.initiator) { try look() }
-        case .missed: try look()
+            if transition.to == .stopped, [.user, .apply].contains(transition.initiator) { mustLook = true }
+        case .missed: mustLook = true
         case .finished(let code, let survivors): return finished(code, survivors)
         case .leaseEnded(let reason): loseLease(reason)
         case .warning(let text): screen.say("warning: \(text)")
         case .portChanged(let instance, let port, let from, let to):
             screen.say("\(instance): port \(port) moved from \(from) to \(to)")
         // Instances may have left, and another number of them has other names.
-        case .applied(let summary): if summary.changes.contains(where: { $0.action != .create }) { try look() }
+        case .applied(let summary): if summary.changes.contains(where: { $0.action != .create }) { mustLook = true }
         case .leaseTaken: break
         }
         return nil
@@ -273,7 +278,9 @@ final class UpSession {
         screen.say("the project is down")
         ready?.say(.failed(code: code, reason: "the project went down before all was healthy"))
         ProjectEnd(view.project).wait(areGone: survivors.isEmpty)
-        guard !survivors.isEmpty else { return code }
+        // Taken down by somebody else before it got where it was to get.
+        let ownCode = phase == .settling && code == 0 ? ExitCode.conflict.rawValue : code
+        guard !survivors.isEmpty else { return ownCode }
         Console.printError(DownSession.sentence(on: survivors))
         return ExitCode.failed.rawValue
     }
@@ -287,8 +294,6 @@ final class UpSession {
         screen.say("the project no longer ends with this command: \(reason)")
     }
 
-    private func look() throws { observe(try client.call(Status.self, .init())) }
-
     private static let nothingLeft = "the supervision of the project was lost, and nothing of it is left"
 
     /// The supervisor was lost: its keeper starts it again, and the lease goes on where it was.
@@ -296,7 +301,7 @@ final class UpSession {
         // What it said to the end says more than that it is gone.
         while let arrived = try? client.receive(), !arrived.isEmpty {
             for case .event(let message) in arrived {
-                if let code = try take(message) { return code }
+                if let code = take(message) { return code }
             }
         }
         let wasHolder = isHolder
