@@ -38,6 +38,7 @@ extension Reconciler {
         guard shutdown == nil else { return }
         var isMeant = [Bool](repeating: false, count: slots.count)
         var meant = instances(named: names)
+        let named = meant.count
         for slot in meant { isMeant[slot] = true }
         if scope == .cascade {
             var head = 0
@@ -52,7 +53,11 @@ extension Reconciler {
                 }
             }
         }
-        for slot in meant { unwant(slot, by: initiator) }
+        for (place, slot) in meant.enumerated() {
+            // What a task has done stays done, whomever it needed for it.
+            if place >= named, case .completed = slots[slot].phase { continue }
+            unwant(slot, by: initiator)
+        }
     }
 
     mutating func restart(_ names: [String], by initiator: Initiator, at now: Instant) {

@@ -111,7 +111,9 @@ extension World {
             }
         }
         for slot in slots.indices
-        where named.contains(slot) || slots[slot].isDeclared && followers.contains(slots[slot].sidecar) {
+        where named.contains(slot)
+            || slots[slot].isDeclared && followers.contains(slots[slot].sidecar) && slots[slot].state != .completed
+        {
             slots[slot].mayNotStart = true
             slots[slot].succeeded = nil
         }
