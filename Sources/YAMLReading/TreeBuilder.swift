@@ -50,6 +50,12 @@ struct TreeBuilder {
                 endLine: end.line, endColumn: end.column, start: UInt32(text.count), count: UInt32(value.count),
                 size: 1, keyHash: isKey ? StableHasher.keyHash(value) : 0))
         text.append(contentsOf: value)
+        // A raw one was refused before: only an escape can write it.
+        if style == .quoted, value.contains(0) {
+            report(
+                .controlCharacter, "the text contains a NUL byte", at: id,
+                help: "remove it: arguments, variables and paths end at a NUL")
+        }
         place(id)
         return id
     }

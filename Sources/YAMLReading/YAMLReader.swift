@@ -55,7 +55,7 @@ private func unreadableBytes(in source: SourceText) -> Diagnostic? {
         message: isNUL
             ? "the file contains a NUL byte" : "the file contains the control character \(bytes[control])",
         location: source.location(offset: control),
-        help: "remove it; in a quoted text it can be written as an escape")
+        help: isNUL ? "remove it" : "remove it; in a quoted text it can be written as an escape")
 }
 
 private func firstInvalidByte(in bytes: UnsafeBufferPointer<UInt8>) -> Int? {

@@ -106,6 +106,23 @@ private func read(_ text: String) -> (document: YAMLDocument?, diagnostics: [Dia
         #expect(diagnostics.allSatisfy { $0.location != nil })
     }
 
+    @Test(arguments: ["\\0", "\\x00", "\\u0000", "\\U00000000"])
+    func `a NUL byte is refused as an escape too, in values and in keys`(escape: String) throws {
+        let (document, diagnostics) = read("a: \"b\(escape)c\"\n\"d\(escape)\": e\n")
+        #expect(document != nil)
+        #expect(diagnostics.map(\.rule) == ["yaml-control-character", "yaml-control-character"])
+        #expect(diagnostics.map(\.location?.line) == [1, 2])
+        #expect(diagnostics.map(\.location?.column) == [4, 1])
+        #expect(rules("a: 'b\(escape)c'\n") == [])
+        #expect(rules("a: \"b\\x01c\"\n") == [])
+    }
+
+    @Test func `no one is told to write a NUL byte as an escape`() {
+        #expect(read("a: \u{0}").diagnostics.map(\.help) == ["remove it"])
+        #expect(
+            read("a: \u{1}").diagnostics.map(\.help) == ["remove it; in a quoted text it can be written as an escape"])
+    }
+
     @Test func `bytes that are no UTF-8 are placed`() {
         let diagnostics = readYAML(Array("a: ü\nb: ".utf8) + [0xC3, 0x28], file: "f").diagnostics
         #expect(diagnostics.map(\.rule) == ["yaml-invalid-utf8"])
