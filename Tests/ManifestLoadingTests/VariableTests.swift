@@ -56,6 +56,39 @@ import Testing
         #expect(value("${A:-none}", files: files) == Template("none"))
     }
 
+    private func report(_ text: String, dotEnvironment: String?, environment: [String: String] = [:]) -> [String] {
+        var files = MemoryFiles(texts: ["/bin/web": ""])
+        if let dotEnvironment {
+            files.texts["/app/.env"] = dotEnvironment
+        } else {
+            files.directories.insert("/app/.env")
+        }
+        return load(text, environment: environment, options: LoadOptions(), files: files).report
+    }
+
+    @Test func `a .env that can't be read is reported once, where it is needed, and not as variables that are not set`()
+    {
+        let text = "sidecars:\n  web:\n    command: [/bin/web, \"${ONE}\", \"${TWO:?say it}\", \"${THREE:-three}\"]\n"
+        #expect(
+            report(text, dotEnvironment: "ONE='x\n") == ["3:25 env-file-syntax: /app/.env:1: a quote is not closed"])
+        #expect(
+            report(text, dotEnvironment: nil) == ["3:25 env-file-not-found: cannot read /app/.env: it is a directory"])
+        #expect(
+            report(text, dotEnvironment: "ONE=1\n") == ["3:35 required-variable: TWO: say it"])
+    }
+
+    @Test func `a .env that can't be read is no matter when nothing is looked up in it`() {
+        let text = "sidecars:\n  web:\n    command: [/bin/web, \"${ONE}\"]\n"
+        #expect(report(text, dotEnvironment: nil, environment: ["ONE": "1"]) == [])
+        #expect(report("sidecars: { web: { command: [/bin/web] } }", dotEnvironment: "'") == [])
+    }
+
+    @Test func `a secret in a .env that can't be read is not called a variable that is not set`() {
+        let text = "secrets: { key: { env: KEY } }\nsidecars: { web: { command: [/bin/web], secrets: { KEY: key } } }\n"
+        #expect(
+            report(text, dotEnvironment: nil) == ["1:12 env-file-not-found: cannot read /app/.env: it is a directory"])
+    }
+
     @Test func `typed values may come from variables, quoted or not`() throws {
         let loaded = load(
             """

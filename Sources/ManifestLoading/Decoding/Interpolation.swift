@@ -121,7 +121,7 @@ extension ManifestDecoder {
             result.isUnresolved = true
             return false
         }
-        let value = clientEnvironment[name] ?? dotEnvironment[name]
+        let value = variable(name, at: node)
         if let value, !value.isEmpty || rest.isEmpty {
             result.literal.append(contentsOf: value.utf8)
             return true
@@ -135,6 +135,7 @@ extension ManifestDecoder {
             return true
         }
         result.isUnresolved = true
+        guard !mayHoldMore else { return true }
         let message = String(decoding: rest.dropFirst(2), as: UTF8.self)
         if rest.starts(with: ":?".utf8) {
             report(

@@ -49,7 +49,7 @@ final class ManifestDecoder {
     /// Most sidecars run where the manifest is: looked up once.
     lazy var canonicalDirectory: String? = files.canonicalPath(directory)
     /// `.env` beside the manifest, read when the first variable is not in the client's environment.
-    lazy var dotEnvironment: [String: String] = readDotEnvironment()
+    var dotEnvironment: DotEnvironment?
     /// By sidecar: whom it depends on, for the check of references.
     lazy var targets: [[Int]] = sidecars.map { sidecar in sidecar.dependencies.compactMap { indexByName[$0.sidecar] } }
     lazy var dependenciesBySidecar = Dictionary(grouping: dependencies, by: \.sidecar)

@@ -69,9 +69,7 @@ extension ManifestDecoder {
                         help: "create it, readable by you alone")
                 }
             case .environment(let name):
-                guard options.interpolates, clientEnvironment[name] == nil, dotEnvironment[name] == nil else {
-                    continue
-                }
+                guard options.interpolates, variable(name, at: key) == nil, !mayHoldMore else { continue }
                 report(
                     .secretNotFound, at: key,
                     "the variable \(name) is not set, and the secret '\(secret.name)' is in it",

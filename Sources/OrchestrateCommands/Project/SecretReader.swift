@@ -32,11 +32,10 @@ struct SecretReader {
     }
 
     private func value(of variable: String, for secret: String) throws -> Data {
-        let dotEnvironment = environmentFile(beside: directory, files: HostFiles())
-        guard let value = environment[variable] ?? dotEnvironment[variable] else {
-            throw failure(secret, "the variable \(variable) is not set")
-        }
-        return Data(value.utf8)
+        if let value = environment[variable] { return Data(value.utf8) }
+        let dotEnvironment = DotEnvironment(beside: directory, files: HostFiles())
+        if let value = dotEnvironment.values[variable] { return Data(value.utf8) }
+        throw failure(secret, dotEnvironment.problems.first?.message ?? "the variable \(variable) is not set")
     }
 
     private func contents(of path: String, for secret: String) throws -> Data {

@@ -1,0 +1,181 @@
+struct EnvironmentFile {
+    var entries: [(name: String, value: String)] = []
+    var problems: [EnvironmentFileProblem] = []
+}
+
+/// What could not be read of an environment file, in words that name the file.
+package struct EnvironmentFileProblem: Sendable {
+    var rule: RuleID
+    package var message: String
+    var help: String?
+
+    init(reading path: String, failed reason: FileReadFailure) {
+        rule = .environmentFileNotFound
+        message = "cannot read \(path): \(reason.reason)"
+        help =
+            switch reason {
+            case .notFound: "create it, or write { path: …, required: false }"
+            case .permissionDenied: "let this user read it"
+            case .isDirectory, .tooLarge, .other: nil
+            }
+    }
+
+    fileprivate init(in path: String, line: Int, _ message: String) {
+        rule = .environmentFileSyntax
+        self.message = "\(path):\(line): \(message)"
+        help = "lines are NAME=value, # comments, or empty"
+    }
+}
+
+/// What `.env` in the manifest's directory says. Nothing when there is none.
+package struct DotEnvironment: Sendable {
+    package private(set) var values: [String: String] = [:]
+    package private(set) var problems: [EnvironmentFileProblem] = []
+
+    /// Nobody looked.
+    init() {}
+
+    package init(beside directory: String, files: any FileReading) {
+        let path = directory + "/.env"
+        do {
+            let file = parseEnvironmentFile(try files.read(path, limit: 1 << 20), path: path)
+            for entry in file.entries { values[entry.name] = entry.value }
+            problems = file.problems
+        } catch {
+            if error != .notFound { problems = [EnvironmentFileProblem(reading: path, failed: error)] }
+        }
+    }
+}
+
+/// `NAME=value` lines. `export ` before a name and spaces round it are ignored; `#` begins a comment at the start of a
+/// line or after a space; single quotes keep everything, double quotes know \n, \t, \r, \", \\ and \$; quoted values may
+/// span lines. Nothing is interpolated: a file means the same wherever it is read.
+func parseEnvironmentFile(_ bytes: [UInt8], path: String) -> EnvironmentFile {
+    var file = EnvironmentFile()
+    var scanner = EnvironmentScanner(bytes: bytes)
+    while let line = scanner.next() {
+        switch line {
+        case .entry(let name, let value): file.entries.append((name, value))
+        case .problem(let number, let message): file.problems.append(.init(in: path, line: number, message))
+        }
+    }
+    return file
+}
+
+private struct EnvironmentScanner {
+    enum Line {
+        case entry(String, String)
+        case problem(Int, String)
+    }
+
+    let bytes: [UInt8]
+    var position: Int
+    var line = 1
+
+    init(bytes: [UInt8]) {
+        self.bytes = bytes
+        position = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    }
+
+    mutating func next() -> Line? {
+        while position < bytes.count {
+            skipSpaces()
+            guard position < bytes.count else { return nil }
+            switch bytes[position] {
+            case UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "#"): skipLine()
+            default: return entry()
+            }
+        }
+        return nil
+    }
+
+    private mutating func entry() -> Line {
+        let start = line
+        var name = takeName()
+        if name == "export" {
+            skipSpaces()
+            let following = takeName()
+            if !following.isEmpty { name = following }
+        }
+        skipSpaces()
+        guard position < bytes.count, bytes[position] == UInt8(ascii: "=") else {
+            skipLine()
+            return .problem(start, "there is no '=' after the name")
+        }
+        position += 1
+        guard isVariableName(name) else {
+            skipLine()
+            return .problem(start, "'\(name)' can't be a variable's name")
+        }
+        skipSpaces()
+        guard let value = takeValue() else { return .problem(start, "a quote is not closed") }
+        if value.contains(0) { return .problem(start, "the value contains a NUL byte") }
+        return .entry(name, String(decoding: value, as: UTF8.self))
+    }
+
+    private mutating func takeName() -> String {
+        let start = position
+        while position < bytes.count,
+            isNameByte(bytes[position]) || bytes[position] == UInt8(ascii: "-") || bytes[position] == UInt8(ascii: ".")
+        {
+            position += 1
+        }
+        return String(decoding: bytes[start..<position], as: UTF8.self)
+    }
+
+    private mutating func takeValue() -> [UInt8]? {
+        guard position < bytes.count else { return [] }
+        let quote = bytes[position]
+        if quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") { return takeQuoted(quote) }
+        let start = position
+        var end = position
+        while position < bytes.count, bytes[position] != UInt8(ascii: "\n") {
+            let byte = bytes[position]
+            if byte == UInt8(ascii: "#"), position > start, isSpace(bytes[position - 1]) { break }
+            if byte == UInt8(ascii: "#"), position == start { break }
+            position += 1
+            if !isSpace(byte), byte != UInt8(ascii: "\r") { end = position }
+        }
+        let value = Array(bytes[start..<end])
+        skipLine()
+        return value
+    }
+
+    private mutating func takeQuoted(_ quote: UInt8) -> [UInt8]? {
+        position += 1
+        var value: [UInt8] = []
+        while position < bytes.count {
+            let byte = bytes[position]
+            position += 1
+            if byte == quote {
+                skipLine()
+                return value
+            }
+            if byte == UInt8(ascii: "\n") { line += 1 }
+            guard quote == UInt8(ascii: "\""), byte == UInt8(ascii: "\\"), position < bytes.count else {
+                value.append(byte)
+                continue
+            }
+            let escaped = bytes[position]
+            position += 1
+            switch escaped {
+            case UInt8(ascii: "n"): value.append(0x0A)
+            case UInt8(ascii: "t"): value.append(0x09)
+            case UInt8(ascii: "r"): value.append(0x0D)
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "$"): value.append(escaped)
+            default: value += [byte, escaped]
+            }
+        }
+        return nil
+    }
+
+    private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+
+    private mutating func skipSpaces() { while position < bytes.count, isSpace(bytes[position]) { position += 1 } }
+
+    private mutating func skipLine() {
+        while position < bytes.count, bytes[position] != UInt8(ascii: "\n") { position += 1 }
+        if position < bytes.count { position += 1 }
+        line += 1
+    }
+}
