@@ -39,8 +39,7 @@ private func unreadableBytes(in source: SourceText) -> Diagnostic? {
             message: "the file has \(bytes.count) bytes, more than the \(YAMLLimits.bytes) that are read",
             location: source.location(offset: 0), help: "split the project, or generate less")
     }
-    let invalid = bytes.withUnsafeBufferPointer { firstInvalidByte(in: $0) }
-    if let invalid {
+    if let invalid = firstInvalidByte(in: bytes) {
         let isUTF16 = bytes.count >= 2 && (bytes[0], bytes[1]) == (0xFF, 0xFE) || bytes.starts(with: [0xFE, 0xFF])
         return Diagnostic(
             rule: YAMLRule.invalidUTF8.rawValue,
@@ -58,7 +57,8 @@ private func unreadableBytes(in source: SourceText) -> Diagnostic? {
         help: isNUL ? "remove it" : "remove it; in a quoted text it can be written as an escape")
 }
 
-private func firstInvalidByte(in bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+/// Where the text stops being UTF-8. Nil when all of it is.
+package func firstInvalidByte(in bytes: [UInt8]) -> Int? {
     do {
         _ = try UTF8Span(validating: bytes.span)
         return nil

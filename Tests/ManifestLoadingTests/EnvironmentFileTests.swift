@@ -19,6 +19,7 @@ import Testing
         ("A='x $y \\n' # c\nB=\"x\\ny\\t\\\"\\$\\q\"", ["A=x $y \\n", "B=x\ny\t\"$\\q"]),
         ("A=\"two\nlines\"\nB=1", ["A=two\nlines", "B=1"]),
         ("A=${HOME}", ["A=${HOME}"]),
+        ("A='x' \t\r\nB=\"y\"\t# c\nC='z'\r", ["A=x", "B=y", "C=z"]),
         ("A=1\nA=2", ["A=2"]),
         ("\u{FEFF}A=1", ["A=1"]),
         ("export=1\nexport export=2", ["export=2"]),
@@ -28,12 +29,26 @@ import Testing
     }
 
     @Test(arguments: [
-        ("A", "/app/a.env:1: there is no '=' after the name"),
-        ("\n1A=b", "/app/a.env:2: '1A' can't be a variable's name"),
-        ("A='x", "/app/a.env:1: a quote is not closed"), ("a-b=c", "/app/a.env:1: 'a-b' can't be a variable's name"),
-        ("A=\"x\u{0}\"", "/app/a.env:1: the value contains a NUL byte"),
+        ("A", "/app/a.env:1:2: there is no '=' after the name"),
+        ("\n1A=b", "/app/a.env:2:1: '1A' can't be a variable's name"),
+        ("A='x", "/app/a.env:1:3: a quote is not closed"),
+        ("a-b=c", "/app/a.env:1:1: 'a-b' can't be a variable's name"),
+        ("A=\"x\u{0}\"", "/app/a.env:1:1: the value contains a NUL byte"),
+        ("B=1\nA=\"x\"y", "/app/a.env:2:6: there is text after the closing quote"),
+        ("A='one'two", "/app/a.env:1:8: there is text after the closing quote"),
+        ("A=\"ü\" y # c\nB=1", "/app/a.env:1:7: there is text after the closing quote"),
+        ("A='x\ny' 'z'", "/app/a.env:2:4: there is text after the closing quote"),
+        ("A='x'#c", "/app/a.env:1:6: there is text after the closing quote"),
     ])
     func `what can't be read is said with its line`(text: String, message: String) {
         #expect(entries(text) == [message])
+    }
+
+    @Test func `bytes that are no UTF-8 are said with their line, and never replaced`() {
+        var files = MemoryFiles(texts: ["/bin/web": ""])
+        files.bytes["/app/a.env"] = Array("A=1\nB=x".utf8) + [0xFF] + Array("y\n".utf8)
+        let loaded = load(
+            "sidecars: { web: { command: /bin/web, env_file: a.env } }", options: LoadOptions(), files: files)
+        #expect(loaded.report == ["1:49 env-file-syntax: /app/a.env:2:4: this byte is not UTF-8"])
     }
 }

@@ -4,6 +4,8 @@ import SidecarModel
 /// Files that exist only in the test.
 struct MemoryFiles: FileReading {
     var texts: [String: String] = [:]
+    /// What is no text.
+    var bytes: [String: [UInt8]] = [:]
     var directories: Set<String> = ["/", "/app"]
     /// Users, and groups of the same name. Nil: nobody is asked.
     var accounts: [String: UInt32]?
@@ -13,6 +15,7 @@ struct MemoryFiles: FileReading {
     var currentDirectory: String { "/app" }
 
     func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8] {
+        if let bytes = bytes[path] { return bytes }
         guard let text = texts[path] else {
             if directories.contains(path) { throw .isDirectory }
             throw .notFound

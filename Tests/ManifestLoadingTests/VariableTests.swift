@@ -70,7 +70,7 @@ import Testing
     {
         let text = "sidecars:\n  web:\n    command: [/bin/web, \"${ONE}\", \"${TWO:?say it}\", \"${THREE:-three}\"]\n"
         #expect(
-            report(text, dotEnvironment: "ONE='x\n") == ["3:25 env-file-syntax: /app/.env:1: a quote is not closed"])
+            report(text, dotEnvironment: "ONE='x\n") == ["3:25 env-file-syntax: /app/.env:1:5: a quote is not closed"])
         #expect(
             report(text, dotEnvironment: nil) == ["3:25 env-file-not-found: cannot read /app/.env: it is a directory"])
         #expect(

@@ -1,3 +1,6 @@
+import SidecarModel
+import YAMLReading
+
 struct EnvironmentFile {
     var entries: [(name: String, value: String)] = []
     var problems: [EnvironmentFileProblem] = []
@@ -20,10 +23,10 @@ package struct EnvironmentFileProblem: Sendable {
             }
     }
 
-    fileprivate init(in path: String, line: Int, _ message: String) {
+    fileprivate init(at place: SourceLocation, _ message: String, help: String) {
         rule = .environmentFileSyntax
-        self.message = "\(path):\(line): \(message)"
-        help = "lines are NAME=value, # comments, or empty"
+        self.message = "\(place.file):\(place.line):\(place.column): \(message)"
+        self.help = help
     }
 }
 
@@ -51,12 +54,21 @@ package struct DotEnvironment: Sendable {
 /// line or after a space; single quotes keep everything, double quotes know \n, \t, \r, \", \\ and \$; quoted values may
 /// span lines. Nothing is interpolated: a file means the same wherever it is read.
 func parseEnvironmentFile(_ bytes: [UInt8], path: String) -> EnvironmentFile {
+    let source = SourceText(file: path, bytes: bytes)
     var file = EnvironmentFile()
+    if let offset = firstInvalidByte(in: bytes) {
+        file.problems.append(
+            .init(at: source.location(offset: offset), "this byte is not UTF-8", help: "save the file as UTF-8"))
+        return file
+    }
     var scanner = EnvironmentScanner(bytes: bytes)
     while let line = scanner.next() {
         switch line {
         case .entry(let name, let value): file.entries.append((name, value))
-        case .problem(let number, let message): file.problems.append(.init(in: path, line: number, message))
+        case .problem(let offset, let message):
+            file.problems.append(
+                .init(
+                    at: source.location(offset: offset), message, help: "lines are NAME=value, # comments, or empty"))
         }
     }
     return file
@@ -65,12 +77,16 @@ func parseEnvironmentFile(_ bytes: [UInt8], path: String) -> EnvironmentFile {
 private struct EnvironmentScanner {
     enum Line {
         case entry(String, String)
-        case problem(Int, String)
+        case problem(offset: Int, String)
     }
 
-    let bytes: [UInt8]
-    var position: Int
-    var line = 1
+    private enum Value {
+        case text([UInt8])
+        case problem(offset: Int, String)
+    }
+
+    private let bytes: [UInt8]
+    private var position: Int
 
     init(bytes: [UInt8]) {
         self.bytes = bytes
@@ -90,7 +106,7 @@ private struct EnvironmentScanner {
     }
 
     private mutating func entry() -> Line {
-        let start = line
+        let start = position
         var name = takeName()
         if name == "export" {
             skipSpaces()
@@ -99,18 +115,21 @@ private struct EnvironmentScanner {
         }
         skipSpaces()
         guard position < bytes.count, bytes[position] == UInt8(ascii: "=") else {
-            skipLine()
-            return .problem(start, "there is no '=' after the name")
+            defer { skipLine() }
+            return .problem(offset: position, "there is no '=' after the name")
         }
         position += 1
         guard isVariableName(name) else {
             skipLine()
-            return .problem(start, "'\(name)' can't be a variable's name")
+            return .problem(offset: start, "'\(name)' can't be a variable's name")
         }
         skipSpaces()
-        guard let value = takeValue() else { return .problem(start, "a quote is not closed") }
-        if value.contains(0) { return .problem(start, "the value contains a NUL byte") }
-        return .entry(name, String(decoding: value, as: UTF8.self))
+        switch takeValue() {
+        case .problem(let offset, let message): return .problem(offset: offset, message)
+        case .text(let value):
+            if value.contains(0) { return .problem(offset: start, "the value contains a NUL byte") }
+            return .entry(name, String(decoding: value, as: UTF8.self))
+        }
     }
 
     private mutating func takeName() -> String {
@@ -123,8 +142,8 @@ private struct EnvironmentScanner {
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    private mutating func takeValue() -> [UInt8]? {
-        guard position < bytes.count else { return [] }
+    private mutating func takeValue() -> Value {
+        guard position < bytes.count else { return .text([]) }
         let quote = bytes[position]
         if quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") { return takeQuoted(quote) }
         let start = position
@@ -138,20 +157,21 @@ private struct EnvironmentScanner {
         }
         let value = Array(bytes[start..<end])
         skipLine()
-        return value
+        return .text(value)
     }
 
-    private mutating func takeQuoted(_ quote: UInt8) -> [UInt8]? {
+    private mutating func takeQuoted(_ quote: UInt8) -> Value {
+        let start = position
         position += 1
         var value: [UInt8] = []
         while position < bytes.count {
             let byte = bytes[position]
             position += 1
             if byte == quote {
-                skipLine()
-                return value
+                defer { skipLine() }
+                return isEndOfValue()
+                    ? .text(value) : .problem(offset: position, "there is text after the closing quote")
             }
-            if byte == UInt8(ascii: "\n") { line += 1 }
             guard quote == UInt8(ascii: "\""), byte == UInt8(ascii: "\\"), position < bytes.count else {
                 value.append(byte)
                 continue
@@ -166,7 +186,20 @@ private struct EnvironmentScanner {
             default: value += [byte, escaped]
             }
         }
-        return nil
+        return .problem(offset: start, "a quote is not closed")
+    }
+
+    /// After a closing quote: blanks, and a comment behind them.
+    private mutating func isEndOfValue() -> Bool {
+        let quoteEnd = position
+        skipSpaces()
+        guard position < bytes.count else { return true }
+        switch bytes[position] {
+        case UInt8(ascii: "\n"): return true
+        case UInt8(ascii: "\r"): return position + 1 == bytes.count || bytes[position + 1] == UInt8(ascii: "\n")
+        case UInt8(ascii: "#"): return position > quoteEnd
+        default: return false
+        }
     }
 
     private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
@@ -176,6 +209,5 @@ private struct EnvironmentScanner {
     private mutating func skipLine() {
         while position < bytes.count, bytes[position] != UInt8(ascii: "\n") { position += 1 }
         if position < bytes.count { position += 1 }
-        line += 1
     }
 }

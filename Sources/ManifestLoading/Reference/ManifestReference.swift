@@ -106,7 +106,7 @@ private let values = """
 
     Lines of `NAME=value`; `export ` before the name is ignored. `#` begins a comment at the start of a line or after a \
     space. Single quotes keep everything; double quotes know `\\n`, `\\t`, `\\r`, `\\"`, `\\\\` and `\\$`; quoted values may \
-    span lines. Nothing in them is interpolated. A file has at most 1 MiB.
+    span lines, and are the whole value. Nothing in them is interpolated. A file is UTF-8 and has at most 1 MiB.
 
     A sidecar's environment, the later winning: that of whoever started the project, the top level's `env_file`, its `env`, \
     the sidecar's `env_file`, its `env`, and what orchestrate sets (`PORT` and the like).
