@@ -217,7 +217,12 @@ extension Supervisor {
     private func post(
         _ payload: HookPayload, to url: String, timeout: Duration, _ answer: @escaping (String?) -> Void
     ) {
-        guard let webhook = Webhook(url: url) else { return answer("'\(url)' is no http:// address") }
+        let webhook: Webhook
+        do {
+            webhook = try Webhook(url: url)
+        } catch {
+            return answer("cannot post to '\(url)': \(error.reason)")
+        }
         openPosts += 1
         probes.post(payload.json, to: webhook, timeout: timeout) { [unowned self] failure in
             openPosts -= 1

@@ -89,6 +89,13 @@ import Testing
             report(text, dotEnvironment: nil) == ["1:12 env-file-not-found: cannot read /app/.env: it is a directory"])
     }
 
+    @Test func `an address in a variable that is not known is not judged`() {
+        let text = "sidecars: { web: { command: [./web], hooks: { on_crash: { webhook: \"http://${AT}/x\" } } } }"
+        #expect(load(text).report == ["1:68 undefined-variable: the variable AT is not set"])
+        #expect(load(text, options: LoadOptions(checksHost: false, interpolates: false)).report == [])
+        #expect(load(text, environment: ["AT": "u@h"]).diagnostics.map(\.rule) == ["invalid-webhook"])
+    }
+
     @Test func `typed values may come from variables, quoted or not`() throws {
         let loaded = load(
             """

@@ -60,21 +60,30 @@ struct NotifySocketTests {
 }
 
 struct WebhookTests {
-    @Test func `a URL is read, or refused`() {
-        #expect(
-            Webhook(url: "http://127.0.0.1:9000/alert?x=1#y").map { "\($0.host) \($0.port) \($0.path)" }
-                == "127.0.0.1 9000 /alert?x=1")
-        #expect(Webhook(url: "http://[::1]:81").map { "\($0.host) \($0.port) \($0.path)" } == "[::1] 81 /")
-        #expect(Webhook(url: "HTTP://hooks.test?a").map { "\($0.host) \($0.port) \($0.path)" } == "hooks.test 80 /?a")
-        for url in ["https://x/", "http://", "http://u@x/", "http://x:0/", "http://x:70000/", "http://:80/"] {
-            #expect(Webhook(url: url) == nil)
-        }
+    @Test(arguments: [
+        ("http://127.0.0.1:9000/alert?x=1#y", "127.0.0.1 9000 /alert?x=1"), ("http://[::1]:81", "[::1] 81 /"),
+        ("http://[::1]/", "[::1] 80 /"), ("HTTP://hooks.test?a", "hooks.test 80 /?a"),
+    ])
+    func `a URL is read`(url: String, parts: String) throws {
+        let webhook = try Webhook(url: url)
+        #expect("\(webhook.host) \(webhook.port) \(webhook.path)" == parts)
+    }
+
+    @Test(arguments: [
+        ("https://x/", Webhook.Failure.notHTTP), ("x/", .notHTTP), ("http://", .noHost), ("http://:80/", .noHost),
+        ("http://[]/", .noHost), ("http://[::1/", .noHost), ("http://[::1]x:80/", .noHost), ("http://u@x/", .userName),
+        ("http://u:p@x:80/", .userName), ("http://x:0/", .port("0")), ("http://x:70000/", .port("70000")),
+        ("http://x:/", .port("")), ("http://x:+80/", .port("+80")), ("http://x:80:90/", .port("80:90")),
+        ("http://x/a b", .unprintable), ("http://x/\r\nHost: y", .unprintable),
+    ])
+    func `what is no URL for a webhook is refused with its reason`(url: String, failure: Webhook.Failure) {
+        #expect(throws: failure) { try Webhook(url: url) }
     }
 
     @Test func `a post carries its JSON, and a refusal is a sentence`() throws {
         let bench = try ProbeBench()
         func post(_ server: Server) throws -> String? {
-            let hook = try #require(Webhook(url: "http://127.0.0.1:\(server.port)/alert"))
+            let hook = try Webhook(url: "http://127.0.0.1:\(server.port)/alert")
             var answer: String??
             _ = bench.prober.post(Array("{\"a\":1}".utf8), to: hook, timeout: .seconds(5)) { [loop = bench.loop] in
                 answer = .some($0)

@@ -150,7 +150,7 @@ let lifecycleExplanations: [RuleExplanation] = [
             "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { exec: [./notify], shell: ./log } }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { shell: ./log; ./notify } }\n"),
     RuleExplanation(
-        .invalidWebhook, "Webhooks are sent over plain HTTP.",
+        .invalidWebhook, "Webhooks are sent over plain HTTP, to a host and a port, without a user name.",
         before:
             "sidecars:\n  web:\n    command: [./web]\n    hooks: { on_crash: { webhook: \"https://example.com/hook\" } }\n",
         after:

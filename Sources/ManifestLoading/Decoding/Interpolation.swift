@@ -22,12 +22,17 @@ extension ManifestDecoder {
 
     /// A scalar as text in which references may stand.
     func template(_ node: NodeID, named name: String, mode: InterpolationMode = .full) -> Template? {
+        interpolated(node, named: name, mode: mode)?.template
+    }
+
+    /// The same for whom it matters whether all of it is known.
+    func interpolated(_ node: NodeID, named name: String, mode: InterpolationMode = .full) -> Interpolated? {
         guard document.kind(node) == .scalar else {
             report(.wrongType, at: node, "'\(name)' takes text, and this is \(document.kind(node).sentence)")
             return nil
         }
-        guard hasDollar(node) else { return Template(document.string(node)) }
-        return interpolate(document.string(node), at: node, mode: mode).template
+        guard hasDollar(node) else { return Interpolated(template: Template(document.string(node))) }
+        return interpolate(document.string(node), at: node, mode: mode)
     }
 
     /// Variables are replaced, references become segments. What a variable holds is never looked into again.

@@ -204,18 +204,28 @@ extension ManifestDecoder {
     }
 
     private func webhook(_ node: NodeID) -> Template? {
-        guard let address = template(node, named: "webhook") else { return nil }
-        guard case .literal(let text) = address.segments.first, text.hasPrefix("http://"),
-            text.utf8.count > 7 || address.segments.count > 1
-        else {
-            report(
-                .invalidWebhook, at: node, "a webhook's address begins with http://",
-                help: address.literal?.hasPrefix("https://") == true
-                    ? "https is not supported in this version; send it through a local proxy, or use exec with curl"
-                    : "for example http://127.0.0.1:9000/alert")
+        guard let address = interpolated(node, named: "webhook") else { return nil }
+        guard !address.isUnresolved else { return address.template }
+        // What is known only at run time can be a host, a part of one, a port, or a part of the path.
+        let sample = address.template.rendered { _ in "1" }
+        do {
+            _ = try Webhook(url: sample)
+            return address.template
+        } catch {
+            report(.invalidWebhook, at: node, error.reason, help: help(for: error, in: sample))
             return nil
         }
-        return address
+    }
+
+    private func help(for failure: Webhook.Failure, in url: String) -> String {
+        switch failure {
+        case .notHTTP where url.hasPrefix("https://"):
+            "https is not supported in this version; send it through a local proxy, or use exec with curl"
+        case .notHTTP, .noHost: "for example http://127.0.0.1:9000/alert"
+        case .userName: "remove it, or use exec with curl"
+        case .port: "a number from 1 to 65535"
+        case .unprintable: "write a space as %20"
+        }
     }
 }
 
