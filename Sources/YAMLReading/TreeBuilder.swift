@@ -155,12 +155,17 @@ struct TreeBuilder {
     private mutating func linkPairs(from firstChild: Int) {
         let start = links.count
         var merges: [UInt32] = []
+        var mergeKey: UInt32?
         var position = firstChild
         while position + 1 < pending.count {
             let key = pending[position]
             let value = pending[position + 1]
             position += 2
             if isMergeKey(key) {
+                if let mergeKey {
+                    reportDuplicate(key, of: mergeKey, help: "keep one, with a list of all: <<: [*a, *b]")
+                }
+                mergeKey = mergeKey ?? key
                 merges.append(value)
             } else {
                 links.append(key)
@@ -238,12 +243,13 @@ struct TreeBuilder {
         }
     }
 
-    private mutating func reportDuplicate(_ key: UInt32, of earlier: UInt32) {
+    private mutating func reportDuplicate(
+        _ key: UInt32, of earlier: UInt32, help: String = "keep one of them"
+    ) {
         let node = nodes[Int(key)]
         let name = String(decoding: text[Int(node.start)..<Int(node.start + node.count)], as: UTF8.self)
         report(
-            .duplicateKey, "the key '\(name)' is given twice", at: key, related: earlier,
-            help: "keep one of them")
+            .duplicateKey, "the key '\(name)' is given twice", at: key, related: earlier, help: help)
     }
 }
 

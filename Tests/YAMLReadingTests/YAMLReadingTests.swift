@@ -73,6 +73,17 @@ private func read(_ text: String) -> (document: YAMLDocument?, diagnostics: [Dia
         #expect(rules("a: 1\n\"a\": 2\n") == ["duplicate-key"])
     }
 
+    @Test func `two merge keys in one mapping are a key given twice`() {
+        let text = "x: &x {a: 1}\ny: &y {b: 2}\nz:\n  <<: *x\n  <<: *y\n"
+        let diagnostics = read(text).diagnostics
+        #expect(diagnostics.map(\.rule) == ["duplicate-key"])
+        #expect(diagnostics.map(\.message) == ["the key '<<' is given twice"])
+        #expect(diagnostics.map(\.location?.line) == [5])
+        #expect(diagnostics.map(\.related.first?.location.line) == [4])
+        #expect(diagnostics.map(\.help) == ["keep one, with a list of all: <<: [*a, *b]"])
+        #expect(rules("x: &x {a: 1}\nz: {<<: *x, \"<<\": text}\n") == [])
+    }
+
     @Test func `plain nothing, null and ~ are null, and quoted ones are text`() throws {
         let (document, _) = read("[~, null, Null, NULL, '', \"~\", 'null', nul, !!str null, '~']")
         let tree = try #require(document)
