@@ -165,11 +165,20 @@ import Testing
 
     @Test(arguments: [
         ("0", Duration.zero), ("250ms", .milliseconds(250)), ("1m30s", .seconds(90)), ("2h", .seconds(7200)),
-        ("7d", .seconds(604_800)), ("1.5s", .milliseconds(1500)),
+        ("7d", .seconds(604_800)), ("1.5s", .milliseconds(1500)), ("1d1h1m1s1ms", .milliseconds(90_061_001)),
     ])
     func `durations have units`(text: String, duration: Duration) throws {
         #expect(try sidecar("command: ./web\nstop: { grace: \(text) }").stop.grace == duration)
         #expect(Duration.milliseconds(90_061_001).spelling == "1d1h1m1s1ms")
+    }
+
+    @Test(arguments: ["30s1m", "1h1h", "1ms1s", "1d1m1h", "0s0s"])
+    func `the units of a duration stand once each, the largest first`(text: String) {
+        let loaded = load("sidecars: { web: { command: ./web, stop: { grace: \(text) } } }")
+        #expect(
+            loaded.report == [
+                "1:51 invalid-duration: '\(text)' is no duration: each unit stands once, the largest first"
+            ])
     }
 
     @Test(arguments: ["", "s", "5", "5x", "-5s", "5s ", "1..5s", "5 s", "1e3s", "9999999999d", "5sm"])

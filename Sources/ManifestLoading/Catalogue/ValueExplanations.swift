@@ -45,7 +45,7 @@ let valueExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [./web]\n    stop: { signal: SIGQUITE }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    stop: { signal: SIGQUIT }\n"),
     RuleExplanation(
-        .invalidDuration, "Durations are numbers with units, the largest first.",
+        .invalidDuration, "Durations are numbers with units, each once and the largest first.",
         before: "sidecars:\n  web:\n    command: [./web]\n    stop: { grace: soon }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    stop: { grace: 1m30s }\n"),
     RuleExplanation(

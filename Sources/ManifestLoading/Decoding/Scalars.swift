@@ -132,6 +132,10 @@ extension ManifestDecoder {
             report(
                 .invalidDuration, at: node, "'\(text)' is no duration",
                 help: "for example 250ms, 5s, 1m30s, 2h or 7d")
+        case .failure(.outOfOrder):
+            report(
+                .invalidDuration, at: node, "'\(text)' is no duration: each unit stands once, the largest first",
+                help: "for example 1m30s")
         case .failure(.tooLarge): report(.outOfRange, at: node, "'\(name)' is longer than 100 years")
         }
         return nil
@@ -150,7 +154,7 @@ extension ManifestDecoder {
             report(
                 .missingUnit, at: node, "'\(name)' is \(text) without a unit",
                 help: "write \(text)KiB, \(text)MiB or \(text)GiB")
-        case .failure(.malformed):
+        case .failure(.malformed), .failure(.outOfOrder):
             report(.invalidSize, at: node, "'\(text)' is no size", help: "for example 512KiB, 10MiB or 1GB")
         case .failure(.tooLarge): report(.outOfRange, at: node, "'\(name)' is too large")
         }

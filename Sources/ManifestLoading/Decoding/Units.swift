@@ -1,11 +1,12 @@
 import SidecarModel
 
-enum UnitFailure: Error, Hashable { case missingUnit, malformed, tooLarge }
+enum UnitFailure: Error, Hashable { case missingUnit, malformed, outOfOrder, tooLarge }
 
-/// `250ms`, `5s`, `1m30s`, `2h`, `7d`, `1.5s`; `0` needs no unit.
+/// `250ms`, `5s`, `1m30s`, `2h`, `7d`, `1.5s`: each unit once, the largest first. `0` needs no unit.
 func parseDuration(_ text: String) -> Result<Duration, UnitFailure> {
     if text == "0" { return .success(.zero) }
     var total: Int64 = 0
+    var previous = Double.infinity
     var rest = text.utf8[...]
     guard !rest.isEmpty else { return .failure(.malformed) }
     while !rest.isEmpty {
@@ -18,9 +19,11 @@ func parseDuration(_ text: String) -> Result<Duration, UnitFailure> {
         case "m": nanoseconds = 60e9
         case "h": nanoseconds = 3600e9
         case "d": nanoseconds = 86400e9
-        case "": return .failure(rest.isEmpty && total == 0 ? .missingUnit : .malformed)
+        case "": return .failure(rest.isEmpty && previous == .infinity ? .missingUnit : .malformed)
         default: return .failure(.malformed)
         }
+        guard nanoseconds < previous else { return .failure(.outOfOrder) }
+        previous = nanoseconds
         let value = number * nanoseconds
         guard value <= 100 * 366 * 86400e9 else { return .failure(.tooLarge) }
         total += Int64(value.rounded())
