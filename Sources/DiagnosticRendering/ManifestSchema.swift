@@ -58,8 +58,12 @@ private func schema<Owner>(of codec: Codec<Owner>) -> JSONValue {
     case .optionalText, .optionalTemplate: text
     case .signal:
         anyOf([
-            .object(["type": "string", "pattern": "^(SIG)?[A-Za-z0-9]+$"]),
-            .object(["type": "integer", "minimum": 1, "maximum": 64]), variable,
+            .object(["type": "string", "pattern": "^[A-Za-z0-9]+$"]),
+            .object([
+                "type": "string", "pattern": "^([Ss][Ii][Gg])?[Rr][Tt][Mm]([Ii][Nn]\\+|[Aa][Xx]-)([12]?[0-9]|30)$",
+            ]),
+            .object(["type": "integer", "minimum": 1, "maximum": 31]),
+            .object(["type": "integer", "minimum": 34, "maximum": 64]), variable,
         ])
     case .exitCodes:
         anyOf([exitCode, .object(["type": "array", "items": exitCode])])

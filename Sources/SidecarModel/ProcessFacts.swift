@@ -16,17 +16,44 @@ package struct Signal: Hashable, Codable, Sendable, CustomStringConvertible {
         "WINCH", "IO", "PWR", "SYS",
     ]
 
-    /// Reads `SIGTERM`, `TERM`, `sigterm` or `15`. Real-time signals by number, 34…64.
+    /// Other names of the same signals.
+    private static let aliases: [(name: String, number: Int32)] = [("IOT", 6), ("CLD", 17), ("POLL", 29)]
+
+    /// Those that glibc leaves to programs.
+    private static let realTime: ClosedRange<Int32> = 34...64
+
+    /// Reads `SIGTERM`, `TERM`, `sigterm` or `15`. Real-time signals by number, 34…64, or from either end: `SIGRTMIN`,
+    /// `SIGRTMIN+1`, `SIGRTMAX-1`.
     package init?(parsing text: String) {
         if let number = Int32(text) {
-            guard (1...31).contains(number) || (34...64).contains(number) else { return nil }
+            guard (1...31).contains(number) || Self.realTime.contains(number) else { return nil }
             self.number = number
             return
         }
         var name = text.uppercased()
         if name.hasPrefix("SIG") { name.removeFirst(3) }
-        guard !name.isEmpty, let number = Self.names.firstIndex(of: name) else { return nil }
-        self.number = Int32(number)
+        guard !name.isEmpty else { return nil }
+        let plain = Self.names.firstIndex(of: name).map { Int32($0) }
+        guard let number = plain ?? Self.aliases.first(where: { $0.name == name })?.number ?? Self.realTime(name) else {
+            return nil
+        }
+        self.number = number
+    }
+
+    private static func realTime(_ name: String) -> Int32? {
+        let (end, sign): (Int32, Character)
+        switch name.prefix(5) {
+        case "RTMIN": (end, sign) = (realTime.lowerBound, "+")
+        case "RTMAX": (end, sign) = (realTime.upperBound, "-")
+        default: return nil
+        }
+        let distance = name.dropFirst(5)
+        guard !distance.isEmpty else { return end }
+        let digits = distance.dropFirst()
+        guard distance.first == sign, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let count = Int32(digits), count < realTime.count
+        else { return nil }
+        return sign == "+" ? end + count : end - count
     }
 
     package var description: String {
@@ -34,7 +61,7 @@ package struct Signal: Hashable, Codable, Sendable, CustomStringConvertible {
     }
 
     /// The names that can be written in a manifest, without `SIG`.
-    package static var knownNames: [String] { Array(names.dropFirst()) }
+    package static var knownNames: [String] { names.dropFirst() + aliases.map(\.name) + ["RTMIN", "RTMAX"] }
 }
 
 /// How a process ended.

@@ -188,6 +188,24 @@ import Testing
         #expect(loaded.diagnostics.count == 1)
     }
 
+    @Test(arguments: [
+        ("SIGTERM", 15), ("term", 15), ("15", 15), ("SIGIOT", 6), ("IOT", 6), ("SIGPOLL", 29), ("SIGCLD", 17),
+        ("SIGRTMIN", 34), ("rtmin", 34), ("SIGRTMIN+1", 35), ("RTMIN+30", 64), ("SIGRTMAX", 64), ("SIGRTMAX-1", 63),
+        ("SIGRTMAX-30", 34), ("34", 34), ("64", 64),
+    ])
+    func `signals have the names of kill -l`(text: String, number: Int32) throws {
+        #expect(try sidecar("command: ./web\nstop: { signal: \(text) }").stop.signal == Signal(number: number))
+    }
+
+    @Test(arguments: [
+        "SIG", "SIGRT", "32", "33", "65", "0", "SIGRTMIN-1", "SIGRTMIN+31", "SIGRTMIN+", "SIGRTMIN+-1", "SIGRTMAX+1",
+        "SIGRTMAX-31", "SIGRTMIN1",
+    ])
+    func `what is no signal is said to be none`(text: String) {
+        let loaded = load("sidecars: { web: { command: ./web, stop: { signal: \(text) } } }")
+        #expect(loaded.report == ["1:52 invalid-signal: '\(text)' is no signal"])
+    }
+
     @Test(arguments: [("10MiB", Int64(10 << 20)), ("1GB", 1_000_000_000), ("512KiB", 524_288), ("8192B", 8192)])
     func `sizes have units`(text: String, bytes: Int64) throws {
         #expect(try sidecar("command: ./web\nlogs: { max_size: \(text) }").logs.maxSize == ByteCount(bytes: bytes))
