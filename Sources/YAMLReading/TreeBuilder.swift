@@ -39,14 +39,14 @@ struct TreeBuilder {
     }
 
     mutating func addScalar(
-        _ value: UnsafeBufferPointer<UInt8>, style: YAMLDocument.Style, isTaggedText: Bool, from start: Mark,
+        _ value: UnsafeBufferPointer<UInt8>, style: YAMLDocument.Style, tag: YAMLDocument.Tag, from start: Mark,
         to end: Mark
     ) -> UInt32 {
         let isKey = expectsKey
         let id = UInt32(nodes.count)
         nodes.append(
             YAMLDocument.Node(
-                kind: .scalar, style: style, isTaggedText: isTaggedText, line: start.line, column: start.column,
+                kind: .scalar, style: style, tag: tag, line: start.line, column: start.column,
                 endLine: end.line, endColumn: end.column, start: UInt32(text.count), count: UInt32(value.count),
                 size: 1, keyHash: isKey ? StableHasher.keyHash(value) : 0))
         text.append(contentsOf: value)
@@ -67,7 +67,7 @@ struct TreeBuilder {
         let id = UInt32(nodes.count)
         nodes.append(
             YAMLDocument.Node(
-                kind: kind, style: .plain, isTaggedText: false, line: start.line, column: start.column,
+                kind: kind, style: .plain, tag: .none, line: start.line, column: start.column,
                 endLine: end.line, endColumn: end.column, start: 0, count: 0, size: 1, keyHash: 0))
         frames.append(Frame(node: id, firstChild: pending.count))
         return id
@@ -142,7 +142,7 @@ struct TreeBuilder {
         let id = UInt32(nodes.count)
         nodes.append(
             YAMLDocument.Node(
-                kind: .scalar, style: .quoted, isTaggedText: true, line: start.line, column: start.column,
+                kind: .scalar, style: .quoted, tag: .text, line: start.line, column: start.column,
                 endLine: end.line, endColumn: end.column, start: 0, count: 0, size: 1, keyHash: 0))
         return id
     }
@@ -178,7 +178,7 @@ struct TreeBuilder {
 
     private func isMergeKey(_ id: UInt32) -> Bool {
         let node = nodes[Int(id)]
-        return node.kind == .scalar && node.style == .plain && node.count == 2 && !node.isTaggedText
+        return node.kind == .scalar && node.style == .plain && node.count == 2 && node.tag == .none
             && text[Int(node.start)] == UInt8(ascii: "<") && text[Int(node.start) + 1] == UInt8(ascii: "<")
     }
 

@@ -16,11 +16,21 @@ package final class YAMLDocument: Sendable {
 
     package enum Style: UInt8, Sendable { case plain, quoted, block }
 
+    /// What a text is to be read as. Tags of collections say nothing that their form doesn't.
+    enum Tag: UInt8, Sendable {
+        /// By its look, where it is plain.
+        case none
+        /// `!!str` or `!`: text whatever it looks like.
+        case text
+        case null
+        /// `!!int` and the like: by the core schema, quoted or not.
+        case typed
+    }
+
     struct Node: Sendable {
         var kind: Kind
         var style: Style
-        /// An explicit `!!str`: text whatever it looks like.
-        var isTaggedText: Bool
+        var tag: Tag
         var line: UInt32
         var column: UInt32
         var endLine: UInt32
@@ -97,10 +107,12 @@ package final class YAMLDocument: Sendable {
         }
     }
 
-    /// A plain `null`, `~`, or nothing at all.
+    /// A plain `null`, `~`, or nothing at all; in quotes too where a tag says so.
     package func isNull(_ id: NodeID) -> Bool {
         let node = nodes[Int(id.index)]
-        guard node.kind == .scalar, node.style == .plain, !node.isTaggedText else { return false }
+        guard node.kind == .scalar, node.tag == .null || node.tag == .none && node.style == .plain else {
+            return false
+        }
         switch node.count {
         case 0: return true
         case 1: return text[Int(node.start)] == UInt8(ascii: "~")
@@ -111,10 +123,14 @@ package final class YAMLDocument: Sendable {
         }
     }
 
-    /// Plain and without a tag that makes it text: what the core schema may read as something else.
+    /// What the core schema may read as something else than text: plain, or by a tag that decides for it.
     package func isPlain(_ id: NodeID) -> Bool {
         let node = nodes[Int(id.index)]
-        return node.kind == .scalar && node.style == .plain && !node.isTaggedText
+        return switch node.tag {
+        case .none: node.kind == .scalar && node.style == .plain
+        case .text: false
+        case .null, .typed: node.kind == .scalar
+        }
     }
 
     /// The value of a key of a mapping, O(keys).

@@ -149,10 +149,10 @@ private struct EventReader {
         switch event.type {
         case YAML_SCALAR_EVENT:
             let scalar = event.data.scalar
-            let isText = takeTag(scalar.tag, at: event.start_mark)
+            let tag = takeTag(scalar.tag, at: event.start_mark)
             let id = builder.addScalar(
                 UnsafeBufferPointer(start: scalar.value, count: scalar.length), style: scalar.style.reading,
-                isTaggedText: isText, from: start, to: end)
+                tag: tag, from: start, to: end)
             if let anchor = scalar.anchor { builder.anchor(String(cString: anchor), to: id) }
         case YAML_SEQUENCE_START_EVENT:
             _ = takeTag(event.data.sequence_start.tag, at: event.start_mark)
@@ -185,16 +185,16 @@ private struct EventReader {
         return true
     }
 
-    /// True for `!!str`.
-    private mutating func takeTag(_ tag: UnsafeMutablePointer<UInt8>?, at mark: yaml_mark_t) -> Bool {
-        guard let tag else { return false }
+    private mutating func takeTag(_ tag: UnsafeMutablePointer<UInt8>?, at mark: yaml_mark_t) -> YAMLDocument.Tag {
+        guard let tag else { return .none }
         let name = String(cString: tag)
         let core = "tag:yaml.org,2002:"
-        if name == "!" || name == core + "str" { return true }
-        if ["int", "float", "bool", "null", "map", "seq"].contains(where: { name == core + $0 }) { return false }
+        if name == "!" || name == core + "str" { return .text }
+        if name == core + "null" { return .null }
+        if ["int", "float", "bool", "map", "seq"].contains(where: { name == core + $0 }) { return .typed }
         let shown = name.hasPrefix(core) ? "!!" + name.dropFirst(core.count) : name
         report(.unknownTag, "the tag '\(shown)' means nothing here", at: mark, help: "remove it")
-        return false
+        return .none
     }
 
     private mutating func report(_ rule: YAMLRule, _ message: String, at mark: yaml_mark_t, help: String? = nil) {

@@ -20,6 +20,27 @@ import Testing
         #expect(web.fingerprints.map(\.key) == ["command", "cwd"])
     }
 
+    @Test func `a tag of the core schema decides how a value is read`() throws {
+        let web = try sidecar(
+            "command: ./web\nreplicas: !!int \"2\"\nprimary: !!bool 'true'\nrestart: { factor: !!float \"1.5\" }")
+        #expect(web.replicas == 2)
+        #expect(web.primary)
+        #expect(web.restart.factor == 1.5)
+        let loaded = load(
+            """
+            sidecars:
+              web: { command: ./web, replicas: !!str 2, primary: !!bool "yes" }
+              api: { command: ./api, replicas: !!int null, primary: "true" }
+            """)
+        #expect(
+            loaded.report == [
+                "2:36 wrong-type: 'replicas' takes a whole number, and this is text by its tag",
+                "2:54 invalid-boolean: 'primary' takes true or false, not 'yes'",
+                "3:36 invalid-number: 'replicas' takes a whole number, not 'null'",
+                "3:57 wrong-type: 'primary' takes true or false, and this is quoted text",
+            ])
+    }
+
     @Test func `an external sidecar accepts an answer from anyone`() throws {
         let db = try sidecar("kind: external\nhealth: { tcp: { host: 10.0.0.1, port: 5432 } }")
         #expect(db.program == nil)

@@ -91,6 +91,16 @@ private func read(_ text: String) -> (document: YAMLDocument?, diagnostics: [Dia
         #expect(items.map(tree.isNull) == [true, true, true, true, false, false, false, false, false, false])
     }
 
+    @Test func `a tag decides what a text is, whatever its quotes`() throws {
+        let (document, diagnostics) = read(
+            "[2, '2', !!int '2', !!bool \"true\", !!float 2, !!str 2, ! 2, !!null 'null']")
+        #expect(diagnostics == [])
+        let tree = try #require(document)
+        let items = tree.items(try #require(tree.root))
+        #expect(items.map(tree.isPlain) == [true, false, true, true, true, false, false, true])
+        #expect(items.map(tree.isNull) == [false, false, false, false, false, false, false, true])
+    }
+
     @Test func `limits have an edge`() {
         let deep = { String(repeating: "[", count: $0) + String(repeating: "]", count: $0) }
         #expect(rules(deep(YAMLLimits.depth)) == [])

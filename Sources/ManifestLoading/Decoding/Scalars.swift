@@ -14,9 +14,11 @@ extension ManifestDecoder {
         }
         guard hasDollar(node) else {
             if isTyped, !document.isPlain(node) {
+                let isTagged = document.style(node) == .plain
                 report(
-                    .wrongType, at: node, "'\(name)' takes \(expecting), and this is quoted text",
-                    help: "remove the quotes")
+                    .wrongType, at: node,
+                    "'\(name)' takes \(expecting), and this is \(isTagged ? "text by its tag" : "quoted text")",
+                    help: isTagged ? "remove the tag" : "remove the quotes")
                 return nil
             }
             return document.string(node)
