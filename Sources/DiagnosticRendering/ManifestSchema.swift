@@ -16,9 +16,11 @@ package func manifestSchema() -> String {
                 .init("sidecar", sidecarSchema()),
                 .init("defaults", .object(schema(of: sidecarKeys, without: ["command", "shell", "depends_on"]))),
                 .init("probe", .object(schema(of: probeKeys))),
-                .init("port", anyOf([portText, .object(schema(of: portKeys))])),
+                .init("port", anyOf([portRange, .object(schema(of: portKeys))])),
                 .init("hook", .object(schema(of: hookKeys))),
                 .init("command", commandSchema),
+                .init("duration", anyOf([durationText, .object(["const": 0]), variable])),
+                .init("positiveDuration", anyOf([durationText, variable])),
                 .init("variable", .object(["type": "string", "pattern": "\\$\\{"])),
             ])))
     return JSONValue.object(root).text()
@@ -53,8 +55,9 @@ private func schema<Owner>(of codec: Codec<Owner>) -> JSONValue {
     case .number(let range, _), .optionalNumber(let range, _):
         orVariable(
             .object(["type": "number", "minimum": .double(range.lowerBound), "maximum": .double(range.upperBound)]))
-    case .duration, .optionalDuration: durationSchema
-    case .size, .optionalSize: orVariable(.object(["type": "string", "pattern": "^[0-9.]+ *([kKMGT]i?)?B?$"]))
+    case .duration(let bounds, _): duration(bounds)
+    case .optionalDuration(let bounds, _): duration(bounds)
+    case .size, .optionalSize: orVariable(.object(["type": "string", "pattern": .string(SchemaPattern.size)]))
     case .optionalText, .optionalTemplate: text
     case .signal:
         anyOf([
@@ -110,16 +113,16 @@ private func schema(of form: Form) -> JSONValue {
     case .script, .directory, .logDirectory, .bindAddress, .unix, .path, .method, .pattern: text
     case .environment:
         .object([
-            "type": "object", "propertyNames": .object(["pattern": "^[A-Za-z_][A-Za-z0-9_]*$"]),
+            "type": ["object", "null"], "propertyNames": .object(["pattern": "^[A-Za-z_][A-Za-z0-9_]*$"]),
             "additionalProperties": .object(["type": ["string", "number", "boolean", "null"]]),
         ])
     case .environmentFiles: anyOf([environmentFile, .object(["type": "array", "items": environmentFile])])
     case .ports:
         .object([
-            "type": "object", "propertyNames": .object(["pattern": "^[a-z0-9][a-z0-9_-]{0,62}$"]),
+            "type": "object", "propertyNames": .object(["pattern": .string(SchemaPattern.portName)]),
             "additionalProperties": reference("port"),
         ])
-    case .portRange: portText
+    case .portRange: portRange
     case .dependencies:
         anyOf([
             .object(["type": "array", "items": text]),
@@ -151,11 +154,11 @@ private func schema(of form: Form) -> JSONValue {
         ])
     case .steps: .object(["type": "array", "items": .object(schema(of: stepKeys))])
     case .http: anyOf([text, .object(schema(of: httpKeys))])
-    case .tcp: anyOf([portText, .object(schema(of: tcpKeys))])
+    case .tcp: anyOf([portChoice, .object(schema(of: tcpKeys))])
     case .file: anyOf([text, .object(schema(of: fileKeys))])
     case .log: anyOf([text, .object(schema(of: logCheckKeys))])
     case .notify: .object(["const": true])
-    case .portChoice: portText
+    case .portChoice: portChoice
     case .headers: .object(["type": "object", "additionalProperties": text])
     case .statusRange: .object(["type": ["integer", "string"]])
     case .scheme: .object(["const": "http"])
@@ -166,18 +169,28 @@ private func schema(of form: Form) -> JSONValue {
 
 private let variable = reference("variable")
 private let text = JSONValue.object(["type": ["string", "number", "boolean"]])
-private let portText = JSONValue.object(["type": ["integer", "string"]])
+private let portNumber = JSONValue.object(["type": "integer", "minimum": 1, "maximum": 65535])
+private let portRange = anyOf([
+    portNumber, .object(["type": "string", "pattern": .string(SchemaPattern.portRange)]), variable,
+])
+private let portChoice = anyOf([
+    portNumber, .object(["type": "string", "pattern": .string(SchemaPattern.portName)]), variable,
+])
 private let exitCode = JSONValue.object(["type": "integer", "minimum": 0, "maximum": 255])
 private let limitValue = JSONValue.object(["type": ["integer", "string"]])
-private let durationSchema = anyOf([
-    .object(["type": "string", "pattern": "^(0|([0-9]+(\\.[0-9]+)?(us|ms|s|m|h|d))+)$"]),
-    .object(["const": 0]), variable,
-])
+private let durationText = JSONValue.object(["type": "string", "pattern": .string(SchemaPattern.duration)])
 private let commandSchema = anyOf([
     .object(["type": "string"]),
     .object(["type": "array", "items": text, "minItems": 1]),
 ])
 private let environmentFile = anyOf([text, .object(schema(of: environmentFileKeys))])
+
+private func duration(_ bounds: DurationBounds) -> JSONValue {
+    switch bounds {
+    case .any: reference("duration")
+    case .positive: reference("positiveDuration")
+    }
+}
 
 private func reference(_ name: String) -> JSONValue { .object(["$ref": .string("#/$defs/\(name)")]) }
 private func anyOf(_ schemas: [JSONValue]) -> JSONValue { .object(["anyOf": .array(schemas)]) }

@@ -185,7 +185,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("0", Duration.zero), ("250ms", .milliseconds(250)), ("1m30s", .seconds(90)), ("2h", .seconds(7200)),
+        ("0", Duration.zero), ("00", .zero), ("0.0", .zero), ("250ms", .milliseconds(250)), ("1m30s", .seconds(90)),
+        ("2h", .seconds(7200)),
         ("7d", .seconds(604_800)), ("1.5s", .milliseconds(1500)), ("1d1h1m1s1ms", .milliseconds(90_061_001)),
     ])
     func `durations have units`(text: String, duration: Duration) throws {

@@ -228,6 +228,12 @@ extension ManifestDecoder {
                 report(.invalidHTTPRequest, at: key, "'\(name)' is no header's name")
                 return nil
             }
+            guard !document.isNull(value) else {
+                report(
+                    .missingValue, at: key, "the header '\(name)' has no value",
+                    help: "quote it: \"\" for an empty one, \"~\" or \"null\" for the text")
+                return nil
+            }
             guard let template = template(value, named: name) else { return nil }
             for case .literal(let text) in template.segments where text.utf8.contains(where: { $0 < 0x20 }) {
                 report(.invalidHTTPRequest, at: value, "a header's value is one line")

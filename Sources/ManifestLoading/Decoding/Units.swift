@@ -4,7 +4,8 @@ enum UnitFailure: Error, Hashable { case missingUnit, malformed, outOfOrder, too
 
 /// `250ms`, `5s`, `1m30s`, `2h`, `7d`, `1.5s`: each unit once, the largest first. `0` needs no unit.
 func parseDuration(_ text: String) -> Result<Duration, UnitFailure> {
-    if text == "0" { return .success(.zero) }
+    // However it is written: an editor that goes by the schema sees the number alone.
+    if Double(text) == 0 { return .success(.zero) }
     var total: Int64 = 0
     var previous = Double.infinity
     var rest = text.utf8[...]
