@@ -89,6 +89,12 @@ let lifecycleExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [./web]\n    restart: { delay: 1m, max_delay: 10s }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    restart: { delay: 10s, max_delay: 1m }\n"),
     RuleExplanation(
+        .noRestartAfterSuccess,
+        "After a code of `no_restart_codes` a sidecar has failed for good. A code can't be that and a success.",
+        before:
+            "sidecars:\n  web:\n    command: [./web]\n    restart: { success_codes: [3], no_restart_codes: [3, 78] }\n",
+        after: "sidecars:\n  web:\n    command: [./web]\n    restart: { success_codes: [3], no_restart_codes: [78] }\n"),
+    RuleExplanation(
         .taskRestartsAlways,
         "A task is done when it exits. Restarted after a success, it is never done, and who waits for "
             + "it waits for ever.",

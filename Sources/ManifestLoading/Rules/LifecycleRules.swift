@@ -17,6 +17,7 @@ extension ManifestDecoder {
                 "max_delay is shorter than delay, so every wait is max_delay",
                 help: "raise max_delay, or lower delay")
         }
+        checkExitCodes(of: sidecar.restart, position)
         if sidecar.kind == .task, sidecar.restart.policy == .always {
             report(
                 .taskRestartsAlways, at: place(position, "restart"),
@@ -30,6 +31,21 @@ extension ManifestDecoder {
         }
         checkStop(sidecar, position)
         if sidecar.stdio != .none { checkStandardIO(of: sidecar, position) }
+    }
+
+    private func checkExitCodes(of restart: RestartSpec, _ position: Int) {
+        for code in restart.noRestartCodes where code == 0 || restart.successCodes.contains(code) {
+            let isZero = code == 0
+            report(
+                .noRestartAfterSuccess, at: place(position, "restart", "no_restart_codes"),
+                isZero
+                    ? "exit 0 is always a success, and no_restart_codes would make it a failure"
+                    : "exit \(code) is in success_codes, and no_restart_codes would make it a failure",
+                help: isZero
+                    ? "remove it; with policy: on-failure nothing is restarted after a success"
+                    : "keep it in one of them",
+                related: isZero ? [] : [related("a success here", place(position, "restart", "success_codes"))])
+        }
     }
 
     private func checkStop(_ sidecar: SidecarSpec, _ position: Int) {

@@ -137,6 +137,7 @@ package enum RuleID: String, CaseIterable, Sendable {
     // Start, restart, stop, standard input and output, hooks.
     case settleExceedsTimeout = "settle-exceeds-timeout"
     case maxDelayBelowDelay = "max-delay-below-delay"
+    case noRestartAfterSuccess = "no-restart-after-success"
     case taskRestartsAlways = "task-restarts-always"
     case timeoutNeedsTask = "timeout-needs-task"
     case stopBySIGKILL = "stop-by-sigkill"
