@@ -55,6 +55,20 @@ import YAMLReading
         #expect(findManifest(from: "/other", files: MemoryFiles()) == nil)
     }
 
+    @Test(arguments: [
+        "sidecars:", "sidecars: { web: { command: } }", "sidecars: { web: { shell: ~ } }",
+        "sidecars: { web: { command: w, health: { http: } } }",
+        "sidecars: { web: { command: w, health: { startup: { exec: null } } } }",
+        "sidecars: { web: { command: w, hooks: { on_crash: { webhook: } } } }",
+        "sidecars: { web: { kind: external, health: } }",
+        "sidecars: { web: { command: w, ports: { http: { port: } } } }",
+        "sidecars: { web: { command: w, env_file: { path: } } }",
+    ])
+    func `a key without a value is one problem and not two`(text: String) {
+        let loaded = ManifestLoadingTests.load(text + "\n")
+        #expect(loaded.diagnostics.map(\.rule) == ["missing-value"], "\(loaded.report)")
+    }
+
     @Test func `a comment silences a warning on its line or the one below, and nothing else`() {
         func rules(_ comment: String, above: String = "# nothing") -> [String] {
             ManifestLoadingTests.load(

@@ -54,8 +54,7 @@ extension ManifestDecoder {
                 help: "keep one, or use one for readiness and one for liveness",
                 related: [related("the first is here", checks[0])])
         } else if checks.isEmpty, base == nil {
-            let isUnsupported = document.entry("grpc", in: node) != nil
-            if !isUnsupported {
+            if !hasForm(["http", "tcp", "exec", "unix", "file", "log", "notify", "grpc"], in: node) {
                 report(
                     .probeWithoutCheck, at: node, "the \(role.rawValue) probe has no check",
                     help: "add one of http, tcp, exec, unix, file, log and notify")

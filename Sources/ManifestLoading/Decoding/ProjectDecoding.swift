@@ -39,7 +39,7 @@ extension ManifestDecoder {
         }
         topEnvironment = merged(files, own)
         guard let node = sidecarsNode else {
-            if document.kind(root) == .mapping {
+            if document.kind(root) == .mapping, document.entry("sidecars", in: root) == nil {
                 report(
                     .noSidecars, at: root, "there is no 'sidecars:'",
                     help: "list them by name: sidecars: { web: { command: [./server] } }")

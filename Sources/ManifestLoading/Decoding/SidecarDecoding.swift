@@ -129,13 +129,18 @@ extension ManifestDecoder {
                 "'\(spec.name)' is external, so nothing is started for it",
                 help: "remove 'command', or make it a service")
         case (_, nil):
-            if layers.commandKey == nil, document.kind(node) == .mapping {
+            if layers.commandKey == nil, document.kind(node) == .mapping, !hasForm(["command", "shell"], in: node) {
                 report(
                     .commandMissing, at: key, "'\(spec.name)' has neither 'command' nor 'shell'",
                     help: "say what runs, or write 'kind: external' for what runs elsewhere")
             }
         case (_, .some): break
         }
+    }
+
+    /// One of the keys is written, if only without a value: that is reported once.
+    func hasForm(_ keys: [String], in mapping: NodeID) -> Bool {
+        keys.contains { document.entry($0, in: mapping) != nil }
     }
 
     // MARK: Commands and paths

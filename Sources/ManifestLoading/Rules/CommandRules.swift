@@ -29,7 +29,8 @@ extension ManifestDecoder {
                 "an external sidecar can't be primary: its end is not seen", help: "remove it")
         }
         let health = sidecars[position].health
-        if health.readiness == nil, health.startup == nil {
+        let written = document.value(of: "health", in: places[position].value)
+        if health.readiness == nil, health.startup == nil, written.map(document.isNull) != true {
             report(
                 .externalWithoutProbe, at: places[position].key,
                 "'\(sidecars[position].name)' is external and has no readiness probe, so nothing is known of it",
