@@ -60,34 +60,77 @@ extension ManifestDecoder {
         for segment in script.segments {
             if case .literal(let part) = segment { text += part } else { text += "x" }
         }
-        guard let last = compoundTail(of: text), !last.hasPrefix("exec "), !last.hasPrefix("wait") else { return }
+        guard let last = compoundTail(of: text), isProgram(last) else { return }
         report(
             .shellWithoutExec, at: place(position, key),
             "the shell stays between us and the service, and signals end the shell first",
             help: "put 'exec' before the last command")
     }
 
+    /// A program is called that could take the shell's place, and does not yet.
+    private func isProgram(_ command: String) -> Bool {
+        let words = command.split(whereSeparator: { $0 == " " || $0 == "\t" })
+        let called = words.first { word in
+            // `A=b ./web` sets a variable for what it calls.
+            guard let equals = word.firstIndex(of: "=") else { return true }
+            return !isVariableName(String(word[..<equals]))
+        }
+        guard let called, !called.hasPrefix("("), !command.hasSuffix(")") else { return false }
+        return !shellOwnWords.contains(String(called))
+    }
+
     /// The last command of a script of several, nil when there is only one.
     private func compoundTail(of script: String) -> String? {
-        var last: [UInt8] = []
-        var isCompound = false
+        var commands: [[UInt8]] = [[]]
         var quote: UInt8 = 0
-        var text = Array(script.utf8)
-        while let end = text.last, end == 0x0A || end == 0x20 || end == UInt8(ascii: ";") { text.removeLast() }
-        for byte in text {
+        var previous: UInt8 = 0x0A
+        var isEscaped = false
+        var isComment = false
+        for byte in script.utf8 {
+            defer { previous = byte }
+            if isComment, byte != 0x0A { continue }
+            isComment = false
+            if isEscaped {
+                isEscaped = false
+                commands[commands.count - 1].append(byte == 0x0A ? 0x20 : byte)
+                continue
+            }
             if quote != 0 {
                 if byte == quote { quote = 0 }
             } else if byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\"") {
                 quote = byte
+            } else if byte == UInt8(ascii: "#"), [0x20, 0x09, 0x0A, UInt8(ascii: ";")].contains(previous) {
+                isComment = true
+                continue
+            } else if separates(byte, after: previous) {
+                commands.append([])
+                continue
             }
-            let separates = [UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "|"), 0x0A].contains(byte)
-            if quote == 0, separates {
-                isCompound = true
-                last = []
-            } else if !(last.isEmpty && byte == 0x20) {
-                last.append(byte)
+            if byte == UInt8(ascii: "\\"), quote != UInt8(ascii: "'") {
+                isEscaped = true
+            } else {
+                commands[commands.count - 1].append(byte)
             }
         }
-        return isCompound ? String(decoding: last, as: UTF8.self) : nil
+        let written = commands.filter { !$0.allSatisfy { $0 == 0x20 || $0 == 0x09 } }
+        return written.count > 1 ? written.last.map { String(decoding: $0, as: UTF8.self) } : nil
+    }
+
+    private func separates(_ byte: UInt8, after previous: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: ";"), UInt8(ascii: "|"), 0x0A: true
+        // `2>&1` is one command.
+        case UInt8(ascii: "&"): previous != UInt8(ascii: ">") && previous != UInt8(ascii: "<")
+        default: false
+        }
     }
 }
+
+/// What the shell itself does: no program that could take its place.
+private let shellOwnWords: Set<String> = [
+    "!", "{", "}", "case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in", "select", "then",
+    "time", "until", "while", "[[", "]]",
+    ".", ":", "[", "alias", "bg", "break", "cd", "command", "continue", "declare", "echo", "eval", "exec", "exit",
+    "export", "false", "fg", "getopts", "hash", "jobs", "kill", "local", "printf", "pwd", "read", "readonly", "return",
+    "set", "shift", "source", "test", "times", "trap", "true", "type", "ulimit", "umask", "unalias", "unset", "wait",
+]
