@@ -88,9 +88,10 @@ struct Instance: Sendable {
 
     var isStarting: Bool { if case .starting = phase { spec.kind != .external } else { false } }
 
-    /// Its health ends: long enough without a break, and what went before is forgiven.
+    /// Its health ends: long enough without a break, and the row of failures before it is over. What a window counts it
+    /// counts whatever lies between.
     mutating func leaveHealth(at now: Instant) {
-        if let healthySince, now - healthySince >= spec.restart.resetAfter { forgive() }
+        if let healthySince, now - healthySince >= spec.restart.resetAfter { consecutiveFailures = 0 }
         healthySince = nil
     }
 
@@ -122,7 +123,7 @@ struct Instance: Sendable {
         case .healthy: return [.started, .healthy]
         // A task that is done has been started; a service that ended offers nothing any more.
         case .completed: return spec.kind == .task ? [.started, .succeeded, .completed] : [.succeeded, .completed]
-        case .failed(let end, _): return end.exitStatus == nil ? [] : .completed
+        case .failed(let end, _): return end.isOfProcess ? .completed : []
         }
     }
 

@@ -184,7 +184,9 @@ extension Reconciler {
             enter(slot, .completed, by: initiator, cause: end.summary, at: now)
             endWithPrimary(slot, end)
         case .retry(let delay, let attempt):
-            if !isSuccess { emitHook(slot, .onCrash, reason: end.summary, attempt: attempt) }
+            // Of those that `max_attempts` is about.
+            let counted = policy.window == nil ? attempt : recent + 1
+            if !isSuccess { emitHook(slot, .onCrash, reason: end.summary, attempt: counted) }
             change(slot) {
                 $0.consecutiveFailures = attempt
                 $0.isRestart = true
@@ -194,7 +196,7 @@ extension Reconciler {
             let next = delay > .zero ? "in \(delay.shown)" : "now"
             enter(
                 slot, .backoff(until: now + delay), by: initiator,
-                cause: "\(end.summary), attempt \(attempt)\(limit) \(next)", at: now)
+                cause: "\(end.summary), attempt \(counted)\(limit) \(next)", at: now)
         case .giveUp(let reason):
             if !isSuccess { emitHook(slot, .onCrash, reason: end.summary) }
             fail(slot, end, reason: reason, by: initiator, at: now)

@@ -24,6 +24,14 @@ package enum End: Hashable, Codable, Sendable {
         }
     }
 
+    /// It ran, and is over; whoever ended it.
+    var isOfProcess: Bool {
+        switch self {
+        case .exit, .liveness, .runTimeout: true
+        case .startTimeout, .spawn, .hook: false
+        }
+    }
+
     var exitStatus: ExitStatus? { if case .exit(let status) = self { status } else { nil } }
 }
 
@@ -76,7 +84,7 @@ extension RestartSpec {
         if case .code(let code) = status { code == 0 || successCodes.contains(code) } else { false }
     }
 
-    /// `delay × factor^(n-1)`, at most `max_delay`, spread by the jitter's share.
+    /// `delay × factor^(n-1)`, spread by the jitter's share, at most `max_delay`.
     func delay(beforeAttempt attempt: Int, jitter draw: () -> Double) -> Duration {
         guard delay > .zero else { return .zero }
         var seconds = Double(delay.nanoseconds)
@@ -86,7 +94,7 @@ extension RestartSpec {
             if seconds >= limit { break }
         }
         seconds = min(seconds, limit)
-        if jitter > 0 { seconds += seconds * jitter * draw() }
+        if jitter > 0 { seconds = min(seconds + seconds * jitter * draw(), limit) }
         // The largest double below Int64.max; a delay of centuries is as good as never.
         return .nanoseconds(Int64(min(max(seconds, 0), 9.2e18)))
     }

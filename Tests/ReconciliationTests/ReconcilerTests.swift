@@ -252,4 +252,70 @@ extension ReconcilerTests {
         _ = bench.send(.apply(original, selection: ["task"]))
         #expect(bench.state("task") == .completed)
     }
+
+    @Test func `what a window counts is not forgiven for health in between`() throws {
+        var spec = service("api")
+        spec.start.settle = .zero
+        spec.restart.delay = .zero
+        spec.restart.maxAttempts = 2
+        spec.restart.window = .seconds(60)
+        spec.restart.resetAfter = .seconds(1)
+        var bench = try Bench(spec)
+        _ = bench.up()
+        for attempt in 1...2 {
+            _ = bench.spawned("api")
+            _ = bench.pass(.seconds(5))
+            _ = bench.exited("api", .code(1))
+            #expect(bench.state("api") == .starting, "attempt \(attempt)")
+        }
+        _ = bench.spawned("api")
+        _ = bench.pass(.seconds(5))
+        _ = bench.exited("api", .code(1))
+        #expect(bench.status("api")?.reason == "exit 1, after 2 restarts in 1 min")
+    }
+
+    @Test func `a stop with dependents leaves what a task has done`() throws {
+        var task = service("migrate", after: ("db", .started))
+        task.kind = .task
+        task.restart.policy = .never
+        var bench = try Bench(
+            service("db"), task, service("web", after: ("migrate", .succeeded), ("db", .started)))
+        _ = bench.up()
+        for name in ["db", "migrate"] { _ = bench.spawned(name) }
+        _ = bench.exited("migrate", .code(0))
+        _ = bench.spawned("web")
+        _ = bench.send(.stop(["db"], scope: .cascade, by: .user))
+        #expect(bench.state("web") == .stopping)
+        #expect(bench.state("migrate") == .completed)
+    }
+
+    @Test func `a task that ran too long has ended all the same`() throws {
+        var task = service("probe")
+        task.kind = .task
+        task.restart.policy = .never
+        task.timeout = .seconds(1)
+        var bench = try Bench(task, service("web", after: ("probe", .completed)))
+        _ = bench.up()
+        _ = bench.spawned("probe")
+        _ = bench.pass(.seconds(1))
+        #expect(bench.exited("probe", .signal(.terminate)).contains(bench.spawn(of: "web")))
+        #expect(bench.state("probe") == .failed)
+    }
+
+    @Test func `the longest wait is max_delay, jitter included`() throws {
+        var spec = service("api")
+        spec.restart.delay = .milliseconds(200)
+        spec.restart.maxDelay = .milliseconds(200)
+        spec.restart.jitter = 1
+        spec.restart.maxAttempts = 0
+        var bench = try Bench(spec)
+        _ = bench.up()
+        for _ in 0..<50 {
+            _ = bench.spawned("api")
+            _ = bench.exited("api", .code(1))
+            let until = try #require(bench.status("api")?.until)
+            #expect(until <= bench.now + .milliseconds(200))
+            _ = bench.wait()
+        }
+    }
 }

@@ -32,14 +32,11 @@ extension World {
         if transition.to == .healthy { try checkHealthy(slot) }
     }
 
-    /// Health that lasted clears the count.
+    /// Health that lasted clears the count, but what a window counts.
     mutating func noteHealth(_ slot: Int, from old: StateName, to new: StateName) {
         guard old != new else { return }
         if old == .healthy, let since = slots[slot].healthySince {
-            if now - since >= slots[slot].rules.resetAfter {
-                slots[slot].restartsInARow = 0
-                slots[slot].restarts.removeAll(keepingCapacity: true)
-            }
+            if now - since >= slots[slot].rules.resetAfter { slots[slot].restartsInARow = 0 }
             slots[slot].healthySince = nil
         }
         if new == .healthy { slots[slot].healthySince = now }
