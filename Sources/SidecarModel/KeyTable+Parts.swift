@@ -11,7 +11,7 @@ package let portKeys = KeyGroup<PortSpec>([
         example: "LISTEN_PORT"),
     ManifestKey(
         "strict", .flag(\.strict), default: "true for a number, else false", onChange: .restart,
-        "Fail rather than move when another process holds it.", example: "false"),
+        "Fail rather than move from the number it has when another process holds that.", example: "false"),
     ManifestKey("protocol", .choice(\.transport), onChange: .restart, "`tcp` or `udp`.", example: "udp"),
 ])
 

@@ -157,7 +157,8 @@ package enum RuleID: String, CaseIterable, Sendable {
             .tildeNotExpanded, .ignoredForExternal, .secretInPlainText, .portVariableOverridden,
             .portRangeTooSmall, .healthyWithoutReadiness, .succeededOnService, .dependencyWithoutReplicas,
             .pushedLiveness, .livenessBeforeStartup, .externalWithoutProbe,
-            .probeHitsOtherSidecar, .maxDelayBelowDelay, .taskRestartsAlways, .stdioHidesLogProbe, .ignoredPerClient,
+            .probeHitsOtherSidecar, .maxDelayBelowDelay, .noRestartAfterSuccess, .taskRestartsAlways,
+            .stdioHidesLogProbe, .ignoredPerClient,
             .unusedSecret, .accountNotFound, .resourcesNotEnforced,
             .stopBySIGKILL, .commandNotFound, .commandNotExecutable, .directoryNotFound:
             .warning
