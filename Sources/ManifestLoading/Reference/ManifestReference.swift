@@ -26,7 +26,7 @@ package func manifestReference() -> String {
     page += section("`file` in long form", fileKeys, of: FileCheck(), prefix: "")
     page += section("`log` in long form", logCheckKeys, of: LogCheck(), prefix: "")
     let events = HookEvent.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", ")
-    page += "\n## Hooks\n\nThe moments are \(events). Each takes one action:\n"
+    page += "\n## Hooks\n\nThe moments are \(events).\n\n" + hookTimes + "\n\nEach takes one action:\n"
     page += table(hookKeys, of: HookForm(), prefix: "")
     page += section("A step of `stop.steps`", stepKeys, of: StepForm(), prefix: "")
     page += section("`env_file` in long form", environmentFileKeys, of: EnvironmentFileForm(), prefix: "")
@@ -37,6 +37,12 @@ package func manifestReference() -> String {
     for name in LimitName.allCases { page += "| `\(name.rawValue)` | \(name.summary) |\n" }
     return page + values
 }
+
+private let hookTimes = """
+    Waited for are `pre_start`, whose failure is that of the start, and `pre_stop`, within the grace. `post_stop` runs once
+    nothing of a life is left: the next one may begin beside it, and what it depended on may be stopped; only the end of the
+    project waits for it. Who has to remove something before the next life does that in `pre_start`.
+    """
 
 private func section<Owner>(_ title: String, _ group: KeyGroup<Owner>, of owner: Owner, prefix: String) -> String {
     "\n## \(title)\n" + table(group, of: owner, prefix: prefix)
