@@ -25,7 +25,7 @@ struct ProjectContext {
             options.file.map { absolutePath($0, from: directory) }
             ?? (options.project == nil ? findManifest(from: workingDirectory) : nil)
         if let project = options.project {
-            let known = Self.known(project, in: root, from: workingDirectory)
+            let known = try Self.known(project, usedBy: found, in: root, from: workingDirectory)
             location = known
             manifest = found ?? Self.lastManifest(of: known)
             selector = " --project \(Self.quoted(project))"
@@ -57,7 +57,7 @@ struct ProjectContext {
         let directory = workingDirectory
         var found = options.file.map { absolutePath($0, from: directory) } ?? findManifest(from: workingDirectory)
         if options.file == nil, let project = options.project {
-            let known = Self.known(project, in: root, from: workingDirectory)
+            let known = try Self.known(project, in: root, from: workingDirectory)
             if let former = Self.lastManifest(of: known) {
                 location = known
                 manifest = former
@@ -221,15 +221,34 @@ struct ProjectContext {
 
     // MARK: Finding it
 
-    private static func known(_ project: String, in root: StateRoot, from directory: String) -> ProjectLocation {
+    /// By its id, else by its manifest, else by its name or directory. Those need not be of one project alone: none of
+    /// several is preferred, as what is done to the wrong one can't be undone.
+    /// - Parameter file: the manifest, where it was named too.
+    private static func known(
+        _ project: String, usedBy file: String? = nil, in root: StateRoot, from directory: String
+    ) throws -> ProjectLocation {
         let own = ProjectLocation(identity: project, root: root)
         if own.exists { return own }
         let path = absolutePath(project, from: directory)
+        var found: [(location: ProjectLocation, manifest: String)] = []
         for location in root.projects() {
             guard let row = try? StateStore(reading: location.journalPath).project() else { continue }
-            if row.name == project || row.manifest == path || row.directory == path { return location }
+            guard row.name == project || row.manifest == path || row.directory == path else { continue }
+            found.append((location, row.manifest))
         }
-        return own
+        let exact = found.filter { $0.manifest == file ?? path }
+        if !exact.isEmpty { found = exact }
+        guard found.count > 1 else { return found.first?.location ?? own }
+        let candidates = found.map { candidate in
+            let identity = candidate.location.identity
+            return identity == candidate.manifest
+                ? "  --file \(quoted(candidate.manifest))"
+                : "  --project \(quoted(identity))   (\(candidate.manifest))"
+        }
+        throw CommandFailure(
+            .conflict,
+            "there are \(found.count) projects called '\(project)'; say which one is meant:\n"
+                + candidates.joined(separator: "\n"))
     }
 
     private static func lastManifest(of location: ProjectLocation) -> String? {

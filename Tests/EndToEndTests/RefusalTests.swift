@@ -1,0 +1,34 @@
+import ChaosKit
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// What commands refuse before they do anything, and what they say of it.
+    @Suite
+    struct RefusalTests {
+        @Test func `a name that several projects have is refused, and every way to say which is given`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  one: { command: [sleep, \"1000\"] }", top: "name: twin")
+                let second = "\(sandbox.directory)/second.yaml"
+                let text = File.text(sandbox.manifest, first: 4096)
+                try File.write(text.replacing("name: twin", with: "name: twin\nid: the-other"), to: second)
+                try sandbox.succeed("up", "-d")
+                #expect(try sandbox.succeed("status", "--project", "twin").contains("one"))
+                try sandbox.succeed("up", "-d", "-f", second)
+                let before = sandbox.sidecars()
+                for command in ["down", "status", "up"] {
+                    let refused = try sandbox.orchestrate(command, "--project", "twin")
+                    #expect(refused.status == 7, "\(refused.everything)")
+                    #expect(refused.everything.contains("there are 2 projects called 'twin'"))
+                    #expect(refused.everything.contains("--file \(sandbox.manifest)\n"))
+                    #expect(refused.everything.contains("--project the-other   (\(second))\n"))
+                }
+                #expect(sandbox.sidecars() == before)
+                try sandbox.succeed("down", "--project", "the-other")
+                // That it is down makes it no less one of two.
+                #expect(try sandbox.orchestrate("down", "--project", "twin").status == 7)
+                try sandbox.succeed("down", "--project", sandbox.manifest)
+            }
+        }
+    }
+}
