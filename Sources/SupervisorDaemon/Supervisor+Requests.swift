@@ -154,7 +154,7 @@ extension Supervisor {
         }
         let values = try secretValues(for: loadedPlan, parameters)
         let new = loadedPlan.stamped(with: values)
-        try checkNames(parameters.names, in: new)
+        try checkNames(parameters.names + [parameters.awaited].compactMap(\.self), in: new)
         let isFirst = isNew
         let old = isFirst ? nil : engine.reconciler.plan
         let plan = try merged(old, new, names: parameters.names)

@@ -30,5 +30,16 @@ extension EndToEnd {
                 try sandbox.succeed("down", "--project", sandbox.manifest)
             }
         }
+
+        @Test func `up --exit-code-from a sidecar that is not declared starts nothing`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  web: { shell: \"touch started; exec sleep 1000\" }")
+                let refused = try sandbox.orchestrate("up", "--exit-code-from", "wbe")
+                #expect(refused.status == 4, "\(refused.everything)")
+                #expect(refused.everything.contains("declares no sidecar 'wbe'; it declares: web"))
+                #expect(!File.exists("\(sandbox.directory)/started"))
+                try sandbox.eventually("nothing runs") { sandbox.processes.isEmpty }
+            }
+        }
     }
 }

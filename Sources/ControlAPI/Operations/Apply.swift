@@ -20,16 +20,19 @@ package enum Apply: ControlOperation {
         package var attachment: Attachment
         /// The values of the manifest's secrets but for those that are generated, by name, as the client read them.
         package var secrets: [String: Data]?
+        /// A sidecar the client is going to wait for: refused with the names where the manifest declares none such.
+        package var awaited: String?
 
         enum CodingKeys: String, CodingKey {
-            case manifest, environment, umask, names, attachment, secrets
+            case manifest, environment, umask, names, attachment, secrets, awaited
             case workingDirectory = "working_directory"
             case refreshesEnvironment = "refresh_environment"
         }
 
         package init(
             manifest: String, workingDirectory: String, environment: [String: String], umask: UInt32, names: [String],
-            refreshesEnvironment: Bool, attachment: Attachment, secrets: [String: Data]? = nil
+            refreshesEnvironment: Bool, attachment: Attachment, secrets: [String: Data]? = nil,
+            awaited: String? = nil
         ) {
             self.manifest = manifest
             self.workingDirectory = workingDirectory
@@ -39,6 +42,7 @@ package enum Apply: ControlOperation {
             self.refreshesEnvironment = refreshesEnvironment
             self.attachment = attachment
             self.secrets = secrets
+            self.awaited = awaited
         }
     }
 

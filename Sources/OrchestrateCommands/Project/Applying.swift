@@ -12,6 +12,8 @@ struct Applying {
     var names: [String]
     var refreshesEnvironment: Bool
     var attachment: Apply.Attachment
+    /// The sidecar of `--exit-code-from`.
+    var awaited: String?
     /// Of who wants to hear what becomes of it.
     var subscription: Subscribe.Parameters?
 
@@ -103,7 +105,7 @@ struct Applying {
             manifest: context.manifest ?? "", workingDirectory: context.workingDirectory,
             environment: context.environment, umask: ProcessEnvironment.umask(), names: names,
             refreshesEnvironment: refreshesEnvironment, attachment: attachment,
-            secrets: secrets.isEmpty ? nil : secrets)
+            secrets: secrets.isEmpty ? nil : secrets, awaited: awaited)
     }
 
     static func show(_ diagnostics: [Diagnostic]) {

@@ -56,7 +56,7 @@ final class UpSession {
         let subscription = Self.subscription(terminal)
         let applying = Applying(
             context: context, names: options.names, refreshesEnvironment: options.refreshesEnvironment,
-            attachment: attachment, subscription: subscription)
+            attachment: attachment, awaited: options.exitCodeFrom, subscription: subscription)
         let outcome = try applying.run()
         let names = Set(outcome.answer.summary.wanted)
         isHolder = outcome.answer.isLeaseHolder
