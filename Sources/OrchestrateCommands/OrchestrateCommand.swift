@@ -44,6 +44,7 @@ package struct OrchestrateCommand: ParsableCommand {
 
     /// Reads the arguments of this process and does what they say. The only way in for `main`.
     package static func run() {
+        StandardDescriptors.occupy()
         SignalWatch.unblockInherited()
         let given = CommandLine.arguments.dropFirst()
         if given.first == SuperviseCommand.name { Glibc.exit(SuperviseCommand.run(given.dropFirst())) }

@@ -41,5 +41,17 @@ extension EndToEnd {
                 try sandbox.eventually("nothing runs") { sandbox.processes.isEmpty }
             }
         }
+
+        @Test func `nothing is written into the control socket where the standard descriptors are closed`() throws {
+            try Sandbox.run { sandbox in
+                // Of a shell without exec there is a warning to be said.
+                try sandbox.declare("  web: { shell: \"echo up; sleep 1000\", start: { settle: 1s } }")
+                let up = try sandbox.shell("orchestrate up -d -f \(sandbox.manifest) <&- >&- 2>&-").end()
+                #expect(up.status == 0, "\(up.everything)")
+                #expect(!sandbox.sidecars("web").isEmpty)
+                let down = try sandbox.shell("orchestrate down -f \(sandbox.manifest) <&- >&- 2>&-").end()
+                #expect(down.status == 0, "\(down.everything)")
+            }
+        }
     }
 }
