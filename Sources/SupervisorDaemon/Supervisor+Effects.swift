@@ -262,7 +262,7 @@ extension Supervisor {
         _ index: InstanceIndex, _ incarnation: Incarnation, _ event: HookEvent, _ name: InstanceName,
         _ failure: String?
     ) {
-        if let failure { logs.note(name.logInstance, "hook \(event.rawValue) failed: \(failure)") }
+        if let failure { logs.notice(name.logInstance, "hook \(event.rawValue) failed: \(failure)") }
         engine.observe(.hookFinished(index, incarnation, event, failure: failure))
     }
 }

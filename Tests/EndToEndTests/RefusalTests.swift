@@ -53,5 +53,18 @@ extension EndToEnd {
                 #expect(down.status == 0, "\(down.everything)")
             }
         }
+
+        @Test(arguments: [("{ shell: exit 3 }", "exit 3"), ("{ exec: [/no/such/hook] }", "/no/such/hook")])
+        func `a hook that failed is told in the log that people read`(hook: String, reason: String) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  web: { command: [sleep, \"1000\"], hooks: { post_start: \(hook) } }")
+                try sandbox.succeed("up", "-d")
+                try sandbox.eventually("it is told") {
+                    let said = try sandbox.succeed("logs", "web")
+                    return said.contains("hook post_start failed: ") && said.contains(reason)
+                }
+                try sandbox.succeed("down")
+            }
+        }
     }
 }
