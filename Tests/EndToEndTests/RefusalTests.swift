@@ -66,5 +66,19 @@ extension EndToEnd {
                 try sandbox.succeed("down")
             }
         }
+
+        @Test func `of a project without sidecars nobody is told which there are`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  web: { command: [sleep, \"1000\"] }")
+                // Leaves state, and nothing in it.
+                #expect(try sandbox.orchestrate("up", "-d", "nobody").status == 4)
+                let why = try sandbox.orchestrate("why", "web")
+                #expect(why.status == 4, "\(why.everything)")
+                #expect(why.everything.contains("has none yet, as it has not been up"))
+                unlink(sandbox.manifest)
+                let logs = try sandbox.orchestrate("logs", "-n", "1", "web")
+                #expect(logs.status != 0 && !logs.everything.contains("there are \n"), "\(logs.everything)")
+            }
+        }
     }
 }

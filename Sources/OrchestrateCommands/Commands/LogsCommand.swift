@@ -104,8 +104,7 @@ struct LogsCommand: ParsableCommand {
                 for source in access.sources where known.last != source.instance.sidecar {
                     known.append(source.instance.sidecar)
                 }
-                throw CommandFailure(
-                    .unknownSidecar, "there is no sidecar '\(name)'; there are \(known.joined(separator: ", "))")
+                throw context.unknownSidecar(name, among: known)
             }
             for source in found where !selected.contains(source) { selected.append(source) }
         }

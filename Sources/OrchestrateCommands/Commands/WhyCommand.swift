@@ -40,8 +40,7 @@ struct WhyCommand: ParsableCommand {
             palette: Terminal(environment: context.environment).palette)
         guard !lines.isEmpty else {
             guard known.contains(where: { $0.sidecar == sidecar }) else {
-                let names = Set(known.map(\.sidecar)).sorted().joined(separator: ", ")
-                throw CommandFailure(.unknownSidecar, "there is no sidecar '\(name)'; there are \(names)")
+                throw context.unknownSidecar(name, among: Set(known.map(\.sidecar)).sorted())
             }
             return Console.print("nothing has happened to \(name.terminalSafe) yet")
         }

@@ -219,6 +219,14 @@ struct ProjectContext {
         return location.identity
     }
 
+    /// - Parameter known: the names there are, each once.
+    func unknownSidecar(_ name: String, among known: [String]) -> CommandFailure {
+        let others =
+            known.isEmpty
+            ? "\(self.name) has none yet, as it has not been up" : "there are \(known.joined(separator: ", "))"
+        return CommandFailure(.unknownSidecar, "there is no sidecar '\(name)'; \(others)")
+    }
+
     // MARK: Finding it
 
     /// By its id, else by its manifest, else by its name or directory. Those need not be of one project alone: none of
