@@ -102,6 +102,15 @@ private struct Scene {
         Golden.expect(report.lines(plain).joined(separator: "\n"), is: "failure")
     }
 
+    @Test func `a failure names those too that wait for one it holds back`() {
+        let db = scene.instance("db", .failed, reason: "exit 1")
+        let front = scene.instance("front", .blocked, reason: "web is blocked") { $0.waitingFor = ["web"] }
+        let web = scene.instance("web", .blocked, reason: "db is failed") { $0.waitingFor = ["db"] }
+        let other = scene.instance("other", .waiting, reason: "") { $0.waitingFor = ["cache"] }
+        let report = FailureReport(failed: [db], all: [db, front, web, other], selector: "")
+        #expect(report.lines(plain).contains("  held back by it: front, web"))
+    }
+
     @Test func `why follows causes to other sidecars`() {
         func step(
             _ id: Int64, _ sidecar: String, _ from: StateName, _ to: StateName, _ initiator: Initiator, _ cause: String,

@@ -31,10 +31,21 @@ struct FailureReport {
             lines.append("  last lines:")
             lines += words.map { palette.paint("    | ", .dim) + $0.terminalSafe }
         }
-        let blocked = all.filter { $0.state == .blocked || $0.state == .waiting }
-            .filter { $0.waitingFor.contains(instance.sidecar) }.map(\.name)
+        let blocked = heldBack(by: instance.sidecar)
         if !blocked.isEmpty { lines.append("  held back by it: \(blocked.joined(separator: ", ").terminalSafe)") }
         return lines
+    }
+
+    /// Also those that wait for one that is held back itself, in the order of all.
+    private func heldBack(by sidecar: String) -> [String] {
+        let waiting = all.filter { $0.state == .blocked || $0.state == .waiting }
+        var held: Set<String> = [sidecar]
+        var count = 0
+        while held.count > count {
+            count = held.count
+            held.formUnion(waiting.filter { !held.isDisjoint(with: $0.waitingFor) }.map(\.sidecar))
+        }
+        return waiting.filter { !held.isDisjoint(with: $0.waitingFor) }.map(\.name)
     }
 
     private func ending(_ shown: [InstanceReport]) -> [String] {
