@@ -80,5 +80,15 @@ extension EndToEnd {
                 #expect(logs.status != 0 && !logs.everything.contains("there are \n"), "\(logs.everything)")
             }
         }
+
+        @Test func `init writes no manifest that would win over the one that is there`() throws {
+            try Sandbox.run { sandbox in
+                try File.write("version: 1\n", to: "\(sandbox.directory)/sidecars.yml")
+                let refused = try sandbox.orchestrate("init")
+                #expect(refused.status == 7, "\(refused.everything)")
+                #expect(refused.everything.contains("sidecars.yml is there already"))
+                #expect(!File.exists(sandbox.manifest))
+            }
+        }
     }
 }

@@ -17,6 +17,10 @@ struct InitCommand: ParsableCommand {
     var file = "sidecars.yaml"
 
     func run() throws {
+        if let other = Self.counterpart(of: file), access(other, F_OK) == 0 {
+            throw CommandFailure(
+                .conflict, "\(other) is there already, and of the two only sidecars.yaml would be read")
+        }
         let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             guard errno == EEXIST else {
@@ -28,6 +32,15 @@ struct InitCommand: ParsableCommand {
         defer { close(descriptor) }
         Console.write(Self.starter, to: descriptor)
         Console.print("wrote \(file.terminalSafe); next: orchestrate up")
+    }
+
+    /// The other name a manifest is found by in the same directory.
+    private static func counterpart(of file: String) -> String? {
+        for (name, other) in [("sidecars.yaml", "sidecars.yml"), ("sidecars.yml", "sidecars.yaml")]
+        where file == name || file.hasSuffix("/" + name) {
+            return file.dropLast(name.count) + other
+        }
+        return nil
     }
 
     static let starter = """
