@@ -52,6 +52,7 @@ package struct OrchestrateCommand: ParsableCommand {
             let arguments = LeadingOptions.moved(behindCommandIn: Array(given))
             var command = try parsed(arguments)
             try command.run()
+            if let reason = Console.lostOutput { throw CommandFailure(.failed, "cannot write the output: \(reason)") }
         } catch let failure as CommandFailure {
             if !failure.message.isEmpty { Console.printError("orchestrate: \(failure.message.terminalSafeLines)") }
             Glibc.exit(failure.exitCode)

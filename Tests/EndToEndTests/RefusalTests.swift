@@ -90,5 +90,13 @@ extension EndToEnd {
                 #expect(!File.exists(sandbox.manifest))
             }
         }
+
+        @Test func `output that could not be written is a failure`() throws {
+            try Sandbox.run { sandbox in
+                let full = try sandbox.shell("orchestrate ls > /dev/full").end()
+                #expect(full.status == 1, "\(full.everything)")
+                #expect(full.everything.contains("cannot write the output: no space left on device"))
+            }
+        }
     }
 }

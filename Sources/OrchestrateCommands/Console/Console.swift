@@ -1,7 +1,17 @@
 import Glibc
+import Synchronization
 
 /// Standard output and error, written at once and whole.
 enum Console {
+    /// Why standard output could not be written, an `errno`; 0 when all of it was, or nobody was left to read it.
+    private static let failure = Atomic<Int32>(0)
+
+    /// What was asked for did not arrive whole. Not nil: why.
+    static var lostOutput: String? {
+        let number = failure.load(ordering: .relaxed)
+        return number == 0 ? nil : String(cString: strerror(number)).lowercased()
+    }
+
     static func print(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
 
     static func printError(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
@@ -20,6 +30,7 @@ enum Console {
                     var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                     poll(&entry, 1, -1)
                 } else if count < 0, errno != EINTR {
+                    if descriptor == STDOUT_FILENO, errno != EPIPE { failure.store(errno, ordering: .relaxed) }
                     return
                 }
             }
