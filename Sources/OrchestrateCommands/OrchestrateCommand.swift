@@ -68,8 +68,14 @@ package struct OrchestrateCommand: ParsableCommand {
     /// that one does not take as it stands (a wish for help, a mistake) is answered by the whole.
     private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
         let all = configuration.groupedSubcommands.flatMap(\.subcommands)
-        guard let name = arguments.first, let named = all.first(where: { $0.configuration.commandName == name }),
-            let command = try? named.parseAsRoot(Array(arguments.dropFirst())), type(of: command) == named
+        guard let name = arguments.first, !name.hasPrefix("-"), name != "help" else {
+            return try parseAsRoot(arguments)
+        }
+        guard let named = all.first(where: { $0.configuration.commandName == name }) else {
+            // What follows may be a wish for help, which would hide that there is no such command.
+            return try parseAsRoot([name])
+        }
+        guard let command = try? named.parseAsRoot(Array(arguments.dropFirst())), type(of: command) == named
         else { return try parseAsRoot(arguments) }
         return command
     }

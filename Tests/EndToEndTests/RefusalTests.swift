@@ -98,5 +98,15 @@ extension EndToEnd {
                 #expect(full.everything.contains("cannot write the output: no space left on device"))
             }
         }
+
+        @Test func `help for a command that is not there is a wrong use`() throws {
+            try Sandbox.run { sandbox in
+                let refused = try sandbox.orchestrate("dance", "--help")
+                #expect(refused.status == 64, "\(refused.everything)")
+                #expect(refused.everything.contains("Unexpected argument 'dance'"))
+                #expect(try sandbox.orchestrate("help", "up").status == 0)
+                #expect(try sandbox.orchestrate("up", "--help").status == 0)
+            }
+        }
     }
 }
