@@ -93,6 +93,7 @@ extension Reconciler {
         let spec = shared.value
         let incarnation = Incarnation(nextIncarnation)
         nextIncarnation += 1
+        let isFirst = slots[slot].incarnation.number == 0
         change(slot) { instance in
             instance.shared = shared
             instance.incarnation = incarnation
@@ -110,7 +111,8 @@ extension Reconciler {
         }
         var run = Run(startedAt: now)
         if spec.start.timeout > .zero { run.startDeadline = now + spec.start.timeout }
-        let cause = slots[slot].isRestart ? "restart \(slots[slot].restartsTotal)" : "first start"
+        let cause =
+            slots[slot].isRestart ? "restart \(slots[slot].restartsTotal)" : isFirst ? "first start" : "new start"
         let initiator = slots[slot].initiator
         if spec.kind == .external {
             run.beginProbes(of: spec, at: now)

@@ -108,5 +108,16 @@ extension EndToEnd {
                 #expect(try sandbox.orchestrate("up", "--help").status == 0)
             }
         }
+
+        @Test func `why calls only the first start of a task that`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  mig: { kind: task, command: [\"true\"], start: { settle: 5s } }")
+                try sandbox.succeed("up", "-d")
+                #expect(try sandbox.succeed("why", "mig").contains("first start"))
+                try sandbox.succeed("run", "mig")
+                #expect(try sandbox.succeed("why", "mig").contains("starting  new start"))
+                try sandbox.succeed("down")
+            }
+        }
     }
 }
