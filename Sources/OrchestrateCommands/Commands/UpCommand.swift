@@ -40,7 +40,9 @@ struct UpCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Exit with 6 when not all is healthy after this: 30s, 5m.", valueName: "duration"))
     var timeout: DurationArgument?
 
-    @Flag(name: .customLong("refresh-env"), help: "Give sidecars this command's environment from their next start on.")
+    @Flag(
+        name: .customLong("refresh-env"),
+        help: "Give sidecars this command's environment and umask from their next start on, but not its limits.")
     var refreshEnvironment = false
 
     @Option(
