@@ -56,9 +56,9 @@ struct AddressBook {
             }, to: instance.indexed)
     }
 
-    /// One of its ports is another number than it was. One that had none has not moved.
+    /// One of its ports is another number than it was, or none yet. One that had none has not moved.
     func hasMoved(_ instance: InstanceName, since before: AddressBook) -> Bool {
-        before.ports(of: instance).contains { name, number in port(name, of: instance).map { $0 != number } ?? false }
+        before.ports(of: instance).contains { name, number in port(name, of: instance) != number }
     }
 
     mutating func forget(_ instance: InstanceName) {

@@ -158,6 +158,7 @@ extension Supervisor {
         host.drop(key: name.holdKey)
         probes.forget(index)
         credentials.remove(name)
+        reservations[name] = nil
         allocator.release(instance: name.indexed)
         addresses.forget(name)
     }

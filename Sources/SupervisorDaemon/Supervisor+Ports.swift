@@ -9,8 +9,9 @@ extension Supervisor {
     /// order they start. What can't be had is said when the instance is started.
     ///
     /// Answers those that get another number than whoever refers to them was told.
+    /// - Parameter areRunning: all keep what they have, as when nobody knows yet who runs.
     @discardableResult
-    func assignPorts(in plan: Plan) -> [InstanceName] {
+    func assignPorts(in plan: Plan, areRunning: Bool = false) -> [InstanceName] {
         let before = addresses
         var movable: [(SidecarSpec, InstanceName)] = []
         // Those that can be no other come first: a range goes round them.
@@ -22,7 +23,7 @@ extension Supervisor {
                 if keepPorts(of: spec, name) { movable.append((spec, name)) }
             }
         }
-        for (spec, name) in movable { choosePorts(of: spec, name) }
+        for (spec, name) in movable { choosePorts(of: spec, name, isRunning: areRunning || runs(name)) }
         return plan.sidecars.flatMap { spec in
             guard !spec.ports.isEmpty else { return [] as [InstanceName] }
             return (0..<spec.replicas).map { InstanceName(sidecar: spec.name, replica: $0) }
@@ -38,17 +39,21 @@ extension Supervisor {
             guard spec.kind == .external || port.isFixed, case .number(let number) = port.wanted else { return nil }
             return (port.name, number)
         }
+        // What is held for another number stands in the way of whoever is to have that.
+        reservations[name] = reservations[name]?.filter { port, held in
+            kept.contains { $0.name == port && $0.number == held.port }
+        }
         assign(kept, to: name, of: spec, before: before)
         return spec.kind != .external && !spec.ports.allSatisfy(\.isFixed)
     }
 
-    private func choosePorts(of spec: SidecarSpec, _ name: InstanceName) {
+    private func choosePorts(of spec: SidecarSpec, _ name: InstanceName, isRunning: Bool) {
         let before = addresses.ports(of: name)
         var assigned: [(name: String, number: UInt16)] = []
         for port in spec.ports {
             let had = before.first { $0.name == port.name }
             // One that runs has it until its next start, whoever it is promised to.
-            if let had, isFree(had.number, for: port, of: name) || runs(name) {
+            if let had, isRunning || port.isFixed || isFree(had.number, for: port, of: name) {
                 assigned.append(had)
             } else {
                 let request = request(port, of: name, had: had?.number)

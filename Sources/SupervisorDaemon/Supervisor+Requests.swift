@@ -178,7 +178,9 @@ extension Supervisor {
         cancelPendingDowns(because: "an up overtook it")
         stateWatch?.resume()
         engine.observe(.apply(plan, selection: parameters.names.isEmpty ? nil : parameters.names))
-        for name in moved {
+        // Who refers to one replica is looked for by the sidecar.
+        var told: Set<String> = []
+        for name in moved where told.insert(name.sidecar).inserted {
             let index = engine.reconciler.instance(sidecar: name.sidecar, replica: name.replica)
             if let index { engine.observe(.portMoved(index)) }
         }

@@ -130,7 +130,7 @@ extension Supervisor {
                     spec.ports.compactMap { port in known.first { $0.name == port.name } }, to: name, of: spec)
             }
         }
-        assignPorts(in: memory.plan)
+        assignPorts(in: memory.plan, areRunning: true)
     }
 
     private struct TakenUp {

@@ -58,6 +58,49 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a range that others may not have any more is kept as long as it runs, also by the next supervisor`()
+            throws
+        {
+            try Sandbox.run { sandbox in
+                let base = Self.base + 30
+                let wide = "  wide: { command: [sleep, \"1000\"], ports: { http: \(base)-\(base + 5) } }"
+                _ = try up(wide, in: sandbox)
+                let before = sandbox.sidecars("wide")
+                try sandbox.declare(wide + "\n  fixed: { command: [sleep, \"1000\"], ports: { http: \(base) } }")
+                try sandbox.succeed("up", "-d", "--no-wait")
+                sandbox.killSupervisor(afterMilliseconds: 0)
+                #expect(try port("wide", in: sandbox) == base)
+                #expect(sandbox.sidecars("wide") == before)
+                try sandbox.succeed("restart", "wide", within: 20)
+                #expect(try port("wide", in: sandbox) == base + 1)
+                try sandbox.succeed("start", "fixed", within: 20)
+                #expect(try port("fixed", in: sandbox) == base)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `what one that waits has reserved is free for whoever is to have it now`() throws {
+            try Sandbox.run { sandbox in
+                let base = Self.base + 40
+                func sidecars(_ web: String, _ rest: String) -> String {
+                    """
+                      slow: { command: [sleep, "1000"], health: { file: here } }
+                      \(web): { command: [sleep, "1000"], ports: { h: \(rest) }, depends_on: [slow], restart: never }
+                    """
+                }
+                try sandbox.declare(sidecars("web", "\(base)-\(base + 9)"))
+                try sandbox.succeed("up", "-d", "--no-wait")
+                try sandbox.declare(sidecars("site", "\(base)"))
+                try sandbox.succeed("up", "-d", "--no-wait")
+                try File.write("", to: "\(sandbox.directory)/here")
+                try sandbox.succeed("restart", "slow", "--no-wait")
+                try File.write("", to: "\(sandbox.directory)/here")
+                try sandbox.eventually("site runs") { sandbox.sidecars("site").count == 1 }
+                #expect(try port("site", in: sandbox) == base)
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `who holds the address of another gets the new one when that is declared anew`() throws {
             try Sandbox.run { sandbox in
                 let base = Self.base + 20

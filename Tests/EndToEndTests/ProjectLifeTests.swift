@@ -134,6 +134,13 @@ extension EndToEnd {
                 let ended = try attached.end()
                 #expect(ended.status == 0, "\(ended.everything)")
                 #expect(ended.output.hasSuffix("db stopped: the project goes down\nthe project is down\n"))
+                try sandbox.declare(
+                    """
+                      db: { command: [sleep, "1000"], start: { settle: 5s } }
+                      main: { primary: true, shell: "exit 0", restart: never, depends_on: { db: started } }
+                    """)
+                let primary = try sandbox.orchestrate("up")
+                #expect(primary.status == 0, "\(primary.everything)")
                 try sandbox.declare("  db: { command: [sleep, \"1000\"], health: { exec: [\"false\"] } }")
                 let starting = try sandbox.start("up", "-d")
                 try sandbox.eventually("it runs") { sandbox.sidecars("db").count == 1 }

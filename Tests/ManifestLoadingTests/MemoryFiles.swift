@@ -7,6 +7,7 @@ struct MemoryFiles: FileReading {
     /// What is no text.
     var bytes: [String: [UInt8]] = [:]
     var directories: Set<String> = ["/", "/app"]
+    var unreadable: Set<String> = []
     /// Users, and groups of the same name. Nil: nobody is asked.
     var accounts: [String: UInt32]?
     var abilities: HostAbilities?
@@ -16,6 +17,7 @@ struct MemoryFiles: FileReading {
 
     func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8] {
         if let bytes = bytes[path] { return bytes }
+        if unreadable.contains(path) { throw .permissionDenied }
         guard let text = texts[path] else {
             if directories.contains(path) { throw .isDirectory }
             throw .notFound

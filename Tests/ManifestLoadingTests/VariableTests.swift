@@ -61,7 +61,7 @@ import Testing
         if let dotEnvironment {
             files.texts["/app/.env"] = dotEnvironment
         } else {
-            files.directories.insert("/app/.env")
+            files.unreadable.insert("/app/.env")
         }
         return load(text, environment: environment, options: LoadOptions(), files: files).report
     }
@@ -72,7 +72,7 @@ import Testing
         #expect(
             report(text, dotEnvironment: "ONE='x\n") == ["3:25 env-file-syntax: /app/.env:1:5: a quote is not closed"])
         #expect(
-            report(text, dotEnvironment: nil) == ["3:25 env-file-not-found: cannot read /app/.env: it is a directory"])
+            report(text, dotEnvironment: nil) == ["3:25 env-file-not-found: cannot read /app/.env: permission denied"])
         #expect(
             report(text, dotEnvironment: "ONE=1\n") == ["3:35 required-variable: TWO: say it"])
     }
@@ -81,12 +81,24 @@ import Testing
         let text = "sidecars:\n  web:\n    command: [/bin/web, \"${ONE}\"]\n"
         #expect(report(text, dotEnvironment: nil, environment: ["ONE": "1"]) == [])
         #expect(report("sidecars: { web: { command: [/bin/web] } }", dotEnvironment: "'") == [])
+        let defaulted = "sidecars:\n  web:\n    command: [/bin/web, \"${ONE:-1}\", \"${TWO}\"]\n"
+        #expect(report(defaulted, dotEnvironment: "TWO=2\n<<<\n") == [])
+    }
+
+    @Test func `a directory called .env is no matter`() {
+        var files = MemoryFiles(texts: ["/bin/web": ""])
+        files.directories.insert("/app/.env")
+        let text = "sidecars:\n  web:\n    command: [/bin/web, \"${ONE}\"]\n"
+        #expect(
+            load(text, environment: [:], options: LoadOptions(), files: files).report == [
+                "3:25 undefined-variable: the variable ONE is not set"
+            ])
     }
 
     @Test func `a secret in a .env that can't be read is not called a variable that is not set`() {
         let text = "secrets: { key: { env: KEY } }\nsidecars: { web: { command: [/bin/web], secrets: { KEY: key } } }\n"
         #expect(
-            report(text, dotEnvironment: nil) == ["1:12 env-file-not-found: cannot read /app/.env: it is a directory"])
+            report(text, dotEnvironment: nil) == ["1:12 env-file-not-found: cannot read /app/.env: permission denied"])
     }
 
     @Test func `an address in a variable that is not known is not judged`() {

@@ -129,19 +129,24 @@ extension ManifestDecoder {
     }
 
     /// A variable of the client's environment, or else of `.env` beside the manifest.
-    func variable(_ name: String, at node: NodeID) -> String? {
-        clientEnvironment[name] ?? readDotEnvironment(for: node).values[name]
+    func variable(_ name: String) -> String? { clientEnvironment[name] ?? readDotEnvironment().values[name] }
+
+    /// True where a variable that is missing may stand in the part of `.env` that could not be read. Reports that, where
+    /// one is missing first: a file of that name need not be ours where none is.
+    func reportsDotEnvironment(at node: NodeID) -> Bool {
+        let problems = readDotEnvironment().problems
+        guard !problems.isEmpty else { return false }
+        if !hasReportedDotEnvironment {
+            for problem in problems { report(problem.rule, at: node, problem.message, help: problem.help) }
+        }
+        hasReportedDotEnvironment = true
+        return true
     }
 
-    /// What is missing may stand in the part of `.env` that could not be read.
-    var mayHoldMore: Bool { dotEnvironment?.problems.isEmpty == false }
-
-    /// Its problems are reported where it was needed first.
-    private func readDotEnvironment(for node: NodeID) -> DotEnvironment {
+    private func readDotEnvironment() -> DotEnvironment {
         if let dotEnvironment { return dotEnvironment }
         let read = options.checksHost ? DotEnvironment(beside: directory, files: files) : DotEnvironment()
         dotEnvironment = read
-        for problem in read.problems { report(problem.rule, at: node, problem.message, help: problem.help) }
         return read
     }
 }

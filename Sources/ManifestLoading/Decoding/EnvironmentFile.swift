@@ -45,7 +45,10 @@ package struct DotEnvironment: Sendable {
             for entry in file.entries { values[entry.name] = entry.value }
             problems = file.problems
         } catch {
-            if error != .notFound { problems = [EnvironmentFileProblem(reading: path, failed: error)] }
+            // A directory of that name is something else, such as a virtual environment of Python's.
+            if error != .notFound, error != .isDirectory {
+                problems = [EnvironmentFileProblem(reading: path, failed: error)]
+            }
         }
     }
 }

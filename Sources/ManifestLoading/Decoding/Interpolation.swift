@@ -126,7 +126,7 @@ extension ManifestDecoder {
             result.isUnresolved = true
             return false
         }
-        let value = variable(name, at: node)
+        let value = variable(name)
         if let value, !value.isEmpty || rest.isEmpty {
             result.literal.append(contentsOf: value.utf8)
             return true
@@ -140,7 +140,7 @@ extension ManifestDecoder {
             return true
         }
         result.isUnresolved = true
-        guard !mayHoldMore else { return true }
+        guard !reportsDotEnvironment(at: node) else { return true }
         let message = String(decoding: rest.dropFirst(2), as: UTF8.self)
         if rest.starts(with: ":?".utf8) {
             report(

@@ -50,6 +50,7 @@ final class ManifestDecoder {
     lazy var canonicalDirectory: String? = files.canonicalPath(directory)
     /// `.env` beside the manifest, read when the first variable is not in the client's environment.
     var dotEnvironment: DotEnvironment?
+    var hasReportedDotEnvironment = false
     /// By sidecar: whom it depends on, for the check of references.
     lazy var targets: [[Int]] = sidecars.map { sidecar in sidecar.dependencies.compactMap { indexByName[$0.sidecar] } }
     lazy var dependenciesBySidecar = Dictionary(grouping: dependencies, by: \.sidecar)

@@ -69,7 +69,7 @@ extension ManifestDecoder {
                         help: "create it, readable by you alone")
                 }
             case .environment(let name):
-                guard options.interpolates, variable(name, at: key) == nil, !mayHoldMore else { continue }
+                guard options.interpolates, variable(name) == nil, !reportsDotEnvironment(at: key) else { continue }
                 report(
                     .secretNotFound, at: key,
                     "the variable \(name) is not set, and the secret '\(secret.name)' is in it",

@@ -145,11 +145,11 @@ final class GoalSession {
                 if EventLine.isWorthALine(transition.to) {
                     Console.print(EventLine.text(transition, palette: terminal.palette))
                 }
-            // Instances may have come or left, and another number of them has other names.
-            case .missed, .applied: mustLook = true
+            // Instances may have come or left, have other names, or are to be restarted.
+            case .missed, .applied, .portChanged: mustLook = true
             case .finished(_, let survivors): return survivors
             case .warning(let text): Console.printError("warning: \(text.terminalSafe)")
-            case .portChanged, .leaseTaken, .leaseEnded: break
+            case .leaseTaken, .leaseEnded: break
             }
         }
         return nil

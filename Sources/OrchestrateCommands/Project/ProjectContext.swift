@@ -246,6 +246,12 @@ struct ProjectContext {
         }
         let exact = found.filter { $0.manifest == file ?? path }
         if !exact.isEmpty { found = exact }
+        // What remains of one that is over and has no manifest any more is not what anybody means.
+        let present = found.filter { candidate in
+            access(candidate.manifest, F_OK) == 0 || SupervisorStarter.isHeld(candidate.location.lockPath)
+                || LivingSidecars.exist(in: candidate.location)
+        }
+        if !present.isEmpty { found = present }
         guard found.count > 1 else { return found.first?.location ?? own }
         let candidates = found.map { candidate in
             let identity = candidate.location.identity

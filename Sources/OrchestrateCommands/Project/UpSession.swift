@@ -178,9 +178,11 @@ final class UpSession {
                 if options.isDetached { return 0 }
                 phase = .attached
                 return try verdict()
-            case .failed(let names): return try fail(names)
+            case .failed(let names):
+                if let code = try fail(names) { return code }
+                return try isLate ? giveUp() : nil
             case .underWay:
-                if let deadline, deadline <= .now { return try giveUp() }
+                if isLate { return try giveUp() }
                 screen.draw(view, title: "starting")
                 return try codeOfTheOneThatDecides()
             }
@@ -191,6 +193,8 @@ final class UpSession {
             return isOver && (isHolder || FirstProcess.isUs) ? try takeDown(presses: 0, code: 0) : nil
         }
     }
+
+    private var isLate: Bool { deadline.map { $0 <= .now } ?? false }
 
     private func sayReady() throws {
         guard let ready else { return }
@@ -267,8 +271,11 @@ final class UpSession {
         case .warning(let text): screen.say("warning: \(text)")
         case .portChanged(let instance, let port, let from, let to):
             screen.say("\(instance): port \(port) moved from \(from) to \(to)")
-        // Instances may have left, and another number of them has other names.
-        case .applied(let summary): if summary.changes.contains(where: { $0.action != .create }) { mustLook = true }
+            // Who refers to it is to be restarted.
+            mustLook = true
+        // Instances may have left, have other names, or are not to be restarted any more.
+        case .applied(let summary):
+            if summary.changes.isEmpty || summary.changes.contains(where: { $0.action != .create }) { mustLook = true }
         case .leaseTaken: break
         }
         return nil
@@ -276,10 +283,12 @@ final class UpSession {
 
     private func finished(_ code: Int32, _ survivors: [SurvivorReport]) -> Int32 {
         screen.say("the project is down")
-        ready?.say(.failed(code: code, reason: "the project went down before all was healthy"))
+        // Taken down by somebody else before it got where it was to get; unless its primary has ended it, whose code it is.
+        let hasDecided = view.instances.contains { $0.isPrimary && ($0.state == .completed || $0.state == .failed) }
+        let isOvertaken = phase == .settling && code == 0 && !hasDecided
+        let ownCode = isOvertaken ? ExitCode.conflict.rawValue : code
+        ready?.say(.failed(code: ownCode, reason: "the project went down before all was healthy"))
         ProjectEnd(view.project).wait(areGone: survivors.isEmpty)
-        // Taken down by somebody else before it got where it was to get.
-        let ownCode = phase == .settling && code == 0 ? ExitCode.conflict.rawValue : code
         guard !survivors.isEmpty else { return ownCode }
         Console.printError(DownSession.sentence(on: survivors))
         return ExitCode.failed.rawValue
