@@ -193,7 +193,7 @@ extension ManifestDecoder {
             }
         }
         guard document.kind(node) == .mapping else { return nil }
-        if actions == 0, !hasForm(["exec", "shell", "webhook"], in: node) {
+        if actions == 0, !hasForm(of: hookKeys, in: node) {
             report(
                 .hookWithoutAction, at: node, "'\(event.rawValue)' does nothing",
                 help: "add 'exec', 'shell' or 'webhook'")
