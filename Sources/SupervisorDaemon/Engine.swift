@@ -102,7 +102,7 @@ final class Engine {
             announcements.append(
                 Announcement(
                     sequence: UInt64(first) + UInt64(announcements.count) + 1, transition: transition, name: name,
-                    shown: name.shown(asOneOfSeveral: ofSeveral.contains(transition.instance.value))))
+                    shown: name.shown(asOneOfSeveral: known[transition.instance.value]?.isOneOfSeveral ?? false)))
             entry.transitions.append(TransitionRow(transition, of: name, clock: clock))
             if Self.isGood(transition.to), let spec = reconciler.spec(of: transition.instance) {
                 goodRuns.note(transition, of: name.sidecar, spec, clock: clock)
@@ -111,7 +111,7 @@ final class Engine {
         // Before there can be a report of its end.
         if transitions.contains(where: { Self.isGood($0.from) }) { entry.goodRuns = goodRuns.take() }
         for case .retire(let index) in effects {
-            if let name = names[index.value] { entry.retired.append(name) }
+            if let name = known[index.value]?.name { entry.retired.append(name) }
         }
         journal.commit(entry, clock: clock)
         if !announcements.isEmpty { announce(announcements) }
@@ -119,19 +119,16 @@ final class Engine {
 
     private static func isGood(_ state: StateName) -> Bool { state == .healthy || state == .completed }
 
-    private var names: [Int: InstanceName] = [:]
-    /// Whose number is part of what people call them.
-    private var ofSeveral: Set<Int> = []
+    private var known: [Int: (name: InstanceName, isOneOfSeveral: Bool)] = [:]
 
     /// Remembered, because a retired instance can't be asked any more.
     func name(of index: InstanceIndex) -> InstanceName? {
         if let (sidecar, replica) = reconciler.name(of: index) {
             let name = InstanceName(sidecar: sidecar, replica: replica)
-            names[index.value] = name
-            if reconciler.isOneOfSeveral(index) { ofSeveral.insert(index.value) } else { ofSeveral.remove(index.value) }
+            known[index.value] = (name, reconciler.isOneOfSeveral(index))
             return name
         }
-        return names[index.value]
+        return known[index.value]?.name
     }
 
     private func arm() {
