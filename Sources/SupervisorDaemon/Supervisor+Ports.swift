@@ -8,7 +8,7 @@ extension Supervisor {
     /// Gives every declared instance its ports, before anything is started: whoever refers to one finds it, in whatever
     /// order they start. What can't be had is said when the instance is started.
     ///
-    /// Answers those that get another number than whoever refers to them was told.
+    /// Answers, of each sidecar one that gets another number than whoever refers to it was told.
     /// - Parameter areRunning: all keep what they have, as when nobody knows yet who runs.
     @discardableResult
     func assignPorts(in plan: Plan, areRunning: Bool = false) -> [InstanceName] {
@@ -24,10 +24,10 @@ extension Supervisor {
             }
         }
         for (spec, name) in movable { choosePorts(of: spec, name, isRunning: areRunning || runs(name)) }
-        return plan.sidecars.flatMap { spec in
-            guard !spec.ports.isEmpty else { return [] as [InstanceName] }
-            return (0..<spec.replicas).map { InstanceName(sidecar: spec.name, replica: $0) }
-                .filter { addresses.hasMoved($0, since: before) }
+        return plan.sidecars.compactMap { spec in
+            guard !spec.ports.isEmpty else { return nil }
+            return (0..<spec.replicas).lazy.map { InstanceName(sidecar: spec.name, replica: $0) }
+                .first { addresses.hasMoved($0, since: before) }
         }
     }
 

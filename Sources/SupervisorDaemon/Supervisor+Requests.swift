@@ -178,9 +178,7 @@ extension Supervisor {
         cancelPendingDowns(because: "an up overtook it")
         stateWatch?.resume()
         engine.observe(.apply(plan, selection: parameters.names.isEmpty ? nil : parameters.names))
-        // Who refers to one replica is looked for by the sidecar.
-        var told: Set<String> = []
-        for name in moved where told.insert(name.sidecar).inserted {
+        for name in moved {
             let index = engine.reconciler.instance(sidecar: name.sidecar, replica: name.replica)
             if let index { engine.observe(.portMoved(index)) }
         }
