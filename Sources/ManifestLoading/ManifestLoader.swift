@@ -60,11 +60,14 @@ package func loadManifest(
     return LoadedManifest(plan: plan, diagnostics: diagnostics, file: file, path: path)
 }
 
+/// What a manifest is called that is found without being named; the first wins where both are.
+package let manifestFileNames = ["sidecars.yaml", "sidecars.yml"]
+
 /// The nearest `sidecars.yaml` or `sidecars.yml`, in the directory or above it.
 package func findManifest(from directory: String, files: some FileReading) -> String? {
     var directory = absolutePath(directory, from: files.currentDirectory)
     while true {
-        for name in ["sidecars.yaml", "sidecars.yml"] {
+        for name in manifestFileNames {
             let path = directory == "/" ? "/" + name : directory + "/" + name
             if case .file = files.kind(of: path) { return path }
         }

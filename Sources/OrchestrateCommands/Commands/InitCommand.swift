@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlAPI
 import Glibc
+import ManifestLoading
 
 struct InitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,7 +37,7 @@ struct InitCommand: ParsableCommand {
 
     /// The other name a manifest is found by in the same directory.
     private static func counterpart(of file: String) -> String? {
-        for (name, other) in [("sidecars.yaml", "sidecars.yml"), ("sidecars.yml", "sidecars.yaml")]
+        for (name, other) in zip(manifestFileNames, manifestFileNames.reversed())
         where file == name || file.hasSuffix("/" + name) {
             return file.dropLast(name.count) + other
         }

@@ -253,16 +253,14 @@ struct ProjectContext {
         }
         if !present.isEmpty { found = present }
         guard found.count > 1 else { return found.first?.location ?? own }
-        let candidates = found.map { candidate in
-            let identity = candidate.location.identity
-            return identity == candidate.manifest
-                ? "  --file \(quoted(candidate.manifest))"
-                : "  --project \(quoted(identity))   (\(candidate.manifest))"
-        }
+        let ways = found.map { wayToName($0.location, manifest: $0.manifest) }.joined(separator: "\n")
         throw CommandFailure(
-            .conflict,
-            "there are \(found.count) projects called '\(project)'; say which one is meant:\n"
-                + candidates.joined(separator: "\n"))
+            .conflict, "there are \(found.count) projects called '\(project)'; say which one is meant:\n\(ways)")
+    }
+
+    private static func wayToName(_ location: ProjectLocation, manifest: String) -> String {
+        location.identity == manifest
+            ? "  --file \(quoted(manifest))" : "  --project \(quoted(location.identity))   (\(manifest))"
     }
 
     private static func lastManifest(of location: ProjectLocation) -> String? {

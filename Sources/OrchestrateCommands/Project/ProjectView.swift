@@ -26,6 +26,13 @@ struct ProjectView {
 
     var instances: [InstanceReport] { project.sidecars }
 
+    /// Each once.
+    var sidecarNames: [String] {
+        var names: [String] = []
+        for instance in instances where names.last != instance.sidecar { names.append(instance.sidecar) }
+        return names
+    }
+
     /// By instance name.
     subscript(name: String) -> InstanceReport? { index[name].map { project.sidecars[$0] } }
 

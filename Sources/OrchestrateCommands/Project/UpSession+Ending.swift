@@ -75,7 +75,7 @@ extension UpSession {
     func codeOfTheOneThatDecides() throws -> Int32? {
         guard let name = options.exitCodeFrom else { return nil }
         let named = view.instances(named: name)
-        guard !named.isEmpty else { throw CommandFailure(.unknownSidecar, Self.unknown(name, among: view)) }
+        guard !named.isEmpty else { throw context.unknownSidecar(name, among: view.sidecarNames) }
         guard named.allSatisfy({ $0.state == .completed || $0.state == .failed }) else { return nil }
         let report = try client.call(Status.self, .init())
         return try takeDown(presses: 0, code: exitCode(of: name, in: report) ?? 0)
@@ -120,11 +120,5 @@ extension UpSession {
         let result = try down.run()
         guard result == 0 else { return result }
         return down.exits.values.map(\.shellCode).max() ?? usual
-    }
-
-    private static func unknown(_ name: String, among view: ProjectView) -> String {
-        var known: [String] = []
-        for instance in view.instances where known.last != instance.sidecar { known.append(instance.sidecar) }
-        return "there is no sidecar '\(name)'; there are \(known.prefix(20).joined(separator: ", "))"
     }
 }
