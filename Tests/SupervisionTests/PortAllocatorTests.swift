@@ -1,7 +1,7 @@
 import CProcess
 import Glibc
 import SidecarModel
-import Supervision
+@testable import Supervision
 import Testing
 
 /// A TCP socket that listens on a port of the kernel's choice, or on the one asked for.
@@ -209,6 +209,35 @@ struct PortAllocatorTests {
         #expect(throws: PortConflict.self) {
             try allocator().reserve(
                 PortRequest(instance: "db/0", port: strict, sticky: stranger.port), beside: ports)
+        }
+    }
+
+    /// In a process of its own: what other tests start has copies of every descriptor for a moment.
+    @Test func `a port that is let go of is free, whoever was being started as it was reserved`() async throws {
+        await #expect(processExitsWith: .success) {
+            let directory = TemporaryDirectory()
+            let allocator = try PortAllocator(registry: directory.path + "/ports", stateDirectory: directory.path)
+            let spawner = Spawner(records: try SpawnRecords(directory: directory.path), descriptorLimit: 0) { outcome in
+                if outcome.pid > 0 { waitpid(outcome.pid, nil, 0) }
+                if outcome.descriptor >= 0 { close(outcome.descriptor) }
+            }
+            try spawner.start()
+            let request = ProcessRequest(
+                name: "a/0", kind: .sidecar, incarnation: 1, arguments: ["true"], environment: [],
+                workingDirectory: "/")
+            for slot in 0..<400 as Range<UInt32> {
+                spawner.spawn(
+                    Spawner.Order(
+                        id: ProcessID(slot: slot, generation: 1), request: request, mark: 0, isKeepersChild: false,
+                        groups: nil))
+            }
+            let port = PortRequest(instance: "db/0", port: PortSpec(name: "sql", wanted: .automatic))
+            while spawner.hasWaiting {
+                let reservation = try allocator.reserve(port, beside: ProjectPorts())
+                reservation.release()
+                guard Listener(port: reservation.port).port == reservation.port else { exit(1) }
+            }
+            spawner.finish()
         }
     }
 }

@@ -23,14 +23,7 @@ struct PortBinding {
     }
 
     private func bind(reusing: Bool) throws(SystemError) -> Int32 {
-        let kind = Int32((isTCP ? SOCK_STREAM : SOCK_DGRAM).rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let low = socket(address.family.number, kind, 0)
-        guard low >= 0 else { throw .last("socket") }
-        // Of those below, a child that is just being spawned has a copy until it executes: let go of here, the port
-        // would still be held there, against the very sidecar it was held for.
-        let fd = fcntl(low, F_DUPFD_CLOEXEC, ORCH_LOW_DESCRIPTORS)
-        close(low)
-        guard fd >= 0 else { throw .last("dup") }
+        let fd = try newSocket()
         if reusing {
             var one: Int32 = 1
             setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
@@ -41,6 +34,26 @@ struct PortBinding {
             throw failure
         }
         return fd
+    }
+
+    /// One that was never below ORCH_LOW_DESCRIPTORS. Of those below, a child that is just being spawned has a copy until
+    /// it executes: let go of here, the port would still be held there, against the very sidecar it was held for.
+    private func newSocket() throws(SystemError) -> Int32 {
+        let kind = Int32((isTCP ? SOCK_STREAM : SOCK_DGRAM).rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        var low: [Int32] = []
+        defer { for descriptor in low { close(descriptor) } }
+        while true {
+            var fd = socket(address.family.number, kind, 0)
+            guard fd >= 0 else { throw .last("socket") }
+            if fd >= ORCH_LOW_DESCRIPTORS { return fd }
+            // This one is never bound: it and its copies take the low numbers, so that the next one gets none.
+            while fd < ORCH_LOW_DESCRIPTORS {
+                low.append(fd)
+                fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)
+                guard fd >= 0 else { throw .last("dup") }
+            }
+            close(fd)
+        }
     }
 
     /// In use; but only by connections on their way out, as after a restart: then they are no obstacle.
