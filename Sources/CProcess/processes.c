@@ -42,14 +42,22 @@ static ssize_t read_small_file(const char *path, char *text, size_t capacity) {
     return size;
 }
 
-int orch_process_look(int32_t pid, struct orch_process_facts *facts) {
-    char path[64], text[1024];
+/// What /proc tells of it in one line. 0 or -errno; `*rest` is what follows its name.
+static int read_stat(int32_t pid, char *text, size_t capacity, const char **rest) {
+    char path[64];
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    ssize_t size = read_small_file(path, text, sizeof text);
+    ssize_t size = read_small_file(path, text, capacity);
     if (size < 0) return size == -ENOENT ? -ESRCH : (int)size;
     // The command's name may hold anything, parentheses too; the last one ends it.
-    const char *rest = strrchr(text, ')');
-    if (!rest) return -ESRCH;
+    *rest = strrchr(text, ')');
+    return *rest ? 0 : -ESRCH;
+}
+
+int orch_process_look(int32_t pid, struct orch_process_facts *facts) {
+    char text[1024];
+    const char *rest;
+    int error = read_stat(pid, text, sizeof text, &rest);
+    if (error < 0) return error;
     facts->pid = pid;
     unsigned long long start = 0;
     int found = sscanf(
@@ -150,14 +158,56 @@ int orch_pidfd_has_ended(int pidfd) {
     return poll(&poller, 1, 0) == 1 && poller.revents & (POLLIN | POLLHUP);
 }
 
+/// The status of a process that has ended and was not reaped, as /proc tells it, or -errno.
+static int read_zombie_status(int32_t pid, int *status) {
+    // Whoever may not look into the process reads a 0 for it; they may not read this link either.
+    char path[64], target[64], text[2048];
+    snprintf(path, sizeof path, "/proc/%d/ns/pid", pid);
+    if (readlink(path, target, sizeof target) < 0) return -errno;
+    const char *rest;
+    int error = read_stat(pid, text, sizeof text, &rest);
+    if (error < 0) return error;
+    // The state comes first, the status last.
+    const char *last = strrchr(rest, ' ');
+    if (strncmp(rest, ") Z ", 4) != 0 || !last) return -EAGAIN;
+    *status = atoi(last + 1);
+    return 0;
+}
+
+/// Whether the kernel keeps the end of the pidfd's process. Else its number is still its own.
+static int ask_for_exit(int pidfd, struct pidfd_information *information) {
+    *information = (struct pidfd_information){.mask = INFORMATION_EXIT};
+    if (ioctl(pidfd, GET_INFORMATION, information) < 0) return -errno;
+    return information->mask & INFORMATION_EXIT ? 1 : 0;
+}
+
 int orch_pidfd_exit_status(int pidfd, int *kind, int *value) {
-    struct pidfd_information information = {.mask = INFORMATION_EXIT};
-    if (ioctl(pidfd, GET_INFORMATION, &information) < 0) return -errno;
-    if (!(information.mask & INFORMATION_EXIT)) return -EAGAIN;
-    int status = information.exit_code;
+    struct pidfd_information information;
+    int told = ask_for_exit(pidfd, &information);
+    int status = 0;
+    if (told == 0) {
+        int32_t pid = (int32_t)information.pid;
+        int error = orch_pidfd_has_ended(pidfd) ? read_zombie_status(pid, &status) : -EAGAIN;
+        // Was it reaped meanwhile, the number may have been another's.
+        told = ask_for_exit(pidfd, &information);
+        if (told == 0 && error < 0) return -EAGAIN;
+    }
+    if (told < 0) return told;
+    if (told > 0) status = information.exit_code;
     *kind = WIFEXITED(status) ? CLD_EXITED : WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
     *value = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
     return 0;
+}
+
+int orch_process_exit_status(int32_t pid, uint64_t start_time, int *kind, int *value) {
+    int fd = orch_pidfd_open(pid);
+    if (fd < 0) return fd;
+    // Looked at after the number was taken: whatever came under it later has another start.
+    struct orch_process_facts facts;
+    int error = orch_process_look(pid, &facts);
+    if (error == 0) error = facts.start_time != start_time ? -ESRCH : orch_pidfd_exit_status(fd, kind, value);
+    close(fd);
+    return error;
 }
 
 int orch_pidfd_reap(int pidfd, int *kind, int *value) {

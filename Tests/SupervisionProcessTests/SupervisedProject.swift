@@ -88,13 +88,15 @@ final class SupervisedProject {
         return try #require(Int32(words[2]))
     }
 
-    /// A process that is killed and gone: an orphan is reaped by whoever got it, and its pidfd says so.
-    static func end(_ pid: Int32) {
+    /// A process that is killed and has ended.
+    /// - Parameter isReaped: also waits until whoever got the orphan has reaped it.
+    static func end(_ pid: Int32, isReaped: Bool = false) {
         let descriptor = orch_pidfd_open(pid)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         _ = orch_pidfd_signal(descriptor, SIGKILL)
         awaitEnd(pid)
+        for _ in 0..<1000 where isReaped && kill(pid, 0) == 0 { poll(nil, 0, 10) }
     }
 
     static func awaitEnd(_ pid: Int32) {

@@ -24,7 +24,7 @@ import Testing
         kill(supervisor, SIGSTOP)
         SupervisedProject.end(keeper)
         SupervisedProject.end(supervisor)
-        SupervisedProject.end(other)
+        SupervisedProject.end(other, isReaped: true)
         #expect(lives(leader))
         let adopted = try project.launch(level)
         #expect(adopted == ["adopted a alive \(leader)", "adopted b exited exit status unknown"])

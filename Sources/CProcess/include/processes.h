@@ -38,8 +38,11 @@ int orch_pidfd_signal(int pidfd, int signal);
 int orch_pidfd_signal_group(int pidfd, int signal);
 /// Whether its process has ended.
 int orch_pidfd_has_ended(int pidfd);
-/// The wait status of a process that is not a child, reaped by its parent. 0, or -errno where the kernel can't tell.
+/// How a process ended that is not a child, whether its parent has reaped it or not. 0, or -errno: -EAGAIN, it runs, or is
+/// another user's and not reaped yet; else the kernel can't tell (before Linux 6.15).
 int orch_pidfd_exit_status(int pidfd, int *kind, int *value);
+/// The same of the process with this pid that started at that time, while nobody has reaped it. -ESRCH: somebody has.
+int orch_process_exit_status(int32_t pid, uint64_t start_time, int *kind, int *value);
 /// Waits for an own child that ended, and reaps it. 0 or -errno.
 int orch_pidfd_reap(int pidfd, int *kind, int *value);
 

@@ -92,14 +92,14 @@ final class AttachSession {
                 break
             } catch let error as ControlError where error.code == .noSupervisor {
                 // It was lost between the question and the answer, and is being started again, or has taken all down.
-                if let code = codeOfReaped() { return code }
+                if let code = codeOfEnded() { return code }
                 poll(nil, 0, 50)
             }
         }
-        // Where nobody looks after it any more, it is reaped at any moment, which shows as a hang-up.
+        if let code = codeOfEnded() { return code }
+        // Another user's process is to be reaped before, which shows as a hang-up.
         var reaping = pollfd(fd: process, events: 0, revents: 0)
-        poll(&reaping, 1, 100)
-        if let code = codeOfReaped() { return code }
+        if poll(&reaping, 1, 5000) > 0, let code = codeOfEnded() { return code }
         throw CommandFailure(.failed, "'\(instance.name)' has ended; with what exit code is not known")
     }
 
@@ -126,5 +126,5 @@ final class AttachSession {
     }
 
     /// What the kernel says of it, where it can (6.15): after `down` no supervisor is left to ask.
-    private func codeOfReaped() -> Int32? { ExitStatus(ofReaped: process)?.shellCode }
+    private func codeOfEnded() -> Int32? { ExitStatus(ofEnded: process)?.shellCode }
 }

@@ -42,7 +42,9 @@ extension ProcessHost {
         // The keeper holds its own child's number, and tells when it ends, even if that was just now.
         let descriptor =
             isKeepers(slot) ? orch_pidfd_open(record.pid) : orch_pidfd_open_proven(record.pid, record.start_time)
-        guard descriptor >= 0 else { return adoptExited(slot, .unknown) }
+        guard descriptor >= 0 else {
+            return adoptExited(slot, ExitStatus(ofZombie: record.pid, startedAt: record.start_time) ?? .unknown)
+        }
         let process = enter(slot, phase: .running, descriptor: descriptor)
         if process.custody == .stranger { watchLeader(process.id) }
         return adopted(process, .alive(pid: process.pid))

@@ -56,8 +56,8 @@ extension ProcessHost {
             record(id, kind: kind, value: value)
             leaderEnded(id, ExitStatus(kind: kind, value: value))
         } else if failure == -EAGAIN, !wasReaped, let watch = process.watch {
-            // The kernel tells once its parent has reaped it, which shows as a hang-up. A parent that doesn't is not
-            // waited for.
+            // Another user's: the kernel tells once its parent has reaped it, which shows as a hang-up. A parent that
+            // doesn't is not waited for.
             try? loop.modify(watch, [])
             _ = loop.schedule(at: loop.now + .milliseconds(100)) { [weak self] in self?.leaderEnded(id, .unknown) }
         } else {

@@ -86,11 +86,20 @@ extension ExitStatus {
         self = kind == Int32(CLD_EXITED) ? .code(value) : .signal(Signal(number: value))
     }
 
-    /// Of a process that is no child, once its parent has reaped it. Nil where the kernel can't tell (before 6.15).
-    package init?(ofReaped descriptor: Int32) {
+    /// Of a process that is no child and has ended. Nil where the kernel can't tell: before 6.15, and of another user's
+    /// until its parent has reaped it.
+    package init?(ofEnded descriptor: Int32) {
         var kind: Int32 = 0
         var value: Int32 = 0
         guard orch_pidfd_exit_status(descriptor, &kind, &value) == 0 else { return nil }
+        self.init(kind: kind, value: value)
+    }
+
+    /// Nil when somebody has reaped it, or the kernel can't tell.
+    init?(ofZombie pid: Int32, startedAt startTime: UInt64) {
+        var kind: Int32 = 0
+        var value: Int32 = 0
+        guard orch_process_exit_status(pid, startTime, &kind, &value) == 0 else { return nil }
         self.init(kind: kind, value: value)
     }
 }
