@@ -77,6 +77,16 @@ package struct LimitSpec: Hashable, Codable, Sendable {
         self.soft = soft
         self.hard = hard
     }
+
+    /// `1024`, `1024 (hard 4096)`. A side that is open is left out.
+    package var shown: String {
+        func shown(_ value: UInt64) -> String { value == Self.unlimited ? "unlimited" : "\(value)" }
+        switch (soft, hard) {
+        case (let soft?, let hard?) where soft != hard: return "\(shown(soft)) (hard \(shown(hard)))"
+        case (let side?, _), (nil, let side?): return shown(side)
+        case (nil, nil): return "it is"
+        }
+    }
 }
 
 /// What all processes of a sidecar may take together. Nil: no limit.

@@ -13,6 +13,8 @@ package struct ProjectRow: Hashable, Sendable {
     /// The environment of the `up` that started it.
     package var environment: [String: String]
     package var umask: UInt32
+    /// The same `up`'s, each with both sides. Empty: it was one that did not say.
+    package var limits: [LimitSpec]
     /// Of the reconciler's generator.
     package var seed: UInt64
     package var isDetached: Bool
@@ -23,7 +25,8 @@ package struct ProjectRow: Hashable, Sendable {
 
     package init(
         identity: String, name: String, manifest: String, directory: String, workingDirectory: String, plan: [UInt8],
-        environment: [String: String], umask: UInt32, seed: UInt64, isDetached: Bool, isWanted: Bool, bootID: String
+        environment: [String: String], umask: UInt32, limits: [LimitSpec], seed: UInt64, isDetached: Bool,
+        isWanted: Bool, bootID: String
     ) {
         self.identity = identity
         self.name = name
@@ -33,6 +36,7 @@ package struct ProjectRow: Hashable, Sendable {
         self.plan = plan
         self.environment = environment
         self.umask = umask
+        self.limits = limits
         self.seed = seed
         self.isDetached = isDetached
         self.isWanted = isWanted

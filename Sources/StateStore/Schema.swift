@@ -32,10 +32,15 @@ enum Schema {
         INSERT INTO incarnations SELECT 1, COALESCE(MAX(incarnation), 0) FROM
             (SELECT incarnation FROM transitions UNION ALL SELECT incarnation FROM instances);
         """,
+        // A supervisor kept its own.
+        "ALTER TABLE project ADD COLUMN limits TEXT NOT NULL DEFAULT '[]';",
     ]
 
     /// Where a journal of that version keeps the lease: whoever only reads one leaves its version as it is.
     static func leaseTable(in version: Int) -> String { version < 2 ? "leases" : "lease" }
+
+    /// What is read as the project's limits.
+    static func limitsColumn(in version: Int) -> String { version < 4 ? "'[]'" : "limits" }
 
     static let tables = """
         CREATE TABLE project (
@@ -51,7 +56,8 @@ enum Schema {
             seed INTEGER NOT NULL,
             is_detached INTEGER NOT NULL,
             is_wanted INTEGER NOT NULL,
-            boot_id TEXT NOT NULL
+            boot_id TEXT NOT NULL,
+            limits TEXT NOT NULL DEFAULT '[]'
         );
         CREATE TABLE instances (
             sidecar TEXT NOT NULL,

@@ -110,14 +110,16 @@ package final class StateStore {
         try database.run(
             """
             SELECT identity, name, manifest, directory, working_directory, plan, environment, umask, seed, is_detached,
-                is_wanted, boot_id FROM project
+                is_wanted, boot_id, \(Schema.limitsColumn(in: version)) FROM project
             """
         ) { row in
             found = ProjectRow(
                 identity: row.text(0), name: row.text(1), manifest: row.text(2), directory: row.text(3),
                 workingDirectory: row.text(4), plan: row.blob(5),
                 environment: (try? JSONDecoder().decode([String: String].self, from: Data(row.blob(6)))) ?? [:],
-                umask: UInt32(truncatingIfNeeded: row.integer(7)), seed: UInt64(bitPattern: row.integer(8)),
+                umask: UInt32(truncatingIfNeeded: row.integer(7)),
+                limits: (try? JSONDecoder().decode([LimitSpec].self, from: Data(row.text(12).utf8))) ?? [],
+                seed: UInt64(bitPattern: row.integer(8)),
                 isDetached: row.integer(9) != 0, isWanted: row.integer(10) != 0, bootID: row.text(11))
         }
         return found
@@ -125,13 +127,15 @@ package final class StateStore {
 
     package func save(_ project: ProjectRow) throws(StoreError) {
         let environment = (try? JSONEncoder().encode(project.environment)).map { [UInt8]($0) } ?? []
+        let limits = (try? JSONEncoder().encode(project.limits)).map { String(decoding: $0, as: UTF8.self) } ?? "[]"
         try database.run(
-            "INSERT OR REPLACE INTO project VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO project VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 .text(project.identity), .text(project.name), .text(project.manifest), .text(project.directory),
                 .text(project.workingDirectory), .blob(project.plan), .blob(environment),
                 .integer(Int64(project.umask)), .integer(Int64(bitPattern: project.seed)),
                 .integer(project.isDetached ? 1 : 0), .integer(project.isWanted ? 1 : 0), .text(project.bootID),
+                .text(limits),
             ])
     }
 

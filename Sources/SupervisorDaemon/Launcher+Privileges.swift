@@ -57,7 +57,8 @@ extension Launcher {
         of spec: SidecarSpec, _ name: InstanceName, for request: inout ProcessRequest
     ) throws(SpawnFailure) {
         request.identity = ProcessIdentity(
-            spec.privileges, accountVariables: spec.privileges.user == nil ? [] : spec.accountVariables)
+            spec.privileges, inheritedLimits: limits,
+            accountVariables: spec.privileges.user == nil ? [] : spec.accountVariables)
         request.umask = spec.privileges.umask ?? umask
         request.resources = spec.privileges.resources
         request.credentials = try credentialFiles(of: spec, name)

@@ -11,6 +11,8 @@ struct Launcher {
     let notifySocket: String?
     /// Of the client that started the project.
     let umask: UInt32
+    /// The same client's, where they are not the supervisor's.
+    let limits: [LimitSpec]
     /// For those who run as another user.
     let foreignNotifySocket: String?
     let secrets: SecretVault

@@ -39,7 +39,7 @@ extension Supervisor {
     var launcher: Launcher {
         Launcher(
             plan: engine.reconciler.plan, addresses: addresses, inherited: inheritedEnvironment,
-            notifySocket: notifySocket.environmentValue, umask: clientUmask,
+            notifySocket: notifySocket.environmentValue, umask: clientUmask, limits: clientLimits.differing,
             foreignNotifySocket: foreignNotifySocket?.environmentValue, secrets: secrets, credentials: credentials)
     }
 

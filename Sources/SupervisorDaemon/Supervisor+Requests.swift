@@ -187,9 +187,12 @@ extension Supervisor {
         takeOverChanges(difference)
         let summary = ApplySummary(difference, of: plan, names: parameters.names)
         publish(.applied(summary))
+        let lowered = parameters.refreshesEnvironment ? clientLimits.lowered : []
         return Apply.Answer(
             summary: summary, isLeaseHolder: isHolder,
-            diagnostics: loaded.diagnostics.filter { $0.severity == .warning }, created: isFirst ? created : [])
+            diagnostics: loaded.diagnostics.filter { $0.severity == .warning },
+            loweredLimits: lowered.isEmpty ? nil : lowered,
+            created: isFirst ? created : [])
     }
 
     private var created: [Apply.Created] {
@@ -256,6 +259,7 @@ extension Supervisor {
         inherited = parameters.environment
         workingDirectory = parameters.workingDirectory
         clientUmask = parameters.umask
+        if let limits = parameters.limits { clientLimits = ClientLimits(limits, own: host.ownLimits) }
     }
 
     /// How the project hangs on the client; answers whether this client holds the lease.
@@ -340,9 +344,8 @@ extension Supervisor {
             ProjectRow(
                 identity: location.identity, name: plan.project.name, manifest: manifestPath,
                 directory: plan.project.directory, workingDirectory: workingDirectory, plan: sources.encoded,
-                environment: inherited.filter { !secretVariables.contains($0.key) }, umask: clientUmask, seed: seed,
-                isDetached: isDetached, isWanted: isWanted,
-                bootID: bootID))
+                environment: inherited.filter { !secretVariables.contains($0.key) }, umask: clientUmask,
+                limits: clientLimits.all, seed: seed, isDetached: isDetached, isWanted: isWanted, bootID: bootID))
     }
 }
 

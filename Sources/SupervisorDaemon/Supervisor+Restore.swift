@@ -48,6 +48,7 @@ extension Supervisor {
         workingDirectory = memory.project.workingDirectory
         inherited = memory.project.environment
         clientUmask = memory.project.umask
+        clientLimits = ClientLimits(memory.project.limits, own: host.ownLimits)
         isDetached = memory.project.isDetached
         sources = memory.sources
         prepareForeignNotifySocket(for: memory.plan)
@@ -89,6 +90,7 @@ extension Supervisor {
         workingDirectory = memory.project.workingDirectory
         inherited = memory.project.environment
         clientUmask = memory.project.umask
+        clientLimits = ClientLimits(memory.project.limits, own: host.ownLimits)
         sources = memory.sources
         takeUpPorts(memory)
         let found = takeUpProcesses()

@@ -63,6 +63,7 @@ final class Supervisor {
         didSet { if secretVariables != oldValue { layOutEnvironment() } }
     }
     var clientUmask: UInt32 = 0o022
+    var clientLimits = ClientLimits()
     var sources = PlanSources()
     var isDetached = false
     /// Nothing was applied yet.

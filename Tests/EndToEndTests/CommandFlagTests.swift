@@ -40,6 +40,48 @@ extension EndToEnd {
             }
         }
 
+        @Test func `up --refresh-env gives its limits, but for what the manifest says and what may not be raised`()
+            throws
+        {
+            try Sandbox.run { sandbox in
+                let probe = ["sh", "-c", "ulimit -n 100; ulimit -Hn 200"]
+                let mayRaise = try sandbox.start(program: probe).end().status == 0
+                let script = "echo $(ulimit -Sn) $(ulimit -Hn) $(ulimit -Sc); exec sleep 1000"
+                try sandbox.declare(
+                    """
+                      plain: { shell: "\(script)", health: { log: . } }
+                      own: { shell: "\(script)", ulimits: { nofile: { soft: 99 } }, health: { log: . } }
+                    """)
+                func up(_ limits: String, _ flags: String...) throws -> String {
+                    let words = ["\(sandbox.programs)/orchestrate", "up", "-d"] + flags
+                    let program = ["sh", "-c", "\(limits); exec \"$@\"", "sh"] + words
+                    let ended = try sandbox.start(program: program).end()
+                    #expect(ended.status == 0, "\(ended.everything)")
+                    return ended.everything
+                }
+                func last(_ name: String) throws -> String {
+                    try sandbox.succeed("restart", name)
+                    let line = try sandbox.succeed("logs", name, "-n", "1").dropLast()
+                    return String(line.split(separator: " ", maxSplits: 2).last ?? "")
+                }
+                _ = try up("ulimit -Sn 600; ulimit -Hn 900; ulimit -Sc 0")
+                #expect(try last("plain") == "600 900 0")
+                _ = try up("ulimit -Sn 500; ulimit -Hn 800")
+                #expect(try last("plain") == "600 900 0")
+                _ = try up("ulimit -Sn 500; ulimit -Hn 800; ulimit -Sc 0", "--refresh-env")
+                #expect(try last("plain") == "500 800 0")
+                #expect(try last("own") == "99 800 0")
+                // It outlives the supervisor that took it over.
+                try #require(sandbox.supervisor).kill()
+                #expect(try last("plain") == "500 800 0")
+                let said = try up("ulimit -Sn 1000; ulimit -Hn 1000; ulimit -Sc 0", "--refresh-env")
+                #expect(said.contains("warning: sidecars get the limit 'nofile' as 900") != mayRaise)
+                #expect(try last("plain") == (mayRaise ? "1000 1000 0" : "900 900 0"))
+                #expect(try last("own") == (mayRaise ? "99 1000 0" : "99 900 0"))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test(arguments: [("exit 7", 7), ("exit 0", 0), ("kill -KILL $$", 137)] as [(String, Int32)])
         func `up --exit-code-from ends the project with that sidecar, and with its code`(
             end: String, code: Int32

@@ -60,6 +60,13 @@ import Testing
         PRAGMA user_version = 2;
         """
 
+    private static let toVersionThree = """
+        CREATE TABLE incarnations (id INTEGER PRIMARY KEY CHECK (id = 1), last INTEGER NOT NULL);
+        INSERT INTO incarnations SELECT 1, COALESCE(MAX(incarnation), 0) FROM
+            (SELECT incarnation FROM transitions UNION ALL SELECT incarnation FROM instances);
+        PRAGMA user_version = 3;
+        """
+
     private static let lease = LeaseRow(token: "token", pid: 11, startTime: 12, bootID: "boot", takenAt: 13)
 
     private static func run(_ sql: String, in path: String) throws {
@@ -100,6 +107,19 @@ import Testing
             #expect(try store.lease() == Self.lease)
             #expect(store.goodRun(of: "db") != nil)
         }
+    }
+
+    @Test func `a journal of version 3 is taken over, and had no limits`() throws {
+        let shelf = try Shelf()
+        let versionThree = Self.versionOne + Self.content + Self.toVersionTwo + Self.toVersionThree
+        try Self.run(versionThree, in: shelf.journal)
+        #expect(try StateStore(reading: shelf.journal).project()?.limits == [])
+        let store = try StateStore(writing: shelf.journal)
+        var project = try #require(try store.project())
+        #expect(project.limits == [])
+        project.limits = [LimitSpec(.core, soft: 0, hard: LimitSpec.unlimited)]
+        try store.save(project)
+        #expect(try StateStore(reading: shelf.journal).project() == project)
     }
 
     @Test func `a journal of version 1 that is only read stays what its supervisor expects`() throws {

@@ -14,7 +14,8 @@ import Testing
         let project = ProjectRow(
             identity: "/p/sidecars.yaml", name: "p", manifest: "/p/sidecars.yaml", directory: "/p",
             workingDirectory: "/", plan: [1, 2, 0, 255], environment: ["A": "b=c", "EMPTY": ""], umask: 0o022,
-            seed: .max, isDetached: true, isWanted: true, bootID: "boot")
+            limits: [LimitSpec(.openFiles, soft: 1024, hard: LimitSpec.unlimited)], seed: .max, isDetached: true,
+            isWanted: true, bootID: "boot")
         let instance = InstanceRow(
             sidecar: "db", replica: 1, state: .backoff, incarnation: .max, isWanted: true,
             since: Instant(nanoseconds: 1), sinceWall: 2, startedAt: nil, restartsTotal: 3, consecutiveFailures: 4,

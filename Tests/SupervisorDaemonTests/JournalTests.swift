@@ -11,7 +11,7 @@ struct JournalTests {
 
     private let project = ProjectRow(
         identity: "i", name: "n", manifest: "/m", directory: "/", workingDirectory: "/w", plan: [1, 2],
-        environment: ["A": "b"], umask: 0o22, seed: 7, isDetached: true, isWanted: true, bootID: "boot")
+        environment: ["A": "b"], umask: 0o22, limits: [], seed: 7, isDetached: true, isWanted: true, bootID: "boot")
 
     private func turn(_ incarnation: UInt64) -> Journal.Turn {
         var turn = Journal.Turn()

@@ -14,6 +14,8 @@ package enum Apply: ControlOperation {
         /// The client's. Kept by the first `apply`, and replaced only when `refreshesEnvironment`.
         package var environment: [String: String]
         package var umask: UInt32
+        /// The client's, each with both sides. Nil: a client that names none; those there are stay.
+        package var limits: [LimitSpec]?
         /// Empty: all. Otherwise these and what they depend on are started, and only they are edited.
         package var names: [String]
         package var refreshesEnvironment: Bool
@@ -24,20 +26,21 @@ package enum Apply: ControlOperation {
         package var awaited: String?
 
         enum CodingKeys: String, CodingKey {
-            case manifest, environment, umask, names, attachment, secrets, awaited
+            case manifest, environment, umask, limits, names, attachment, secrets, awaited
             case workingDirectory = "working_directory"
             case refreshesEnvironment = "refresh_environment"
         }
 
         package init(
-            manifest: String, workingDirectory: String, environment: [String: String], umask: UInt32, names: [String],
-            refreshesEnvironment: Bool, attachment: Attachment, secrets: [String: Data]? = nil,
-            awaited: String? = nil
+            manifest: String, workingDirectory: String, environment: [String: String], umask: UInt32,
+            limits: [LimitSpec]? = nil, names: [String], refreshesEnvironment: Bool, attachment: Attachment,
+            secrets: [String: Data]? = nil, awaited: String? = nil
         ) {
             self.manifest = manifest
             self.workingDirectory = workingDirectory
             self.environment = environment
             self.umask = umask
+            self.limits = limits
             self.names = names
             self.refreshesEnvironment = refreshesEnvironment
             self.attachment = attachment
@@ -72,17 +75,26 @@ package enum Apply: ControlOperation {
         package var isLeaseHolder: Bool
         /// Warnings; errors come as `ControlError.diagnostics`.
         package var diagnostics: [Diagnostic]
+        /// Limits of the client that sidecars can't be given, as the supervisor may not raise its own. Each with what they
+        /// get. Nil: none.
+        package var loweredLimits: [LimitSpec]?
         /// What the first `apply` of a project made: whoever subscribed before it needs no snapshot. Empty later.
         package var created: [Created]
 
-        enum CodingKeys: String, CodingKey { case summary, diagnostics, created, isLeaseHolder = "lease_holder" }
+        enum CodingKeys: String, CodingKey {
+            case summary, diagnostics, created
+            case isLeaseHolder = "lease_holder"
+            case loweredLimits = "lowered_limits"
+        }
 
         package init(
-            summary: ApplySummary, isLeaseHolder: Bool, diagnostics: [Diagnostic] = [], created: [Created] = []
+            summary: ApplySummary, isLeaseHolder: Bool, diagnostics: [Diagnostic] = [],
+            loweredLimits: [LimitSpec]? = nil, created: [Created] = []
         ) {
             self.summary = summary
             self.isLeaseHolder = isLeaseHolder
             self.diagnostics = diagnostics
+            self.loweredLimits = loweredLimits
             self.created = created
         }
     }

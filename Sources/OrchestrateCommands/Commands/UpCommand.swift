@@ -42,7 +42,7 @@ struct UpCommand: ParsableCommand {
 
     @Flag(
         name: .customLong("refresh-env"),
-        help: "Give sidecars this command's environment and umask from their next start on, but not its limits.")
+        help: "Give sidecars this command's environment, umask and limits from their next start on.")
     var refreshEnvironment = false
 
     @Option(

@@ -45,6 +45,11 @@ struct Applying {
             nil
         }
         Self.show(preparation.diagnostics + outcome.answer.diagnostics)
+        for limit in outcome.answer.loweredLimits ?? [] {
+            Console.printError(
+                "warning: sidecars get the limit '\(limit.name.rawValue)' as \(limit.shown), not this command's: the "
+                    + "supervisor may not raise it. To raise it: 'orchestrate down', then 'orchestrate up'")
+        }
         return outcome
     }
 
@@ -103,8 +108,8 @@ struct Applying {
     private func parameters(_ secrets: [String: Data]) -> Apply.Parameters {
         Apply.Parameters(
             manifest: context.manifest ?? "", workingDirectory: context.workingDirectory,
-            environment: context.environment, umask: ProcessEnvironment.umask(), names: names,
-            refreshesEnvironment: refreshesEnvironment, attachment: attachment,
+            environment: context.environment, umask: ProcessEnvironment.umask(), limits: ProcessEnvironment.limits(),
+            names: names, refreshesEnvironment: refreshesEnvironment, attachment: attachment,
             secrets: secrets.isEmpty ? nil : secrets, awaited: awaited)
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import SidecarModel
 
 /// What this process was started with.
 enum ProcessEnvironment {
@@ -28,6 +29,14 @@ enum ProcessEnvironment {
         let current = Glibc.umask(0o077)
         _ = Glibc.umask(current)
         return UInt32(current)
+    }
+
+    static func limits() -> [LimitSpec] {
+        LimitName.allCases.compactMap { name in
+            var pair = rlimit()
+            guard getrlimit(__rlimit_resource_t(UInt32(name.number)), &pair) == 0 else { return nil }
+            return LimitSpec(name, soft: UInt64(pair.rlim_cur), hard: UInt64(pair.rlim_max))
+        }
     }
 
     private static func isSameDirectory(_ first: String, _ second: String) -> Bool {

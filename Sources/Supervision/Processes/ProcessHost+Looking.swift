@@ -5,6 +5,16 @@ package import SidecarModel
 
 // Who belongs to whom.
 extension ProcessHost {
+    /// What a process that is started is limited to by itself.
+    package var ownLimits: [LimitSpec] {
+        LimitName.allCases.compactMap { name in
+            var pair = orch_limit(number: name.number, soft: 0, hard: 0)
+            guard orch_limit_look(&pair) == 0 else { return nil }
+            let isRaised = name == .openFiles && descriptorLimit > 0
+            return LimitSpec(name, soft: isRaised ? min(descriptorLimit, pair.hard) : pair.soft, hard: pair.hard)
+        }
+    }
+
     /// The leader and all other processes of it that live now.
     package func members(of id: ProcessID) -> [Int32] { members(of: [id])[id] ?? [] }
 

@@ -9,6 +9,8 @@ package struct ProcessIdentity: Hashable, Sendable {
     package var nice: Int32?
     package var gainsNoPrivileges: Bool
     package var limits: [LimitSpec]
+    /// Where what it is given by itself is not the supervisor's: each with both sides.
+    package var inheritedLimits: [LimitSpec]
     /// Variables that the user's account fills in, as nobody else said what they hold.
     package var accountVariables: [AccountVariable]
 
@@ -16,18 +18,23 @@ package struct ProcessIdentity: Hashable, Sendable {
         case home = "HOME", user = "USER", loginName = "LOGNAME", shell = "SHELL"
     }
 
-    package init(_ privileges: PrivilegeSpec = PrivilegeSpec(), accountVariables: [AccountVariable] = []) {
+    package init(
+        _ privileges: PrivilegeSpec = PrivilegeSpec(), inheritedLimits: [LimitSpec] = [],
+        accountVariables: [AccountVariable] = []
+    ) {
         user = privileges.user
         group = privileges.group
         nice = privileges.nice.map(Int32.init)
         gainsNoPrivileges = privileges.gainsNoPrivileges
         limits = privileges.limits
+        self.inheritedLimits = inheritedLimits
         self.accountVariables = accountVariables
     }
 
     /// Nothing differs from the supervisor's own.
     package var isOwn: Bool {
         user == nil && group == nil && nice == nil && !gainsNoPrivileges && limits.isEmpty
+            && inheritedLimits.isEmpty
     }
 
     /// Looks everything up. May take long.
@@ -35,7 +42,8 @@ package struct ProcessIdentity: Hashable, Sendable {
         if isOwn { return nil }
         var resolved = ResolvedIdentity(identity: self)
         try resolveAccount(into: &resolved)
-        for limit in limits { resolved.limits.append(try current(limit, descriptorLimit)) }
+        let own = inheritedLimits.filter { inherited in !limits.contains { $0.name == inherited.name } }
+        for limit in own + limits { resolved.limits.append(try current(limit, descriptorLimit)) }
         return resolved
     }
 
@@ -74,6 +82,10 @@ package struct ProcessIdentity: Hashable, Sendable {
                 errno: -failure)
         }
         if limit.name == .openFiles, descriptorLimit > 0 { pair.soft = descriptorLimit }
+        if let inherited = inheritedLimits.first(where: { $0.name == limit.name }) {
+            pair.soft = inherited.soft ?? pair.soft
+            pair.hard = inherited.hard ?? pair.hard
+        }
         pair.hard = limit.hard ?? max(pair.hard, limit.soft ?? 0)
         pair.soft = min(limit.soft ?? pair.soft, pair.hard)
         return pair
@@ -195,8 +207,7 @@ struct ResolvedIdentity {
         guard let limit = limits.first(where: { $0.number == number }),
             let name = LimitName.allCases.first(where: { $0.number == number })
         else { return "cannot set the limits" }
-        func shown(_ value: UInt64) -> String { value == LimitSpec.unlimited ? "unlimited" : "\(value)" }
-        let pair = limit.soft == limit.hard ? shown(limit.soft) : "\(shown(limit.soft)) (hard \(shown(limit.hard)))"
-        return "cannot set the limit '\(name.rawValue)' to \(pair)"
+        let pair = LimitSpec(name, soft: limit.soft, hard: limit.hard)
+        return "cannot set the limit '\(name.rawValue)' to \(pair.shown)"
     }
 }
