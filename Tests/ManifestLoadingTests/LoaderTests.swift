@@ -99,9 +99,16 @@ import YAMLReading
     }
 
     @Test func `diagnostics are sorted by place and have their line`() {
-        let loaded = ManifestLoadingTests.load("sidecars:\n  b: { command: [], replicas: x }\n  a: { comand: [./a] }\n")
+        let loaded = ManifestLoadingTests.load("sidecars:\n  b: { command: [], replicas: x }\n  a: { colour: red }\n")
         #expect(loaded.diagnostics.map { $0.location?.line } == [2, 2, 3, 3])
-        #expect(loaded.diagnostics.map(\.snippet).contains("  a: { comand: [./a] }"))
+        #expect(loaded.diagnostics.map(\.snippet).contains("  a: { colour: red }"))
+    }
+
+    @Test(arguments: ["comand: [./a]", "cmd: ./a", "Shell: ./a"])
+    func `a command under another name is reported once`(slip: String) {
+        let loaded = ManifestLoadingTests.load("sidecars:\n  a: { \(slip) }\n")
+        #expect(loaded.diagnostics.map(\.rule) == ["unknown-key"])
+        #expect(loaded.diagnostics.first?.help?.hasPrefix("did you mean '") == true)
     }
 
     @Test func `a large manifest in which everything is wrong is answered too`() throws {

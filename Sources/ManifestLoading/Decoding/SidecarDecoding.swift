@@ -130,7 +130,8 @@ extension ManifestDecoder {
                 help: "remove 'command', or make it a service")
         case (_, nil):
             if layers.commandKey == nil, document.kind(node) == .mapping,
-                !hasForm(of: sidecarKeys, in: node, where: { $0 == .command || $0 == .script })
+                !hasForm(of: sidecarKeys, in: node, where: { $0 == .command || $0 == .script }),
+                !hasSlip(for: ["command", "shell"], of: sidecarKeys, in: node)
             {
                 report(
                     .commandMissing, at: key, "'\(spec.name)' has neither 'command' nor 'shell'",

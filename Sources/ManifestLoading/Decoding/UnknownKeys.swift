@@ -40,12 +40,27 @@ extension ManifestDecoder {
     }
 
     private func help(for name: String, among known: [String]) -> String {
+        suggestion(for: name, among: known).map { "did you mean '\($0)'?" }
+            ?? "the keys here are \(known.joined(separator: ", "))"
+    }
+
+    private func suggestion(for name: String, among known: [String]) -> String? {
         let candidates = [
             foreignKeys[name], closest(to: name, among: known),
             closest(to: name, among: foreignNames).flatMap { foreignKeys[$0] },
         ]
-        let suggestion = candidates.compactMap(\.self).first { known.contains(prefix(of: $0)) }
-        return suggestion.map { "did you mean '\($0)'?" } ?? "the keys here are \(known.joined(separator: ", "))"
+        return candidates.compactMap(\.self).first { known.contains(prefix(of: $0)) }
+    }
+
+    /// Whether a key there, reported as unknown, was most likely to be one of these: it is missing for that reason.
+    func hasSlip<Owner>(for names: [String], of group: KeyGroup<Owner>, in mapping: NodeID) -> Bool {
+        let known = group.keys.map(\.name)
+        return document.pairs(mapping).contains { key, _ in
+            guard document.kind(key) == .scalar else { return false }
+            let name = document.string(key)
+            guard !known.contains(name), let meant = suggestion(for: name, among: known) else { return false }
+            return names.contains(meant)
+        }
     }
 
     private func prefix(of path: String) -> String { String(path.prefix { $0 != "." }) }
