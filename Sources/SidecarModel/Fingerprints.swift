@@ -1,16 +1,25 @@
 extension SidecarSpec {
     /// One for every key of the table whose value isn't the default, in the table's order. A key that is added to the
     /// table later therefore changes no fingerprint of a manifest that doesn't use it.
-    package func makeFingerprints() -> [KeyFingerprint] {
+    package func makeFingerprints(in project: ProjectSpec) -> [KeyFingerprint] {
         var parts: [KeyFingerprint] = []
         parts.reserveCapacity(8)
+        let blank = StableHasher(references: project.fixedReferences)
         for row in fingerprintRows {
-            var hasher = StableHasher()
+            var hasher = blank
             row.feed(self, &hasher)
             guard hasher.value != row.defaultValue else { continue }
             parts.append(KeyFingerprint(key: row.key, value: hasher.value, onChange: row.onChange))
         }
         return parts
+    }
+}
+
+extension ProjectSpec {
+    /// What stays the same until the manifest is applied again. By its real path: a link that leads to the same directory
+    /// is the same one, and a link that leads to another now is not.
+    var fixedReferences: [Reference: String] {
+        [.projectName: name, .projectDirectory: canonicalDirectory ?? directory]
     }
 }
 
@@ -43,6 +52,8 @@ extension StableHasher {
             case .reference(let reference):
                 hasher.combine(2 as UInt64)
                 hasher.combine(reference.description)
+                // Resolved: another one is another command. What is found when it starts is watched there.
+                if let value = hasher.references[reference] { hasher.combine(value) }
             }
         }
     }

@@ -7,6 +7,8 @@ package struct ProjectSpec: Hashable, Codable, Sendable {
     package var id: String?
     /// Directory of the manifest, absolute.
     package var directory: String
+    /// The same without symbolic links. Nil: it could not be found out.
+    package var canonicalDirectory: String?
     /// How many sidecars may be starting at the same time. Nil: no cap.
     package var maxParallelStarts: Int?
     /// In the order they are declared.

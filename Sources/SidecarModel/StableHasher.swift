@@ -4,7 +4,12 @@
 package struct StableHasher: Sendable {
     private var state: UInt64 = 0xcbf2_9ce4_8422_2325
 
-    package init() {}
+    /// What these references in templates stand for. Others count by how they are written.
+    let references: [Reference: String]
+
+    package init() { references = [:] }
+
+    init(references: [Reference: String]) { self.references = references }
 
     package var value: UInt64 { state }
 

@@ -134,7 +134,7 @@ extension Plan {
             for position in sidecar.secrets.indices {
                 sidecar.secrets[position].revision = entries[sidecar.secrets[position].secret]?.revision ?? 0
             }
-            sidecar.fingerprints = sidecar.makeFingerprints()
+            sidecar.fingerprints = sidecar.makeFingerprints(in: project)
             return sidecar
         }
         // The graph is that of a plan already.

@@ -70,6 +70,32 @@ import Testing
         #expect(try action("", "    replicas: 3\n") == .scale(from: 1, to: 3))
     }
 
+    @Test func `a reference to the project counts by what it stands for`() throws {
+        func load(_ name: String, in directory: String, links: [String: String] = [:]) throws -> Plan {
+            let text = """
+                name: \(name)
+                sidecars:
+                  web: { command: ["${project.dir}/web"], cwd: / }
+                  api: { command: ./api, cwd: /, env: { OF: "${project.name}" } }
+                """
+            let files = MemoryFiles(directories: ["/", "/v1", "/v2", "/current"], links: links)
+            let loaded = loadManifest(
+                text: Array(text.utf8), file: "sidecars.yaml", directory: directory, environment: [:],
+                options: LoadOptions(checksHost: false), files: files)
+            return try #require(loaded.plan)
+        }
+        func actions(_ old: Plan, _ new: Plan) -> [PlanDifference.Action] {
+            PlanDifference(from: old, to: new).entries.map(\.action)
+        }
+        let first = try load("shop", in: "/v1")
+        #expect(actions(first, try load("shop", in: "/v2")) == [.restart(changed: ["command"]), .unchanged])
+        #expect(actions(first, try load("store", in: "/v1")) == [.unchanged, .restart(changed: ["env"])])
+        let linked = try load("shop", in: "/current", links: ["/current": "/v1"])
+        #expect(actions(first, linked) == [.unchanged, .unchanged])
+        let moved = try load("shop", in: "/current", links: ["/current": "/v2"])
+        #expect(actions(linked, moved) == [.restart(changed: ["command"]), .unchanged])
+    }
+
     @Test func `the contents of an environment file count`() throws {
         let text = "sidecars:\n  web:\n    command: /bin/web\n    env_file: a.env\n"
         func load(_ contents: String) throws -> Plan {

@@ -7,6 +7,8 @@ struct MemoryFiles: FileReading {
     /// What is no text.
     var bytes: [String: [UInt8]] = [:]
     var directories: Set<String> = ["/", "/app"]
+    /// Where a path really leads.
+    var links: [String: String] = [:]
     var unreadable: Set<String> = []
     /// Users, and groups of the same name. Nil: nobody is asked.
     var accounts: [String: UInt32]?
@@ -35,7 +37,7 @@ struct MemoryFiles: FileReading {
 
     func obstacle(to resources: ResourceSpec) -> String? { resourceObstacle }
 
-    func canonicalPath(_ path: String) -> String? { directories.contains(path) ? path : nil }
+    func canonicalPath(_ path: String) -> String? { links[path] ?? (directories.contains(path) ? path : nil) }
 
     func kind(of path: String) -> FileKind? {
         if directories.contains(path) { return .directory(isAccessible: true) }

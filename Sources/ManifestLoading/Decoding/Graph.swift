@@ -35,7 +35,10 @@ extension ManifestDecoder {
     func buildPlan() -> Plan? {
         guard !sidecars.isEmpty else { return nil }
         if options.makesFingerprints {
-            for position in sidecars.indices { sidecars[position].fingerprints = sidecars[position].makeFingerprints() }
+            project.canonicalDirectory = canonicalDirectory
+            for position in sidecars.indices {
+                sidecars[position].fingerprints = sidecars[position].makeFingerprints(in: project)
+            }
         }
         do {
             return try Plan(project: project, sidecars: sidecars)
