@@ -22,7 +22,9 @@ package struct ProjectReport: Hashable, Codable, Sendable {
         case running
         /// Going down, by `down`, a lost lease or a primary's end.
         case stopping
-        /// Nothing supervises it: what is shown is what was last known.
+        /// Nothing of it runs: what is shown is what was last known.
+        case stopped
+        /// Some of it runs, and nothing supervises that.
         case unsupervised
         /// Its supervisor ended too often within a minute and does not answer: what is shown is what was last known.
         case supervisorBroken = "supervisor-broken"

@@ -32,8 +32,11 @@ enum Schema {
         INSERT INTO incarnations SELECT 1, COALESCE(MAX(incarnation), 0) FROM
             (SELECT incarnation FROM transitions UNION ALL SELECT incarnation FROM instances);
         """,
-        // A supervisor kept its own.
-        "ALTER TABLE project ADD COLUMN limits TEXT NOT NULL DEFAULT '[]';",
+        // A supervisor kept its own limits, and forgot its instances when the project was down.
+        """
+        ALTER TABLE project ADD COLUMN limits TEXT NOT NULL DEFAULT '[]';
+        ALTER TABLE instances ADD COLUMN is_over INTEGER NOT NULL DEFAULT 0;
+        """,
     ]
 
     /// Where a journal of that version keeps the lease: whoever only reads one leaves its version as it is.
@@ -41,6 +44,9 @@ enum Schema {
 
     /// What is read as the project's limits.
     static func limitsColumn(in version: Int) -> String { version < 4 ? "'[]'" : "limits" }
+
+    /// What is read as whether an instance is one of a life of the project that is over.
+    static func overColumn(in version: Int) -> String { version < 4 ? "0" : "is_over" }
 
     static let tables = """
         CREATE TABLE project (
@@ -78,6 +84,7 @@ enum Schema {
             recent_restarts TEXT NOT NULL,
             ending TEXT,
             pending_restart TEXT,
+            is_over INTEGER NOT NULL DEFAULT 0,
             PRIMARY KEY (sidecar, replica)
         ) WITHOUT ROWID;
         CREATE TABLE transitions (

@@ -145,15 +145,16 @@ package final class StateStore {
     // MARK: Instances
 
     /// In no particular order.
-    package func instances() throws(StoreError) -> [InstanceRow] {
+    /// - Parameter withEnded: those of the last life of a project that is down, too.
+    package func instances(withEnded: Bool = false) throws(StoreError) -> [InstanceRow] {
         var found: [InstanceRow] = []
         try database.run(
             """
             SELECT sidecar, replica, state, incarnation, is_wanted, since, since_wall, started_at, restarts_total,
                 consecutive_failures, last_exit, reason, until, started_fingerprint, healthy_since, recent_restarts,
                 ending, pending_restart
-                FROM instances
-            """
+                FROM instances WHERE \(Schema.overColumn(in: version)) <= ?
+            """, [.integer(withEnded ? 1 : 0)]
         ) { row in
             // A state this version does not know is read as stopped: what really runs is found by its spawn record.
             found.append(
@@ -177,7 +178,7 @@ package final class StateStore {
 
     package func save(_ instance: InstanceRow) throws(StoreError) {
         try database.run(
-            "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
             [
                 .text(instance.sidecar), .integer(Int64(instance.replica)), .text(instance.state.rawValue),
                 .integer(Int64(bitPattern: instance.incarnation)), .integer(instance.isWanted ? 1 : 0),
@@ -194,6 +195,18 @@ package final class StateStore {
     package func removeInstance(sidecar: String, replica: Int) throws(StoreError) {
         try database.run(
             "DELETE FROM instances WHERE sidecar = ? AND replica = ?", [.text(sidecar), .integer(Int64(replica))])
+    }
+
+    /// Its life is over with the project's. Who asks for those that ended is still told of it.
+    package func endInstance(sidecar: String, replica: Int) throws(StoreError) {
+        try database.run(
+            "UPDATE instances SET is_over = 1 WHERE sidecar = ? AND replica = ?",
+            [.text(sidecar), .integer(Int64(replica))])
+    }
+
+    /// The project begins anew.
+    package func removeEndedInstances() throws(StoreError) {
+        try database.run("DELETE FROM instances WHERE is_over = 1")
     }
 
     // MARK: Journal

@@ -92,15 +92,18 @@ final class Journal {
         }
     }
 
-    /// The project is down: what it was doing is no longer of interest; ports and journal stay.
-    func forgetInstances(_ names: [InstanceName]) {
+    /// The project is down: nobody takes up what it was doing; ports and journal stay.
+    func endInstances(_ names: [InstanceName]) {
         attempt { () throws(StoreError) in
             try store.commit { () throws(StoreError) in
-                for name in names { try store.removeInstance(sidecar: name.sidecar, replica: name.replica) }
+                for name in names { try store.endInstance(sidecar: name.sidecar, replica: name.replica) }
                 try store.save(nil as LeaseRow?)
             }
         }
     }
+
+    /// What there was of an earlier life.
+    func forgetEnded() { attempt { () throws(StoreError) in try store.removeEndedInstances() } }
 
     func forgetPorts() { attempt { () throws(StoreError) in try store.removePorts() } }
 

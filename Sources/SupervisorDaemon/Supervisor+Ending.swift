@@ -30,7 +30,7 @@ extension Supervisor {
         if survivors.isEmpty { host.perform { [logs] in logs.discardFifos() } }
         // What could not be ended stays on record, for the next command to find.
         let ended = engine.reconciler.instances.filter { engine.reconciler.stateName(of: $0) != .stopping }
-        journal.forgetInstances(ended.compactMap { engine.name(of: $0) })
+        journal.endInstances(ended.compactMap { engine.name(of: $0) })
         if releasesPorts { releasePorts() }
         leases.release()
         if survivors.isEmpty {

@@ -19,7 +19,8 @@ extension Supervisor {
     var greeting: Hello.Answer {
         Hello.Answer(
             project: engine.reconciler.plan.project.name, identity: location.identity,
-            directory: engine.reconciler.plan.project.directory, manifest: manifestPath, pid: getpid())
+            id: engine.reconciler.plan.project.id, directory: engine.reconciler.plan.project.directory,
+            manifest: manifestPath, pid: getpid())
     }
 
     func snapshot(withSidecars: Bool) -> Subscribe.Answer {
@@ -171,11 +172,13 @@ extension Supervisor {
                 environment: parameters.environment.filter { !secretVariables.contains($0.key) },
                 names: parameters.names, files: files.contents,
                 canonicalPaths: files.canonicalPaths))
+        if isFirst { journal.forgetEnded() }
         isNew = false
         saveProject(plan)
         prepareForeignNotifySocket(for: plan)
         let moved = assignPorts(in: plan)
         cancelPendingDowns(because: "an up overtook it")
+        let restartingBefore = isFirst ? [] : restarting
         stateWatch?.resume()
         engine.observe(.apply(plan, selection: parameters.names.isEmpty ? nil : parameters.names))
         for name in moved {
@@ -185,7 +188,8 @@ extension Supervisor {
         recordStops()
         settleLoss()
         takeOverChanges(difference)
-        let summary = ApplySummary(difference, of: plan, names: parameters.names)
+        let restarted = isFirst ? [] : restarting.subtracting(restartingBefore)
+        let summary = ApplySummary(difference, of: plan, names: parameters.names, restarted: restarted)
         publish(.applied(summary))
         let lowered = parameters.refreshesEnvironment ? clientLimits.lowered : []
         return Apply.Answer(
@@ -193,6 +197,17 @@ extension Supervisor {
             diagnostics: loaded.diagnostics.filter { $0.severity == .warning },
             loweredLimits: lowered.isEmpty ? nil : lowered,
             created: isFirst ? created : [])
+    }
+
+    /// The sidecars of which something is to be restarted, or is being so.
+    private var restarting: Set<String> {
+        Set(
+            engine.reconciler.instances.compactMap { index in
+                guard let status = engine.reconciler.status(of: index), status.isWanted,
+                    status.isRestartPending || status.state == .stopping
+                else { return nil }
+                return engine.name(of: index)?.sidecar
+            })
     }
 
     private var created: [Apply.Created] {
@@ -350,22 +365,26 @@ extension Supervisor {
 }
 
 extension ApplySummary {
-    init(_ difference: PlanDifference, of plan: Plan, names: [String]) {
+    /// - Parameter restarted: also those that hold addresses which are others now.
+    init(_ difference: PlanDifference, of plan: Plan, names: [String], restarted: Set<String>) {
+        let isWanted = names.isEmpty ? plan.sidecars.map { _ in true } : plan.closure(of: names)
+        let wanted = plan.sidecars.indices.filter { isWanted[$0] }.map { plan.sidecars[$0].name }
+        let selected = names.isEmpty ? nil : Set(wanted)
         var changes: [Change] = []
         var unchanged = 0
-        for entry in difference.entries {
+        for entry in difference.entries where selected?.contains(entry.sidecar) ?? true {
             switch entry.action {
             case .create: changes.append(Change(sidecar: entry.sidecar, action: .create))
             case .restart(let keys): changes.append(Change(sidecar: entry.sidecar, action: .restart, keys: keys))
+            case .updateInPlace where restarted.contains(entry.sidecar),
+                .unchanged where restarted.contains(entry.sidecar):
+                changes.append(Change(sidecar: entry.sidecar, action: .restart, keys: ["addresses"]))
             case .updateInPlace(let keys): changes.append(Change(sidecar: entry.sidecar, action: .update, keys: keys))
             case .scale: changes.append(Change(sidecar: entry.sidecar, action: .scale, keys: ["replicas"]))
             case .remove: changes.append(Change(sidecar: entry.sidecar, action: .remove))
             case .unchanged: unchanged += 1
             }
         }
-        let isWanted = names.isEmpty ? plan.sidecars.map { _ in true } : plan.closure(of: names)
-        self.init(
-            changes: changes, unchanged: unchanged,
-            wanted: plan.sidecars.indices.filter { isWanted[$0] }.map { plan.sidecars[$0].name })
+        self.init(changes: changes, unchanged: unchanged, wanted: wanted)
     }
 }

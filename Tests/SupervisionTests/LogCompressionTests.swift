@@ -81,7 +81,7 @@ struct LogCompressionTests {
         large.maxSize = ByteCount(bytes: 1 << 20)
         try writeLines(0..<10, to: bench, large)
         let source = LogSource(instance: db, directory: bench.directory.path + "/logs")
-        let reader = try LogReader([source], query: LogQuery())
+        let reader = try LogReader([source], query: LogQuery(follows: true))
         var seen: [String] = []
         reader.read { seen.append($0.line.string) }
         #expect(seen == lines(0..<10))

@@ -69,9 +69,40 @@ struct LogReaderTests {
         #expect(try read([source("a")], LogQuery(previous: true)) == ["a: second"])
     }
 
+    @Test func `a reading that stops goes on where it was, with what others wrote meanwhile`() throws {
+        file("a.0.log", (1...5).map { ($0 * 10, "stdout", "a\($0)") })
+        file("b.0.log", [(11, "stdout", "b1")])
+        let reader = try LogReader([source("a"), source("b")], query: LogQuery(follows: true))
+        var seen: [String] = []
+        func some() -> Bool { reader.read(atMost: 2) { seen.append($0.line.string) } }
+        #expect(some())
+        #expect(seen == ["a1", "b1"])
+        file("b.0.log", [(11, "stdout", "b1"), (25, "stdout", "b2")])
+        #expect(some())
+        #expect(seen == ["a1", "b1", "a2", "b2"])
+        #expect(some())
+        #expect(!some())
+        #expect(seen == ["a1", "b1", "a2", "b2", "a3", "a4", "a5"])
+        #expect(!some())
+    }
+
+    @Test(arguments: [nil, 3]) func `what is written while it is read is not part of it`(last: Int?) throws {
+        file("a.0.log", (1...5).map { ($0, "stdout", "a\($0)") })
+        let reader = try LogReader([source("a")], query: LogQuery(last: last))
+        var seen: [String] = []
+        let descriptor = open("\(directory.path)/a.0.log", O_WRONLY | O_APPEND | O_CLOEXEC)
+        defer { close(descriptor) }
+        reader.read { entry in
+            seen.append(entry.line.string)
+            // As fast as it is read.
+            write("\(time(6)) stdout F more\n", to: descriptor)
+        }
+        #expect(seen == ["a1", "a2", "a3", "a4", "a5"].suffix(last ?? 5))
+    }
+
     @Test func `following goes on through a rotation, and takes no half line`() throws {
         file("a.0.log", [(1, "stdout", "one")])
-        let reader = try LogReader([source("a")], query: LogQuery())
+        let reader = try LogReader([source("a")], query: LogQuery(follows: true))
         var seen: [String] = []
         func take() { reader.read { seen.append($0.line.string) } }
         take()
@@ -110,7 +141,7 @@ struct LogReaderTests {
                 if !number.isMultiple(of: 2) { isRotated.raise() }
             }
         }
-        let following = try LogReader([source("a")], query: LogQuery())
+        let following = try LogReader([source("a")], query: LogQuery(follows: true))
         var newest = -1
         var gaps: [String] = []
         for _ in 0..<times.count / 2 {

@@ -76,7 +76,7 @@ struct EventsCommand: ParsableCommand {
         do {
             let store = try StateStore(reading: context.location.journalPath)
             rows = try store.transitions(after: Int64(clamping: first), limit: limit)
-            replicated = Set(try store.instances().filter { $0.replica > 0 }.map(\.sidecar))
+            replicated = Set(try store.instances(withEnded: true).filter { $0.replica > 0 }.map(\.sidecar))
         } catch .absent {
             throw CommandFailure(.noSupervisor, "\(context.name) has not been up: nothing has happened")
         } catch {

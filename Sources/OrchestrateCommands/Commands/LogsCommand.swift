@@ -73,12 +73,13 @@ struct LogsCommand: ParsableCommand {
         let shown = access.names.filter { entry in sources.contains { $0.instance == entry.key } }
         let text = LogText(
             names: shown, palette: Terminal(environment: context.environment).palette, showsTime: timestamps)
-        repeat { show(reader, text, shown) } while follow && reader.wait()
+        while show(reader, text, shown) || (follow && reader.wait()) {}
     }
 
-    private func show(_ reader: LogReader, _ text: LogText, _ names: [LogInstance: String]) {
+    /// Answers whether there is more. One that is written all the time does not keep the others waiting.
+    private func show(_ reader: LogReader, _ text: LogText, _ names: [LogInstance: String]) -> Bool {
         var output = ""
-        reader.read { entry in
+        let hasMore = reader.read(atMost: 10_000) { entry in
             output += json ? jsonLine(entry, names) : text.line(entry)
             output += "\n"
             if output.utf8.count > 1 << 16 {
@@ -87,6 +88,7 @@ struct LogsCommand: ParsableCommand {
             }
         }
         if !output.isEmpty { Console.write(output) }
+        return hasMore
     }
 
     private func selected(from access: LogAccess, _ context: ProjectContext) throws -> [LogSource] {
@@ -124,7 +126,7 @@ struct LogsCommand: ParsableCommand {
         return LogQuery(
             last: lines, since: since.map { WallTime(microseconds: $0.moment(before: now).microseconds) },
             until: until.map { WallTime(microseconds: $0.moment(before: now).microseconds) }, pattern: expression,
-            previous: previous)
+            previous: previous, follows: follow)
     }
 
     private func jsonLine(_ entry: LogEntry, _ names: [LogInstance: String]) -> String {

@@ -67,7 +67,7 @@ struct LsCommand: ParsableCommand {
         let row = (try? StateStore(reading: location.journalPath).project()) ?? nil
         return Entry(
             project: row?.name ?? location.identity, identity: location.identity,
-            phase: isLeftOver ? phase.rawValue : "stopped", healthy: 0, wanted: 0,
+            phase: (isLeftOver ? phase : .stopped).rawValue, healthy: 0, wanted: 0,
             manifest: row?.manifest ?? "-", stateDirectory: location.stateDirectory)
     }
 }

@@ -47,12 +47,9 @@ struct StatusCommand: ParsableCommand {
         guard let client else {
             try context.refuseElsewhere()
             let report = try Self.lastKnown(context, names: names)
-            guard json || !report.sidecars.isEmpty else {
-                throw CommandFailure(
-                    .noSupervisor, "\(context.name) is not running; start it with 'orchestrate up\(context.selector)'")
-            }
-            show(report, terminal)
-            throw CommandFailure(.noSupervisor)
+            if json || !report.sidecars.isEmpty { show(report, terminal) }
+            throw CommandFailure(
+                .noSupervisor, "\(context.name) is not running; start it with 'orchestrate up\(context.selector)'")
         }
         let report = try context.ask(client) { try $0.call(Status.self, .init(names: names, withUsage: true)) }
         show(report, terminal)
@@ -101,14 +98,15 @@ struct StatusCommand: ParsableCommand {
     }
 
     private static func broken(_ context: ProjectContext, names: [String]) throws -> ProjectReport {
-        var report = try lastKnown(context, names: names)
-        report.phase = .supervisorBroken
+        var report = try lastKnown(context, names: names, phase: .supervisorBroken)
         report.warnings = [context.brokenSupervisor]
         return report
     }
 
     /// From the journal, when nobody supervises the project.
-    static func lastKnown(_ context: ProjectContext, names: [String]) throws -> ProjectReport {
+    static func lastKnown(
+        _ context: ProjectContext, names: [String], phase: ProjectReport.Phase = .stopped
+    ) throws -> ProjectReport {
         let store: StateStore
         do {
             store = try StateStore(reading: context.location.journalPath)
@@ -122,21 +120,34 @@ struct StatusCommand: ParsableCommand {
         guard let row = try store.project() else {
             throw CommandFailure(.noSupervisor, "\(context.name) has not been up")
         }
-        let rows = try store.instances()
+        let rows = try store.instances(withEnded: true)
         let replicas = rows.reduce(into: [String: Int]()) { $0[$1.sidecar, default: 0] += 1 }
         let sidecars = rows.map { instance in
-            InstanceReport(
+            // What ended with its supervisor was not seen to its end by anybody.
+            let wasLost = phase == .stopped && !instance.state.isFinal
+            return InstanceReport(
                 name: replicas[instance.sidecar] == 1 ? instance.sidecar : "\(instance.sidecar)/\(instance.replica)",
-                sidecar: instance.sidecar, replica: instance.replica, kind: .service, state: instance.state,
-                isWanted: instance.isWanted, incarnation: instance.incarnation,
+                sidecar: instance.sidecar, replica: instance.replica, kind: .service,
+                state: wasLost ? .stopped : instance.state, isWanted: instance.isWanted, incarnation: instance.incarnation,
                 since: Timestamp(microseconds: instance.sinceWall), restartsTotal: instance.restartsTotal,
                 consecutiveFailures: instance.consecutiveFailures, lastExit: instance.lastExit.map(ExitReport.init),
-                reason: instance.reason)
+                reason: wasLost
+                    ? "its supervision was lost while it was \(instance.state.rawValue)" : instance.reason)
         }
         return ProjectReport(
             project: row.name, identity: row.identity, directory: row.directory, manifest: row.manifest,
-            stateDirectory: context.location.stateDirectory, phase: .unsupervised,
+            stateDirectory: context.location.stateDirectory, phase: phase,
             sidecars: sidecars.filter { names.isEmpty || names.contains($0.name) || names.contains($0.sidecar) })
+    }
+}
+
+extension StateName {
+    /// It needs no supervisor to be so.
+    var isFinal: Bool {
+        switch self {
+        case .stopped, .completed, .failed, .blocked: true
+        case .waiting, .starting, .healthy, .unhealthy, .stopping, .backoff, .scheduled: false
+        }
     }
 }
 

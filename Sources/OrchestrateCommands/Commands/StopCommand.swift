@@ -35,7 +35,7 @@ struct StopCommand: ParsableCommand {
         let session = try GoalSession(context)
         let touched = try ask(session, cascade ? .cascade : force ? .leave : .refuse)
         guard !waiting.noWait else { return }
-        try session.wait(for: .stopped, of: touched.all(named: names), timeout: waiting.timeout?.value)
+        try session.wait(for: .stopped, of: touched.all(named: names), timeout: waiting.timeout?.value, isAsked: true)
     }
 
     private func ask(_ session: GoalSession, _ dependents: Stop.Dependents) throws -> Touched {

@@ -25,7 +25,7 @@ struct WhyCommand: ParsableCommand {
         do {
             let store = try StateStore(reading: context.location.journalPath)
             journal = try store.transitions()
-            known = try store.instances()
+            known = try store.instances(withEnded: true)
         } catch .absent {
             throw CommandFailure(
                 .noSupervisor, "\(context.name) has not been up: there is nothing to tell")
@@ -36,7 +36,7 @@ struct WhyCommand: ParsableCommand {
         let sidecar = String(parts.first ?? "")
         let replica = parts.count == 2 ? Int(parts[1]) : nil
         let lines = WhyChain.lines(
-            for: sidecar, replica: replica, journal: journal,
+            for: sidecar, replica: replica, journal: journal, isRunning: ProjectContext.runs(context.location),
             palette: Terminal(environment: context.environment).palette)
         guard !lines.isEmpty else {
             guard known.contains(where: { $0.sidecar == sidecar }) else {

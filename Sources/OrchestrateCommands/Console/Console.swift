@@ -16,13 +16,64 @@ enum Console {
 
     static func printError(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
+    // MARK: Nobody reads
+
+    /// What is not to wait until somebody reads the output: signals arrive only where they are looked for, and the end
+    /// of a lease.
+    struct Interruption {
+        var descriptor: Int32
+        var events: Int16
+        /// Asked when the descriptor has something: whether the output is to be given up for it.
+        var isUrgent: () -> Bool
+    }
+
+    // A command runs on one thread.
+    nonisolated(unsafe) private static var interruptions: [Interruption] = []
+    /// Given up for something: what is for these is dropped until there is room again.
+    nonisolated(unsafe) private static var stuck: Set<Int32> = []
+    /// A pipe that polls as writable takes so much without waiting.
+    private static let piece = Int(PIPE_BUF)
+
+    /// The command was asked to end: what it still has to say waits a moment for a reader, and no longer.
+    nonisolated(unsafe) static var isLeaving = false
+
+    static func watch(_ interruption: Interruption) { interruptions.append(interruption) }
+
+    static func unwatch(_ descriptor: Int32) { interruptions.removeAll { $0.descriptor == descriptor } }
+
+    /// False: it is not waited for, or not any more.
+    private static func awaitRoom(in descriptor: Int32) -> Bool {
+        while true {
+            var entries = [pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)]
+            entries += interruptions.map { pollfd(fd: $0.descriptor, events: $0.events, revents: 0) }
+            let patience: Int32 = stuck.contains(descriptor) ? 0 : isLeaving ? 1000 : -1
+            let found = poll(&entries, nfds_t(entries.count), patience)
+            if found < 0 {
+                guard errno != EINTR else { continue }
+                return true
+            }
+            if entries[0].revents != 0 {
+                stuck.remove(descriptor)
+                return true
+            }
+            let isUrgent = zip(interruptions, entries.dropFirst()).contains { $1.revents != 0 && $0.isUrgent() }
+            if isUrgent || found == 0 { stuck.insert(descriptor) }
+            if stuck.contains(descriptor) { return false }
+        }
+    }
+
     /// Without a newline.
     static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
         var text = text
         text.withUTF8 { bytes in
             var written = 0
             while written < bytes.count {
-                let count = Glibc.write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
+                var size = bytes.count - written
+                if !interruptions.isEmpty {
+                    guard awaitRoom(in: descriptor) else { return }
+                    size = min(size, piece)
+                }
+                let count = Glibc.write(descriptor, bytes.baseAddress?.advanced(by: written), size)
                 if count > 0 {
                     written += count
                 } else if count < 0, errno == EAGAIN {

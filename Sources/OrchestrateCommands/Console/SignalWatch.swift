@@ -14,9 +14,22 @@ final class SignalWatch {
         }
         descriptor = loop_signalfd_create(mask)
         if FirstProcess.isUs { FirstProcess.reap() }
+        Console.watch(
+            Console.Interruption(descriptor: descriptor, events: Int16(POLLIN)) { [unowned self] in hasUrgent() })
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        Console.unwatch(descriptor)
+        close(descriptor)
+    }
+
+    /// Whether more than a change of the window's size has come. It comes again: whoever polls for it takes it then.
+    private func hasUrgent() -> Bool {
+        var urgent: [Int32] = []
+        while let number = next() { if number != SIGWINCH { urgent.append(number) } }
+        for number in urgent { raise(number) }
+        return !urgent.isEmpty
+    }
 
     /// A parent's thread may have had them blocked, and children inherit that: Ctrl-C would do nothing. One that ignored
     /// SIGCHLD would leave us without the exit status of what we start.
@@ -34,7 +47,10 @@ final class SignalWatch {
     func next() -> Int32? {
         var sender: Int32 = 0
         while case let number = loop_signalfd_read(descriptor, &sender), number > 0 {
-            guard number == SIGCHLD else { return number }
+            guard number == SIGCHLD else {
+                if number != SIGWINCH { Console.isLeaving = true }
+                return number
+            }
             FirstProcess.reap()
         }
         return nil

@@ -50,6 +50,11 @@ enum InputLease {
             .failed, "standard input is at its end already: whoever was to hold it open is gone. Nothing was started")
     }
 
+    /// Its end is not to wait until somebody reads what is printed.
+    static func interruptOutput() {
+        Console.watch(Console.Interruption(descriptor: descriptor, events: 0) { true })
+    }
+
     private static func unfit(_ reason: String) -> CommandFailure {
         CommandFailure(
             .usage, "--lease stdin cannot use standard input: \(reason). Give it a pipe, and keep its other end")

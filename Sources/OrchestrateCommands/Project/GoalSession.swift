@@ -85,14 +85,15 @@ final class GoalSession {
     /// - Parameters:
     ///   - names: sidecars or instances; empty: all.
     ///   - countsNewLivesOnly: what was there when the session began is not what is waited for.
+    ///   - isAsked: this command has asked them to stop; whoever wants one up since has overtaken it.
     func wait(
-        for goal: Goal, of names: [String], timeout: Duration?, countsNewLivesOnly: Bool = false
+        for goal: Goal, of names: [String], timeout: Duration?, countsNewLivesOnly: Bool = false, isAsked: Bool = false
     ) throws {
         let deadline = timeout.map { ContinuousClock.now + $0 }
         let old = countsNewLivesOnly ? before : [:]
         while true {
             do {
-                return try wait(for: goal, of: names, until: deadline, after: old)
+                return try wait(for: goal, of: names, until: deadline, after: old, isAsked: isAsked)
             } catch let error as ControlError where error.code == .noSupervisor {
                 let survivors = ProjectContext.survivors(saidBy: client)
                 if survivors == nil, try reconnect(until: deadline) { continue }
@@ -105,7 +106,8 @@ final class GoalSession {
     }
 
     private func wait(
-        for goal: Goal, of names: [String], until deadline: ContinuousClock.Instant?, after old: [String: UInt64]
+        for goal: Goal, of names: [String], until deadline: ContinuousClock.Instant?, after old: [String: UInt64],
+        isAsked: Bool
     ) throws {
         // The snapshot is older than what the command asked for since.
         var mustLook = true
@@ -113,8 +115,16 @@ final class GoalSession {
             if mustLook { view = ProjectView(try client.call(Status.self, .init(names: names))) }
             mustLook = false
             let instances = try selected(names, for: goal)
+            let overtaken = isAsked ? instances.filter(\.isWanted).map(\.name) : []
+            guard overtaken.isEmpty else {
+                let list = overtaken.joined(separator: ", ")
+                throw CommandFailure(.failed, "not stopped: \(list), as somebody has started it again meanwhile")
+            }
             switch goal.progress(of: instances, after: old) {
-            case .reached: return
+            case .reached:
+                // What was said before that answer is told before the end.
+                if client.hasArrived { _ = try takeIn(for: .zero, towards: goal, mustLook: &mustLook) }
+                return
             case .failed(let failed): throw failure(goal, failed)
             case .underWay: break
             }
@@ -124,7 +134,7 @@ final class GoalSession {
                 throw CommandFailure(
                     .timeout, "not \(goal.rawValue) in time: \(late.joined(separator: ", "))")
             }
-            if let survivors = try takeIn(for: rest, mustLook: &mustLook) {
+            if let survivors = try takeIn(for: rest, towards: goal, mustLook: &mustLook) {
                 if goal == .stopped, survivors.isEmpty { return }
                 throw Self.takenDown
             }
@@ -132,7 +142,9 @@ final class GoalSession {
     }
 
     /// Not nil: the project is down, but for these.
-    private func takeIn(for rest: Duration?, mustLook: inout Bool) throws -> [SurvivorReport]? {
+    private func takeIn(
+        for rest: Duration?, towards goal: Goal, mustLook: inout Bool
+    ) throws -> [SurvivorReport]? {
         let ready =
             client.hasArrived ? [] : Poll.wait(for: [client.descriptor, signals.descriptor], timeout: rest)
         if ready.contains(signals.descriptor), let signal = signals.next(), signal != SIGWINCH {
@@ -142,6 +154,9 @@ final class GoalSession {
             switch message.event {
             case .transition(let transition):
                 view.apply(transition, at: message.at)
+                // Whether it is still wanted, or is again, only a snapshot says.
+                let isStopped = transition.to == .stopped
+                if goal == .stopped ? transition.from == .stopping && !isStopped : isStopped { mustLook = true }
                 if EventLine.isWorthALine(transition.to) {
                     Console.print(EventLine.text(transition, palette: terminal.palette))
                 }
@@ -180,7 +195,8 @@ final class GoalSession {
     /// Waits for a task's end, and answers its code, whatever became of it.
     func exitCode(ofTask names: [String], timeout: Duration?) throws -> Int32 {
         do {
-            try wait(for: .completed, of: names, timeout: timeout, countsNewLivesOnly: true)
+            // One that runs is not started again: its end is the answer.
+            try wait(for: .completed, of: names, timeout: timeout)
         } catch let failure as CommandFailure where failure.exitCode == ExitCode.failed.rawValue {
             // Nobody knows when the project was taken down meanwhile.
             let code = (try? lastExitCode(of: names)) ?? 0

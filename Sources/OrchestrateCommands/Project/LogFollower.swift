@@ -10,7 +10,7 @@ final class LogFollower {
     init?(_ context: ProjectContext, since: Timestamp, palette: Palette) {
         let access = LogAccess(context)
         // What came before is history; few lines of it are looked at.
-        let query = LogQuery(last: 1000, since: WallTime(microseconds: since.microseconds))
+        let query = LogQuery(last: 1000, since: WallTime(microseconds: since.microseconds), follows: true)
         guard let reader = try? LogReader(access.sources, query: query) else { return nil }
         self.reader = reader
         text = LogText(names: access.names, palette: palette, showsTime: false)
@@ -18,9 +18,10 @@ final class LogFollower {
 
     var descriptor: Int32 { reader.descriptor }
 
-    func next() -> [String] {
+    /// Some of what is new, and whether there is more.
+    func next() -> (lines: [String], hasMore: Bool) {
         var lines: [String] = []
-        reader.read { lines.append(text.line($0)) }
-        return lines
+        let hasMore = reader.read(atMost: 1000) { lines.append(text.line($0)) }
+        return (lines, hasMore)
     }
 }

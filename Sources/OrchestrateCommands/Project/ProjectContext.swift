@@ -36,7 +36,11 @@ struct ProjectContext {
             manifest = found
             let id = ManifestIdentity.id(ofManifestAt: found, environment: environment)
             let own = ProjectLocation(identity: id ?? found, root: root)
-            location = own.exists ? own : Self.lastUsing(manifest: found, in: root) ?? own
+            if !Self.runs(own), let former = Self.runningFormer(of: found, besides: own, in: root) {
+                location = former
+            } else {
+                location = own.exists ? own : Self.lastUsing(manifest: found, in: root) ?? own
+            }
         } else if let former = Self.nearestFormer(to: workingDirectory, in: root) {
             (location, manifest) = former
         } else {
@@ -83,6 +87,7 @@ struct ProjectContext {
         let identity =
             options.project ?? ManifestIdentity.id(ofManifestAt: found, environment: environment) ?? found
         location = ProjectLocation(identity: identity, root: root)
+        if options.project == nil { try Self.refuseBesideFormer(location, of: found, in: root) }
         selector =
             options.project.map { " --project \(Self.quoted($0))" } ?? options.file.map { " --file \(Self.quoted($0))" }
             ?? ""
@@ -263,10 +268,6 @@ struct ProjectContext {
             ? "  --file \(quoted(manifest))" : "  --project \(quoted(location.identity))   (\(manifest))"
     }
 
-    private static func lastManifest(of location: ProjectLocation) -> String? {
-        ((try? StateStore(reading: location.journalPath).project()) ?? nil)?.manifest
-    }
-
     /// The manifest may have had an `id` when it was brought up, and be broken now.
     private static func lastUsing(manifest: String, in root: StateRoot) -> ProjectLocation? {
         root.projects().first { lastManifest(of: $0) == manifest }
@@ -282,16 +283,5 @@ struct ProjectContext {
             if home.utf8.count > best?.length ?? -1 { best = (location, row.manifest, home.utf8.count) }
         }
         return best.map { ($0.location, $0.manifest) }
-    }
-
-    private static func quoted(_ text: String) -> String {
-        let plain = text.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
-            default: "-_./:@%+=,".utf8.contains(byte)
-            }
-        }
-        return plain && !text.isEmpty
-            ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }

@@ -7,6 +7,7 @@ final class UpScreen {
     private let context: ProjectContext
     private let started: Timestamp
     private let follower: LogFollower?
+    private var hasMoreLogs = false
     private var drawnLines = 0
     private var pendingText = ""
     private var lastFrame = ContinuousClock.now - .seconds(1)
@@ -18,6 +19,9 @@ final class UpScreen {
         self.started = started
         follower = followsLogs ? LogFollower(context, since: started, palette: terminal.palette) : nil
     }
+
+    /// There is more of the logs to be shown at once.
+    var isBehind: Bool { drawnLines == 0 && hasMoreLogs }
 
     /// While the tree is shown the logs wait: nobody would read them, and they would wake the loop for ever.
     var descriptors: [Int32] { drawnLines > 0 ? [] : follower.map { [$0.descriptor] } ?? [] }
@@ -88,7 +92,8 @@ final class UpScreen {
 
     func followLogs() {
         guard let follower, drawnLines == 0 else { return }
-        let lines = follower.next()
+        let (lines, hasMore) = follower.next()
+        hasMoreLogs = hasMore
         if !lines.isEmpty { Console.print(lines.joined(separator: "\n")) }
     }
 }

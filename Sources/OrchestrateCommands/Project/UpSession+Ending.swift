@@ -87,17 +87,19 @@ extension UpSession {
 
     /// What came to its final end before the supervision was lost has decided already. What ends because of the loss
     /// ends at our signal: its code would say that all went well.
-    var codeAfterLoss: Int32 {
+    ///
+    /// Nil: nothing has.
+    var codeAfterLoss: Int32? {
         let deciding = view.instances.filter { $0.isPrimary || $0.sidecar == options.exitCodeFrom }
-        guard !deciding.isEmpty else { return ExitCode.noSupervisor.rawValue }
+        guard !deciding.isEmpty else { return nil }
         // By the journal: what the supervisor said last may not have come through.
-        let rows = (try? StateStore(reading: context.location.journalPath).instances()) ?? []
+        let rows = (try? StateStore(reading: context.location.journalPath).instances(withEnded: true)) ?? []
         let codes = rows.compactMap { row -> Int32? in
             let isFinal = row.state == .completed || row.state == .failed
             let isDeciding = deciding.contains { $0.sidecar == row.sidecar && $0.replica == row.replica }
             return isFinal && isDeciding ? row.lastExit?.shellCode : nil
         }
-        return codes.max() ?? ExitCode.noSupervisor.rawValue
+        return codes.max()
     }
 
     func takeDown(presses: Int, code: Int32) throws -> Int32 { try takeDown(presses: presses, code: .fixed(code)) }

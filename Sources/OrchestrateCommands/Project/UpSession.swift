@@ -53,6 +53,7 @@ final class UpSession {
         let token = Self.token()
         let (attachment, holder) = try options.binding.attachment(isDetached: options.isDetached, token: token)
         lease = holder.map { (token, $0) }
+        if case .input = options.binding { InputLease.interruptOutput() }
         let subscription = Self.subscription(terminal)
         let applying = Applying(
             context: context, names: options.names, refreshesEnvironment: options.refreshesEnvironment,
@@ -135,6 +136,7 @@ final class UpSession {
 
     /// Until the deadline, or the next frame of the tree.
     private var patience: Duration? {
+        if screen.isBehind { return .zero }
         guard phase == .settling else { return nil }
         let rest = deadline.map { max(.zero, $0 - .now) }
         guard terminal.isInteractive else { return rest }
@@ -231,6 +233,7 @@ final class UpSession {
 
     /// Whoever held the other end has closed it, or is gone.
     private func takeEndOfInput() throws -> Int32 {
+        Console.isLeaving = true
         screen.clear()
         guard try FirstProcess.isUs || stillHoldsLease() else {
             Console.printError("standard input ended; the project goes on")
@@ -314,11 +317,16 @@ final class UpSession {
             }
         }
         let wasHolder = isHolder
-        let code = codeAfterLoss
+        let decided = codeAfterLoss
         guard let (connection, project) = try context.resubscribed(Self.subscription(terminal)) else {
             screen.clear()
+            // A successor may have brought it to its end before we could ask.
+            if let code = decided ?? codeAfterLoss {
+                screen.say("the project is down")
+                return code
+            }
             Console.printError(Self.nothingLeft)
-            return code
+            return ExitCode.noSupervisor.rawValue
         }
         client = connection.client
         observe(project)
@@ -329,6 +337,6 @@ final class UpSession {
         guard isOver, connection.isFresh || (wasHolder && !isHolder) else { return nil }
         screen.clear()
         Console.printError("the supervision of the project was lost, and what was left of it is ended")
-        return try takeDown(presses: 0, code: code)
+        return try takeDown(presses: 0, code: decided ?? ExitCode.noSupervisor.rawValue)
     }
 }

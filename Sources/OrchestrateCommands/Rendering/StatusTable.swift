@@ -15,7 +15,8 @@ enum StatusTable {
             switch project.phase {
             case .running: "\(healthy) of \(wanted) healthy or completed"
             case .stopping: "stopping"
-            case .unsupervised: "not running; last known states"
+            case .stopped: "not running; last known states"
+            case .unsupervised: "not supervised; last known states"
             case .supervisorBroken: "supervisor-broken; last known states"
             }
         var facts = [phase]

@@ -5,15 +5,23 @@ import StateStore
 /// The causal chain behind an instance's state, from the journal: each step with what set it in motion, and where that
 /// was another sidecar, that one's step before it.
 enum WhyChain {
-    /// - Parameter journal: of all sidecars, oldest first.
-    static func lines(for sidecar: String, replica: Int?, journal: [TransitionRow], palette: Palette) -> [String] {
+    /// - Parameters:
+    ///   - journal: of all sidecars, oldest first.
+    ///   - isRunning: false where nothing of the project is left: what was under way has ended with its supervision.
+    static func lines(
+        for sidecar: String, replica: Int?, journal: [TransitionRow], isRunning: Bool = true, palette: Palette
+    ) -> [String] {
         guard let last = journal.last(where: { $0.sidecar == sidecar && (replica == nil || $0.replica == replica) })
         else { return [] }
         let own = journal.filter { $0.sidecar == sidecar && $0.replica == last.replica }
+        let state = palette.paint(last.to.rawValue, palette.color(of: last.to))
+        let since = Timestamp(microseconds: last.atWall)
         var lines = [
-            "\(palette.paint(name(last, in: journal), .bold)) is "
-                + palette.paint(last.to.rawValue, palette.color(of: last.to))
-                + " since \(Timestamp(microseconds: last.atWall))", "",
+            palette.paint(name(last, in: journal), .bold)
+                + (isRunning || last.to.isFinal
+                    ? " is \(state) since \(since)"
+                    : " is stopped: its supervision was lost while it was \(state), which it had been since \(since)"),
+            "",
         ]
         // The life that led here: back to where it was last at rest.
         let start = own.dropLast().lastIndex { isAtRest($0.to) }.map { $0 + 1 } ?? 0

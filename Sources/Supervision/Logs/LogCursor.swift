@@ -17,7 +17,11 @@ final class LogCursor {
         /// As it was called when it was opened; the current file gets another one when it is rotated.
         var name: String
         var offset: Int
+        var inode: UInt64
     }
+
+    /// Where the log ended when that was marked: in which file, after how many bytes.
+    private var mark: (inode: UInt64, size: Int)?
 
     init(_ source: LogSource) { self.source = source }
 
@@ -40,6 +44,24 @@ final class LogCursor {
             return (whole, whole.time ?? time)
         }
         return nil
+    }
+
+    // MARK: What was there
+
+    /// What is written from now on comes after the end.
+    func markEnd() {
+        var written = stat()
+        let isThere = stat(pathOfWritten, &written) == 0
+        mark = isThere ? (UInt64(written.st_ino), Int(written.st_size)) : (0, 0)
+    }
+
+    /// Whether all that was there has been given when the end was marked.
+    var isPastEnd: Bool {
+        guard let mark else { return false }
+        guard let file else { return mark.inode == 0 }
+        if file.inode == mark.inode { return file.offset - (buffer.count - start) >= mark.size }
+        // Another one is written by now, and it is this.
+        return file.name == source.instance.fileName
     }
 
     private func nextPiece() -> LogLine? {
@@ -133,7 +155,9 @@ final class LogCursor {
 
     private func open(_ name: String, at offset: Int = 0) -> Bool {
         guard let content = LogContent(path: source.directory + "/" + name) else { return false }
-        file = OpenFile(content: content, name: name, offset: offset)
+        var facts = stat()
+        fstat(content.descriptor, &facts)
+        file = OpenFile(content: content, name: name, offset: offset, inode: UInt64(facts.st_ino))
         buffer = []
         start = 0
         return true

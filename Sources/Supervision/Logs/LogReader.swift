@@ -45,11 +45,14 @@ package struct LogQuery: Sendable {
     package var previous: Bool
     /// The supervisor's own notes too, besides those on lost and repeated lines.
     package var includesSystem: Bool
+    /// Also those that are written after the reading began. Without that it ends, however fast they come.
+    package var follows: Bool
 
     package init(
         last: Int? = nil, since: WallTime? = nil, until: WallTime? = nil, pattern: RegularExpression? = nil,
-        previous: Bool = false, includesSystem: Bool = false
+        previous: Bool = false, includesSystem: Bool = false, follows: Bool = false
     ) {
+        self.follows = follows
         self.last = last
         self.since = since
         self.until = until
@@ -84,6 +87,16 @@ package final class LogReader {
     private let query: LogQuery
     private var cursors: [LogCursor] = []
     private var isFirst: [Bool] = []
+    /// The next line of each instance that has one, and where those after it come from.
+    private var heads = MergeHeap()
+    private var streams: [Stream?] = []
+
+    /// A function that is kept in an array is wrapped once more each time it is put there.
+    private final class Stream {
+        let next: Lines
+
+        init(next: @escaping Lines) { self.next = next }
+    }
 
     package init(_ sources: [LogSource], query: LogQuery) throws(SystemError) {
         self.query = query
@@ -105,16 +118,32 @@ package final class LogReader {
     }
 
     /// Every line that is wanted and was not given yet, merged by time.
-    package func read<Failure: Error>(_ body: (LogEntry) throws(Failure) -> Void) throws(Failure) {
+    /// - Parameter most: lines, at which it stops: one that is written faster than it is read never ends.
+    /// - Returns: whether it stopped there; what is left is not told by `descriptor`.
+    @discardableResult
+    package func read<Failure: Error>(
+        atMost most: Int = .max, _ body: (LogEntry) throws(Failure) -> Void
+    ) throws(Failure) -> Bool {
         acknowledge()
-        var heads = MergeHeap()
-        let streams = cursors.indices.map { stream($0) }
-        for index in streams.indices {
-            if let (line, time) = streams[index]() { heads.insert(line, time, index) }
-        }
+        streams += repeatElement(nil, count: cursors.count - streams.count)
+        for index in cursors.indices where streams[index] == nil { advance(index, of: Stream(next: stream(index))) }
+        var count = 0
         while let (line, time, index) = heads.removeFirst() {
             try body(LogEntry(instance: cursors[index].source.instance, time: time, line: line))
-            if let (line, time) = streams[index]() { heads.insert(line, time, index) }
+            if let stream = streams[index] { advance(index, of: stream) }
+            count += 1
+            if count == most { return true }
+        }
+        return false
+    }
+
+    /// Nil is what has nothing more for now.
+    private func advance(_ index: Int, of stream: Stream) {
+        if let (line, time) = stream.next() {
+            heads.insert(line, time, index)
+            streams[index] = stream
+        } else {
+            streams[index] = nil
         }
     }
 
@@ -136,8 +165,9 @@ package final class LogReader {
     private func stream(_ index: Int) -> Lines {
         let cursor = cursors[index]
         let query = query
+        if isFirst[index] { cursor.markEnd() }
         var filtered: Lines = {
-            while let (line, time) = cursor.next() {
+            while query.follows || !cursor.isPastEnd, let (line, time) = cursor.next() {
                 if query.accepts(line, at: time) { return (line, time) }
             }
             return nil
@@ -150,24 +180,27 @@ package final class LogReader {
             // Notes are not counted, so a few more are looked at than will be shown.
             cursor.seek(backLines: last + 64)
         }
-        return Self.keepingLast(last, of: filtered)
+        return Self.keepingLast(last, of: filtered) { query.previous || !cursor.isPastEnd }
     }
 
-    private static func keepingLast(_ count: Int, of lines: @escaping Lines) -> Lines {
+    /// And then what follows those that were there.
+    private static func keepingLast(
+        _ count: Int, of lines: @escaping Lines, while areThere: @escaping () -> Bool
+    ) -> Lines {
         var kept: [(LogLine, WallTime)] = []
         var isRead = false
         var next = 0
         return {
             if !isRead {
                 isRead = true
-                while let line = lines() {
+                while areThere(), let line = lines() {
                     kept.append(line)
                     // Dropped in bulk: one at a time would move the rest each time.
                     if kept.count >= 2 * count + 1024 { kept.removeFirst(kept.count - count) }
                 }
                 next = max(0, kept.count - count)
             }
-            guard next < kept.count else { return nil }
+            guard next < kept.count else { return lines() }
             defer { next += 1 }
             return kept[next]
         }
@@ -176,7 +209,8 @@ package final class LogReader {
     private func previousLife(_ source: LogSource) -> Lines {
         let counting = LogCursor(source)
         var starts = 0
-        while let (line, _) = counting.next() { if line.startedIncarnation != nil { starts += 1 } }
+        counting.markEnd()
+        while !counting.isPastEnd, let (line, _) = counting.next() { if line.startedIncarnation != nil { starts += 1 } }
         let cursor = LogCursor(source)
         let query = query
         var seen = 0

@@ -1,0 +1,58 @@
+import ControlAPI
+import ControlClient
+import StateStore
+
+// A manifest whose `id` was changed is another project to us, and the same one to whoever changed it.
+extension ProjectContext {
+    /// Whether something of it is there to be asked, or to be ended.
+    static func runs(_ location: ProjectLocation) -> Bool {
+        SupervisorStarter.isHeld(location.lockPath) || LivingSidecars.exist(in: location)
+    }
+
+    /// The project that this manifest was under another `id`, or none, and that still runs. One that was named by
+    /// `--project` is another on purpose.
+    static func runningFormer(
+        of manifest: String, besides own: ProjectLocation, in root: StateRoot
+    ) -> ProjectLocation? {
+        root.projects().first { location in
+            location.identity != own.identity && runs(location) && lastManifest(of: location) == manifest
+                && isCalledByManifest(location)
+        }
+    }
+
+    /// Where nobody can be asked, it is: to leave it running beside another one would be worse.
+    private static func isCalledByManifest(_ location: ProjectLocation) -> Bool {
+        guard !location.identity.hasPrefix("/"), let client = try? ControlClient(socketPath: location.socketPath),
+            let supervisor = try? client.call(Hello.self, .init(), timeout: .seconds(2))
+        else { return true }
+        return supervisor.id == location.identity
+    }
+
+    /// Throws where it would start everything a second time.
+    static func refuseBesideFormer(_ own: ProjectLocation, of manifest: String, in root: StateRoot) throws {
+        guard !runs(own), let former = runningFormer(of: manifest, besides: own, in: root) else { return }
+        let name = former.identity.hasPrefix("/") ? "without an id" : "as '\(former.identity)'"
+        throw CommandFailure(
+            .conflict,
+            """
+            the project of \(manifest) runs already, \(name): its id has changed since
+            End that first: orchestrate down --project \(quoted(former.identity))
+            To have both, give this one a name of its own: --project NAME
+            """)
+    }
+
+    static func lastManifest(of location: ProjectLocation) -> String? {
+        ((try? StateStore(reading: location.journalPath).project()) ?? nil)?.manifest
+    }
+
+    static func quoted(_ text: String) -> String {
+        let plain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+            default: "-_./:@%+=,".utf8.contains(byte)
+            }
+        }
+        return plain && !text.isEmpty
+            ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }
+}

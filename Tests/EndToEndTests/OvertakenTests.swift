@@ -1,0 +1,111 @@
+import ChaosKit
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// Commands that wait for something, while somebody else asks for the opposite.
+    @Suite
+    struct OvertakenTests {
+        private func state(of name: String, in sandbox: Sandbox) throws -> String {
+            let line = try sandbox.succeed("status").split(separator: "\n").first { $0.hasPrefix("\(name) ") }
+            return line.map { String($0.split(separator: " ")[1]) } ?? "-"
+        }
+
+        @Test(arguments: ["start", "restart", "up"])
+        func `a stop that is overtaken says so`(other: String) throws {
+            try Sandbox.run { sandbox in
+                let gate = Gate("gate", in: sandbox)
+                try sandbox.declare(
+                    """
+                      web:
+                        shell: "trap ': <gate; exit 0' TERM; echo up; sleep 1000 & wait"
+                        health: { log: up }
+                        stop: { grace: 60s }
+                    """)
+                try sandbox.succeed("up", "-d")
+                let stop = try sandbox.start("stop", "web")
+                try sandbox.eventually("web is stopping") { try state(of: "web", in: sandbox) == "stopping" }
+                let overtaking = try sandbox.start(other == "up" ? ["up", "-d"] : [other, "web"])
+                try sandbox.eventually("it is wanted again") {
+                    try sandbox.succeed("status", "--json").contains("\"wanted\" : true")
+                }
+                gate.open()
+                let ended = try stop.end()
+                #expect(ended.status == 1, "\(ended.everything)")
+                #expect(ended.errors.contains("not stopped: web, as somebody has started it again meanwhile"))
+                #expect(try overtaking.end().status == 0)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test(arguments: [["start", "web"], ["restart", "web"], ["wait", "web"]])
+        func `what waits for health ends when somebody stops that`(command: [String]) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      web: { command: [sleep, "1000"], health: { file: ready } }
+                      other: { command: [sleep, "1000"] }
+                    """)
+                try sandbox.succeed("up", "-d", "other")
+                if command[0] == "wait" { try sandbox.succeed("start", "web", "--no-wait") }
+                let waiting = try sandbox.start(command)
+                try sandbox.eventually("web is being started") { try state(of: "web", in: sandbox) == "starting" }
+                try sandbox.succeed("stop", "web")
+                let ended = try waiting.end()
+                #expect(ended.status == 1, "\(ended.everything)")
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `run ends when somebody stops the task, and waits for one that runs already`() throws {
+            try Sandbox.run { sandbox in
+                let gate = Gate("gate", in: sandbox)
+                try sandbox.declare(
+                    """
+                      other: { command: [sleep, "1000"] }
+                      held: { kind: task, command: [sleep, "1000"] }
+                      task: { kind: task, shell: ": <gate; exit 3" }
+                    """)
+                try sandbox.succeed("up", "-d", "other")
+                let held = try sandbox.start("run", "held")
+                try sandbox.eventually("it runs") { !sandbox.sidecars("held").isEmpty }
+                try sandbox.succeed("stop", "held")
+                let stopped = try held.end()
+                #expect(stopped.status == 143 || stopped.status == 1, "\(stopped.everything)")
+
+                let first = try sandbox.start("run", "task")
+                try sandbox.eventually("it runs") { !sandbox.sidecars("task").isEmpty }
+                let second = try sandbox.start("run", "task")
+                try sandbox.succeed("status")
+                gate.open()
+                #expect(try first.end().status == 3)
+                #expect(try second.end().status == 3)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
+        func `an up whose output nobody reads still obeys`(signal: Int32) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  loud: { shell: \"exec yes\", start: { settle: 0 } }")
+                var ends: [Int32] = [-1, -1]
+                try #require(pipe(&ends) == 0)
+                for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+                defer { close(ends[0]) }
+                // Full before anything is printed.
+                _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
+                let filling = [UInt8](repeating: 10, count: 4096)
+                while write(ends[1], filling, filling.count) > 0 {}
+                _ = fcntl(ends[1], F_SETFL, 0)
+                let path = "/proc/\(getpid())/fd/\(ends[1])"
+                let up = try sandbox.start(
+                    program: ["sh", "-c", "exec \"$0\" up >\(path)", "\(sandbox.programs)/orchestrate"])
+                try sandbox.eventually("it runs") { !sandbox.sidecars("loud").isEmpty }
+                close(ends[1])
+                up.signal(signal)
+                #expect(try up.end(within: 20).status == 130)
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+    }
+}
