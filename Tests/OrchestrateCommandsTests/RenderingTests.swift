@@ -90,6 +90,21 @@ private struct Scene {
         }
     }
 
+    @Test func `the first line of the tree is cut too, and keeps the end of a long path`() throws {
+        var project = scene.project
+        project.project = "/home/somebody/work/clients/a-company-with-a-long-name/apps/backend/sidecars.yaml"
+        project.sidecars.append(scene.instance(String(repeating: "n", count: 60) + "-end", .starting))
+        for columns in [10, 30, 60, 80] {
+            let tree = LiveTree(terminal: Terminal(isInteractive: true, usesColor: false, columns: columns))
+            let lines = tree.lines(ProjectView(project), started: scene.now, now: scene.now, title: "starting")
+            for line in lines { #expect(line.count <= columns, "\(columns): \(line)") }
+            guard columns >= 60 else { continue }
+            #expect(try #require(lines.first).hasPrefix("…"))
+            #expect(try #require(lines.first).contains("sidecars.yaml  starting  3 of 7 ready"))
+            #expect(try #require(lines.last).contains("-end  "))
+        }
+    }
+
     @Test func `a failure says who, why, its last words, whom it holds back and what to do`() {
         let bad = scene.instance("db", .failed, reason: "failed at execute: no such file 'postgrs'") {
             $0.consecutiveFailures = 5

@@ -68,7 +68,8 @@ final class UpScreen {
         let lines = tree.lines(view, started: started, now: .now, title: title)
         // Each line is written over the one before: erasing all of them first would flicker.
         let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A" : ""
-        Console.write(up + lines.map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J")
+        // Nothing wraps meanwhile: a letter may be wider than a column, and the terminal narrower than it was.
+        Console.write("\u{1b}[?7l" + up + lines.map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J\u{1b}[?7h")
         drawnLines = lines.count
     }
 

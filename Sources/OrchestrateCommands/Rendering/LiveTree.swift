@@ -19,29 +19,49 @@ struct LiveTree {
     func lines(_ view: ProjectView, started: Timestamp, now: Timestamp, title: String) -> [String] {
         let palette = terminal.palette
         let rows = fitted(rows(view, now: now))
-        let width = rows.shown.map { $0.prefix.count + $0.name.count }.max() ?? 0
-        var lines = [headline(view, title: title, elapsed: UnitText.duration(now - started), palette)]
-        for row in rows.shown {
-            let label = (row.prefix + row.name)
-            let state = row.state.rawValue
-            let symbol = palette.paint(StateText.symbol(row.state), palette.color(of: row.state))
-            let left = pad(label, width) + "  "
-            let middle = pad(state, 9) + "  " + pad(row.elapsed, 6)
+        let labelRoom = terminal.columns - 2 - 2 - 9 - 2 - 6 - 1
+        let labels = rows.shown.map { $0.prefix + shortened($0.name, to: labelRoom - $0.prefix.count) }
+        let width = labels.map(\.count).max() ?? 0
+        var lines = [headline(view, title: title, elapsed: UnitText.duration(now - started))]
+        for (row, label) in zip(rows.shown, labels) {
+            let color = palette.color(of: row.state)
+            let middle = pad(row.state.rawValue, 9) + "  " + pad(row.elapsed, 6)
             let room = terminal.columns - width - 2 - 2 - 9 - 2 - 6 - 2 - 1
             let detail = room > 8 && !row.detail.isEmpty ? "  " + String(row.detail.prefix(room)) : ""
-            lines.append(
-                left + symbol + " " + palette.paint(middle, palette.color(of: row.state))
-                    + palette.paint(detail, .dim))
+            lines.append([
+                (pad(label, width) + "  ", nil), (StateText.symbol(row.state), color), (" ", nil), (middle, color),
+                (detail, .dim),
+            ])
         }
-        if rows.hidden > 0 { lines.append(palette.paint("   … and \(rows.hidden) more", .dim)) }
-        return lines.map(trimmed)
+        if rows.hidden > 0 { lines.append([("   … and \(rows.hidden) more", .dim)]) }
+        return lines.map { trimmed(painted($0)) }
     }
 
-    private func headline(_ view: ProjectView, title: String, elapsed: String, _ palette: Palette) -> String {
+    private typealias Line = [(text: String, color: Palette.Color?)]
+
+    private func headline(_ view: ProjectView, title: String, elapsed: String) -> Line {
         let wanted = view.instances.filter(\.isWanted)
         let ready = wanted.filter { $0.state == .healthy || $0.state == .completed }.count
-        return palette.paint(view.project.project.terminalSafe, .bold)
-            + "  \(title)  \(ready) of \(wanted.count) ready  \(elapsed)"
+        let rest = "  \(title)  \(ready) of \(wanted.count) ready  \(elapsed)"
+        let name = shortened(view.project.project.terminalSafe, to: terminal.columns - 1 - rest.count)
+        return [(name, .bold), (rest, nil)]
+    }
+
+    /// With the end of it, by which names and paths differ. What has no room for that is cut with its line.
+    private func shortened(_ text: String, to room: Int) -> String {
+        text.count <= room || room < 8 ? text : "…" + text.suffix(room - 1)
+    }
+
+    /// No wider than the terminal: a line that wraps is two, and the next frame would leave one of them behind.
+    private func painted(_ line: Line) -> String {
+        var room = terminal.columns - 1
+        var text = ""
+        for piece in line {
+            let shown = piece.text.prefix(max(0, room))
+            room -= shown.count
+            text += terminal.palette.paint(String(shown), piece.color)
+        }
+        return text
     }
 
     private func rows(_ view: ProjectView, now: Timestamp) -> [Row] {
