@@ -73,6 +73,33 @@ extension EndToEnd {
             }
         }
 
+        @Test func `after the loss of the keeper, status says so until all that it had started was restarted`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      one: { command: [sleep, "1000"] }
+                      two: { command: [sleep, "1000"] }
+                    """)
+                let plain = ["ORCHESTRATE_CONTAINMENT": "session"]
+                #expect(try sandbox.start(["up", "-d"], environment: plain).end().status == 0)
+                #expect(try sandbox.succeed("status").contains("containment keeper (as asked for)"))
+                let keeper = try #require(sandbox.keeper)
+                keeper.kill()
+                try sandbox.eventually("it is replaced") {
+                    sandbox.keeper.map { $0 != keeper } ?? false && sandbox.supervisor != nil
+                }
+                let lesser = "containment session (the keeper was lost: what it had started is found by"
+                #expect(try sandbox.succeed("status").contains(lesser))
+                #expect(try sandbox.succeed("status", "--json").contains(#""session""#))
+                #expect(try sandbox.orchestrate("doctor").output.contains(lesser))
+                try sandbox.succeed("restart", "one")
+                #expect(try sandbox.succeed("status").contains(lesser))
+                try sandbox.succeed("restart", "two")
+                #expect(try sandbox.succeed("status").contains("containment keeper (as asked for)"))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `when keeper and supervisor are both lost the next command adopts what lives`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.counting)

@@ -69,7 +69,8 @@ struct ProjectExamination {
         guard containment.level == Containment.Level.session.rawValue else { return .good(area, "supervisor", text) }
         return .notice(
             area, "supervisor", text + ": what leaves its session and its mark is not found",
-            remedy: "orchestrate down \(selector), then up: a keeper is started again")
+            remedy: "orchestrate restart \(selector) NAME for what runs since then, or orchestrate down \(selector), up"
+        )
     }
 
     // MARK: Its files

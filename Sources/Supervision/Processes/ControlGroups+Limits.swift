@@ -103,7 +103,7 @@ package enum ResourceSupport {
 extension ProcessHost {
     /// Why limits are not kept here, as the end of a sentence; nil when they are.
     package func obstacle(to resources: ResourceSpec) -> String? {
-        guard let groups else { return "there are no cgroups here (\(containment.description))" }
+        guard let groups else { return "there are no cgroups here (\(bestContainment.description))" }
         return groups.obstacle(to: resources)
     }
 

@@ -13,7 +13,8 @@ package final class ProcessHost {
     /// Nil without a keeper, closed once it is lost.
     let link: KeeperLink?
     let groups: ControlGroups?
-    package let containment: Containment
+    /// Of what is started now.
+    let bestContainment: Containment
     var spawner: Spawner?
     /// Tells those who wait for it that spawns are over.
     private(set) var ringForOutcomes: @Sendable () -> Void = {}
@@ -80,7 +81,7 @@ package final class ProcessHost {
             records.disownKeeper()
             link = nil
         }
-        (groups, containment) = Self.contain(records, hasKeeper: link != nil, wanted: wanted)
+        (groups, bestContainment) = Self.contain(records, hasKeeper: link != nil, wanted: wanted)
         let outcomes = loop.mailbox { [weak self] (outcome: Spawner.Outcome) in self?.take(outcome) }
         ringForOutcomes = {
             outcomes.ring()
@@ -122,6 +123,16 @@ package final class ProcessHost {
         } catch {
             return (nil, Containment(level: lesser, description: error.reason))
         }
+    }
+
+    /// The least that is true of all that lives. Who was started before the keeper was lost is no child of the one after
+    /// it: what it leaves behind, unless it has a cgroup, returns to nobody of us.
+    package var containment: Containment {
+        let isLess = processes.contains { $0.map { $0.custody == .stranger && !$0.isInGroup } ?? false }
+        guard bestContainment.level != .session, isLess else { return bestContainment }
+        return Containment(
+            level: .session,
+            description: "the keeper was lost: what it had started is found by session and mark until its next restart")
     }
 
     // MARK: Talking to the keeper
