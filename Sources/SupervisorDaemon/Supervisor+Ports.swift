@@ -2,6 +2,7 @@ import ControlAPI
 import Planning
 import Reconciliation
 import SidecarModel
+import StateStore
 import Supervision
 
 extension Supervisor {
@@ -119,7 +120,7 @@ extension Supervisor {
                 do throws(PortConflict) {
                     reservation = try allocator.reserve(request(port, of: name, had: had), beside: addresses.own)
                 } catch {
-                    throw error.failure(for: port.name)
+                    throw error.failure(for: port.name, in: location.stateDirectory)
                 }
             }
             held[port.name] = reservation

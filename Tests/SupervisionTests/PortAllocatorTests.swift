@@ -88,7 +88,7 @@ struct PortAllocatorTests {
         #expect(address == "127.0.0.1")
         #expect(port == stranger.port)
         #expect(owner?.pid == getpid())
-        let failure = conflict?.failure(for: "sql")
+        let failure = conflict?.failure(for: "sql", in: directory.path + "/one")
         #expect(failure?.step == .port)
         #expect(
             failure?.message.hasPrefix("port 'sql': port \(port) on 127.0.0.1 is in use by pid \(getpid()) (") == true)
@@ -169,6 +169,26 @@ struct PortAllocatorTests {
         #expect(try second.reserve(wanted, beside: ports).port == held.port)
         second.releaseAll()
         #expect(try first.reserve(request(.number(held.port)), beside: ports).port == held.port)
+    }
+
+    @Test func `who holds a port is called as people know the project, with the command that ends it`() throws {
+        let lease = PortLease(stateDirectory: directory.path + "/one", instance: "db/0", name: "sql")
+        let conflict = PortConflict.leased(port: 5432, holder: lease)
+        func sentence(in project: String) -> String { conflict.failure(for: "sql", in: project).message }
+        let other = directory.path + "/two"
+        #expect(
+            sentence(in: other) == "port 'sql': port 5432 belongs to db/0 of the running project in "
+                + "\(directory.path)/one; end it, or let the port move: 5432-5482")
+        mkdir(directory.path + "/one", 0o700)
+        let name = open(directory.path + "/one/name", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(name) }
+        #expect(write(name, "/srv/my app/sidecars.yaml\n", 26) == 26)
+        #expect(
+            sentence(in: other) == "port 'sql': port 5432 belongs to db/0 of the running project "
+                + "/srv/my app/sidecars.yaml; end it (orchestrate down --project '/srv/my app/sidecars.yaml'), "
+                + "or let the port move: 5432-5482")
+        let elsewhere = "(ORCHESTRATE_STATE_DIR=\(directory.path) orchestrate down --project '"
+        #expect(sentence(in: "/elsewhere/two").contains(elsewhere))
     }
 
     @Test func `what another instance of the project has is taken, whoever the registry says it was`() throws {

@@ -2,6 +2,7 @@ import ControlAPI
 import ControlClient
 import Glibc
 import ManifestLoading
+import SidecarModel
 import StateStore
 
 /// The project a command is about: where it keeps its state, and how to reach its supervisor.
@@ -28,10 +29,10 @@ struct ProjectContext {
             let known = try Self.known(project, usedBy: found, in: root, from: workingDirectory)
             location = known
             manifest = found ?? Self.lastManifest(of: known)
-            selector = " --project \(Self.quoted(project))"
+            selector = " --project \(project.shellQuoted)"
             return
         }
-        selector = options.file.map { " --file \(Self.quoted($0))" } ?? ""
+        selector = options.file.map { " --file \($0.shellQuoted)" } ?? ""
         if let found {
             manifest = found
             let id = ManifestIdentity.id(ofManifestAt: found, environment: environment)
@@ -65,7 +66,7 @@ struct ProjectContext {
             if let former = Self.lastManifest(of: known) {
                 location = known
                 manifest = former
-                selector = " --project \(Self.quoted(project))"
+                selector = " --project \(project.shellQuoted)"
                 return
             }
             found = found ?? findManifest(from: workingDirectory)
@@ -89,7 +90,7 @@ struct ProjectContext {
         location = ProjectLocation(identity: identity, root: root)
         if options.project == nil { try Self.refuseBesideFormer(location, of: found, in: root) }
         selector =
-            options.project.map { " --project \(Self.quoted($0))" } ?? options.file.map { " --file \(Self.quoted($0))" }
+            options.project.map { " --project \($0.shellQuoted)" } ?? options.file.map { " --file \($0.shellQuoted)" }
             ?? ""
     }
 
@@ -265,7 +266,7 @@ struct ProjectContext {
 
     private static func wayToName(_ location: ProjectLocation, manifest: String) -> String {
         location.identity == manifest
-            ? "  --file \(quoted(manifest))" : "  --project \(quoted(location.identity))   (\(manifest))"
+            ? "  --file \(manifest.shellQuoted)" : "  --project \(location.identity.shellQuoted)   (\(manifest))"
     }
 
     /// The manifest may have had an `id` when it was brought up, and be broken now.

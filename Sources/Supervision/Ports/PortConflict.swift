@@ -28,7 +28,8 @@ package enum PortConflict: Error, Hashable, Sendable {
         case .sibling(let port, let instance):
             "port \(port) is still that of \(instance), until that ends or is restarted"
         case .leased(let port, let holder):
-            "port \(port) belongs to \(holder.instance) of the running project in \(holder.stateDirectory)"
+            "port \(port) belongs to \(holder.instance) of the running project "
+                + (holder.projectIdentity ?? "in \(holder.stateDirectory)")
         case .full(let first, let last, let example):
             "no port is free from \(first) to \(last): \(example)"
         case .refused(let address, let port, let error):
@@ -40,16 +41,42 @@ package enum PortConflict: Error, Hashable, Sendable {
         }
     }
 
-    package func failure(for name: String) -> SpawnFailure {
+    /// - Parameter stateDirectory: of the project that asks.
+    package func failure(for name: String, in stateDirectory: String) -> SpawnFailure {
         var number: Int32 = 0
         var remedy = ""
         switch self {
-        case .taken(_, let port, _), .leased(let port, _):
-            remedy = "; end it, or let the port move: \(port)-\(min(65_535, Int(port) + 50))"
+        case .taken(_, let port, _): remedy = "; end it, or \(Self.moving(port))"
+        case .leased(let port, let holder):
+            let command = holder.commandThatEnds(askedFrom: stateDirectory).map { " (\($0))" } ?? ""
+            remedy = "; end it\(command), or \(Self.moving(port))"
         case .full: remedy = "; widen the range, or write auto"
         case .closing, .sibling, .address: break
         case .refused(_, _, let error), .registry(let error): number = error.errno
         }
         return SpawnFailure(step: .port, message: "port '\(name)': \(message)\(remedy)", errno: number)
     }
+
+    private static func moving(_ port: UInt16) -> String {
+        "let the port move: \(port)-\(min(65_535, Int(port) + 50))"
+    }
+}
+
+extension PortLease {
+    /// What people know the holder's project by, which it keeps for them in its state directory.
+    fileprivate var projectIdentity: String? {
+        ProcFile.text(stateDirectory + "/name")?.split(separator: "\n").first.map(String.init)
+    }
+
+    /// Nil: nobody can say what the project is called.
+    fileprivate func commandThatEnds(askedFrom other: String) -> String? {
+        guard let projectIdentity else { return nil }
+        let root = stateDirectory.parentOfPath
+        let place = root == other.parentOfPath ? "" : "ORCHESTRATE_STATE_DIR=\(root.shellQuoted) "
+        return "\(place)orchestrate down --project \(projectIdentity.shellQuoted)"
+    }
+}
+
+extension String {
+    fileprivate var parentOfPath: String { lastIndex(of: "/").map { String(self[..<$0]) } ?? self }
 }
