@@ -28,7 +28,8 @@ extension Reconciler {
     }
 
     private mutating func settleStopped(_ slot: Int, at now: Instant) -> Bool {
-        enter(slot, .stopped, by: slots[slot].initiator, cause: "asked to stop", at: now)
+        let cause = slots[slot].isDeclared ? "asked to stop" : stopCause(slot)
+        enter(slot, .stopped, by: slots[slot].initiator, cause: cause, at: now)
         return true
     }
 

@@ -26,7 +26,10 @@ extension Reconciler {
     }
 
     func stopCause(_ slot: Int) -> String {
-        if !slots[slot].isDeclared { return "no longer declared" }
+        if !slots[slot].isDeclared {
+            let group = groups[slots[slot].group]
+            return group.isDeclared ? "scaled to \(group.spec.replicas)" : "no longer declared"
+        }
         return shutdown == nil ? "asked to stop" : "the project goes down"
     }
 
@@ -134,7 +137,9 @@ extension Reconciler {
         if slots[slot].phase.run?.wasSpawned == true { emitHook(slot, .postStop, reason: slots[slot].reason) }
         let initiator = slots[slot].initiator
         guard slots[slot].isWanted else {
-            enter(slot, .stopped, by: initiator, cause: slots[slot].reason, at: now)
+            // It may have been stopped for another reason, as to be started again.
+            let cause = slots[slot].isDeclared ? slots[slot].reason : stopCause(slot)
+            enter(slot, .stopped, by: initiator, cause: cause, at: now)
             return
         }
         let hasSucceeded = slots[slot].hasSucceeded(by: ending)

@@ -135,6 +135,44 @@ import Testing
         #expect(next.contains(.signal(bench.place("web"), bench.incarnation("web"), .terminate, .leader)))
     }
 
+    @Test func `a replica that is one too many is scaled away, and not called undeclared`() throws {
+        var api = service("api")
+        api.replicas = 2
+        var other = service("other")
+        other.restart.delay = .seconds(60)
+        var bench = try Bench(api, other)
+        _ = bench.up()
+        for replica in 0..<2 { _ = bench.spawned("api", replica) }
+        _ = bench.spawned("other")
+        _ = bench.exited("other", .code(1))
+        let project = bench.reconciler.plan.project
+        for replicas in [1, 0] {
+            api.replicas = replicas
+            _ = bench.send(.apply(try Plan(project: project, sidecars: [api, other]), selection: nil))
+            #expect(bench.status("api", replicas)?.reason == "scaled to \(replicas)")
+        }
+        other.replicas = 0
+        _ = bench.reconciler.takeTransitions()
+        _ = bench.send(.apply(try Plan(project: project, sidecars: [api, other]), selection: nil))
+        #expect(bench.reconciler.takeTransitions().map(\.cause) == ["scaled to 0"])
+
+        var restarting = try Bench(service("api"))
+        _ = restarting.up()
+        _ = restarting.spawned("api")
+        _ = restarting.send(.restart(["api"], by: .user))
+        var none = service("api")
+        none.replicas = 0
+        _ = restarting.send(.apply(try Plan(project: project, sidecars: [none]), selection: nil))
+        _ = restarting.exited("api", .signal(.terminate))
+        #expect(restarting.reconciler.takeTransitions().last?.cause == "scaled to 0")
+
+        var gone = try Bench(service("api"))
+        _ = gone.up()
+        _ = gone.spawned("api")
+        _ = gone.send(.apply(try Plan(project: project, sidecars: [service("web")]), selection: nil))
+        #expect(gone.status("api")?.reason == "no longer declared")
+    }
+
     @Test func `applying the same plan again touches nothing`() throws {
         var bench = try Bench(service("db"), service("web", after: ("db", .started)))
         _ = bench.up()
