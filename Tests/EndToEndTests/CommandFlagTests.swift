@@ -94,6 +94,7 @@ extension EndToEnd {
                     """)
                 let up = try sandbox.orchestrate("up", "--exit-code-from", "checks")
                 #expect(up.status == code, "\(up.everything)")
+                #expect(!up.everything.contains("orchestrate down"), "\(up.everything)")
                 try sandbox.eventually("nothing runs") { sandbox.processes.isEmpty }
             }
         }

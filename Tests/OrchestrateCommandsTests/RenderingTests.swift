@@ -117,6 +117,15 @@ private struct Scene {
         Golden.expect(report.lines(plain).joined(separator: "\n"), is: "failure")
     }
 
+    @Test func `a failure that takes the project down names no command to do that with`() {
+        let bad = scene.instance("db", .failed, reason: "exit 1")
+        var report = FailureReport(failed: [bad], all: [bad], selector: "")
+        let lines = report.lines(plain)
+        #expect(lines.last == "Then:       orchestrate up again, or orchestrate down")
+        report.isTakenDown = true
+        #expect(report.lines(plain) == lines.dropLast())
+    }
+
     @Test func `a failure names those too that wait for one it holds back`() {
         let db = scene.instance("db", .failed, reason: "exit 1")
         let front = scene.instance("front", .blocked, reason: "web is blocked") { $0.waitingFor = ["web"] }

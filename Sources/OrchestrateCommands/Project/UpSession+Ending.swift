@@ -18,15 +18,15 @@ extension UpSession {
         let failed = report.sidecars.filter { names.contains($0.name) }
         if report.phase == .stopping, failed.allSatisfy({ $0.state == .stopped }) { return nil }
         screen.clear()
-        let text = FailureReport(
-            failed: failed, all: report.sidecars, lastLines: LogAccess.lastLines(of: failed, in: context),
-            selector: context.selector)
-        Console.printError(text.lines(terminal.palette).joined(separator: "\n"))
-        let list = failed.map { "\($0.name) is \($0.state.rawValue): \($0.reason)" }.joined(separator: "; ")
         // A primary's end is the project's, which is on its way down already.
         let deciding =
             options.exitCodeFrom.flatMap { exitCode(of: $0, in: report) }
             ?? failed.first { $0.isPrimary && $0.state == .failed }?.lastExit?.shellCode
+        let text = FailureReport(
+            failed: failed, all: report.sidecars, lastLines: LogAccess.lastLines(of: failed, in: context),
+            selector: context.selector, isTakenDown: try deciding != nil || takesDownWhatStarted())
+        Console.printError(text.lines(terminal.palette).joined(separator: "\n"))
+        let list = failed.map { "\($0.name) is \($0.state.rawValue): \($0.reason)" }.joined(separator: "; ")
         ready?.say(.failed(code: deciding ?? ExitCode.failed.rawValue, reason: list))
         if let deciding { return try takeDown(presses: 0, code: deciding) }
         return try leave(with: .failed)
@@ -46,15 +46,18 @@ extension UpSession {
         return try leave(with: .timeout)
     }
 
-    /// What was started stays, unless nothing would be left that ends it.
+    /// Nothing would be left that ends what was started, which stays otherwise.
+    private func takesDownWhatStarted() throws -> Bool {
+        if FirstProcess.isUs { return true }
+        guard case .input = options.binding else { return false }
+        return try stillHoldsLease()
+    }
+
     private func leave(with code: ExitCode) throws -> Int32 {
-        if FirstProcess.isUs { return try takeDown(presses: 0, code: code.rawValue) }
+        if try takesDownWhatStarted() { return try takeDown(presses: 0, code: code.rawValue) }
         switch options.binding {
-        case .none: break
+        case .none, .input: break
         case .command: try release()
-        case .input:
-            guard try stillHoldsLease() else { break }
-            return try takeDown(presses: 0, code: code.rawValue)
         case .owner(let owner):
             guard try stillHoldsLease() else { break }
             Console.printError("what runs stays up as long as the process with pid \(owner.pid)")

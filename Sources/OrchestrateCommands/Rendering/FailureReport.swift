@@ -10,6 +10,8 @@ struct FailureReport {
     var lastLines: [String: [String]] = [:]
     /// ` -f path`, to stand in the commands it names.
     var selector: String
+    /// The command is about to take the project down, so there is nothing to be done next.
+    var isTakenDown = false
 
     func lines(_ palette: Palette) -> [String] {
         // One that is held back by another is a consequence: it stands below its cause.
@@ -51,9 +53,8 @@ struct FailureReport {
     private func ending(_ shown: [InstanceReport]) -> [String] {
         guard let first = shown.first else { return [] }
         let name = first.name.terminalSafe
-        return [
-            "See more:   orchestrate logs\(selector) \(name)   ·   orchestrate why\(selector) \(name)",
-            "Then:       orchestrate up\(selector) again, or orchestrate down\(selector)",
-        ]
+        let closer = "See more:   orchestrate logs\(selector) \(name)   ·   orchestrate why\(selector) \(name)"
+        return isTakenDown
+            ? [closer] : [closer, "Then:       orchestrate up\(selector) again, or orchestrate down\(selector)"]
     }
 }
