@@ -34,7 +34,8 @@ struct Launcher {
     }
 
     func environment(of spec: SidecarSpec, _ name: InstanceName) throws(SpawnFailure) -> SidecarEnvironment {
-        var environment = SidecarEnvironment.base(of: spec, inherited)
+        var environment = SidecarEnvironment.base(
+            of: spec, inherited, workingDirectory: try workingDirectory(of: spec, name))
         for entry in spec.environment {
             if let value = entry.value {
                 environment[entry.name] = try render(value, for: name)

@@ -11,8 +11,10 @@ struct SidecarEnvironment {
 
     /// What `clear_env` keeps.
     private static let kept: Set<String> = ["PATH", "HOME", "USER", "LANG", "TZ"]
-    /// Said by whoever started the project's client to that client, and to nobody else.
+    /// Said by whoever started the project's client to that client, and to nobody else; with what its shell says of where
+    /// it was and what it ran.
     private static let notInherited: Set<String> = [
+        "OLDPWD", "_",
         "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "WATCHDOG_USEC", "WATCHDOG_PID",
     ]
 
@@ -39,8 +41,12 @@ struct SidecarEnvironment {
     static let replica = "ORCHESTRATE_REPLICA"
 
     /// What a sidecar is given before anything of its own is laid over it.
-    static func base(of spec: SidecarSpec, _ inherited: InheritedEnvironment) -> SidecarEnvironment {
+    static func base(
+        of spec: SidecarSpec, _ inherited: InheritedEnvironment, workingDirectory: String
+    ) -> SidecarEnvironment {
         var environment = spec.clearsEnvironment ? inherited.kept : inherited.all
+        // The client's own would be taken for the sidecar's: shells and libraries trust it.
+        environment["PWD"] = workingDirectory
         if spec.privileges.user != nil {
             // Whoever brought the project up is somebody else.
             for variable in ProcessIdentity.AccountVariable.allCases { environment[variable.rawValue] = nil }
@@ -50,7 +56,7 @@ struct SidecarEnvironment {
 
     /// The names of all that a sidecar is started with, sorted; nothing is resolved for it.
     static func names(of spec: SidecarSpec, _ inherited: InheritedEnvironment) -> [String] {
-        var environment = base(of: spec, inherited)
+        var environment = base(of: spec, inherited, workingDirectory: "")
         for entry in spec.environment { environment[entry.name] = entry.value == nil ? nil : "" }
         for port in spec.ports {
             for name in portVariables(port, isOnly: spec.ports.count == 1) { environment[name] = "" }

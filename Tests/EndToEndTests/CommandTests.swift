@@ -81,6 +81,40 @@ extension EndToEnd {
             }
         }
 
+        @Test func `PWD is the sidecar's own directory, and OLDPWD and _ of its caller are not handed on`() throws {
+            try Sandbox.run { sandbox in
+                mkdir("\(sandbox.directory)/inner", 0o755)
+                chown("\(sandbox.directory)/inner", sandbox.user ?? getuid(), sandbox.user ?? getgid())
+                try sandbox.declare(
+                    """
+                      stays: { command: [sleep, "1000"] }
+                      plain:
+                        kind: task
+                        command: [cp, /proc/self/environ, plain]
+                        cwd: inner
+                        hooks: { pre_start: { exec: [cp, /proc/self/environ, hook] } }
+                      own: { kind: task, command: [cp, /proc/self/environ, own], cwd: inner, env: { PWD: /own, _: mine } }
+                    """)
+                func up(from old: String) throws {
+                    let shell = ["PWD": sandbox.directory, "OLDPWD": old, "_": "/bin/orchestrate"]
+                    #expect(try sandbox.start(["up", "-d"], environment: shell).end().status == 0)
+                }
+                func variables(_ file: String) -> [Substring] {
+                    File.text("\(sandbox.directory)/inner/\(file)").split(separator: "\0")
+                        .filter { ["PWD", "OLDPWD", "_"].contains($0.prefix { $0 != "=" }) }.sorted()
+                }
+                try up(from: "/old")
+                for file in ["plain", "hook"] { #expect(variables(file) == ["PWD=\(sandbox.directory)/inner"]) }
+                #expect(variables("own") == ["PWD=/own", "_=mine"])
+                let seen = try sandbox.succeed("exec", "plain", "--", "printenv", "PWD")
+                #expect(seen == "\(sandbox.directory)/inner\n")
+                let before = sandbox.sidecars()
+                try up(from: "/older")
+                #expect(sandbox.sidecars() == before)
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `a port stays the same through down and up`() throws {
             try withPair { sandbox in
                 let before = try sandbox.succeed("port", "db", "sql")

@@ -115,7 +115,8 @@ private let values = """
     span lines, and are the whole value. Nothing in them is interpolated. A file is UTF-8 and has at most 1 MiB.
 
     A sidecar's environment, the later winning: that of whoever started the project, the top level's `env_file`, its `env`, \
-    the sidecar's `env_file`, its `env`, and what orchestrate sets (`PORT` and the like).
+    the sidecar's `env_file`, its `env`, and what orchestrate sets (`PORT` and the like). `PWD` is the sidecar's working \
+    directory, unless one of these files or mappings sets it; `OLDPWD` and `_` are not inherited.
 
     ## Limits
 
