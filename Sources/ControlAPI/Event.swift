@@ -27,17 +27,20 @@ package struct TransitionEvent: Hashable, Codable, Sendable {
     /// Why, as a sentence.
     package var cause: String
     package var causedBy: String?
+    /// True: healthy for having lived long enough, and nothing was asked.
+    package var isAssumed: Bool?
     /// The instance after it, for subscribers that asked for reports.
     package var report: InstanceReport?
 
     enum CodingKeys: String, CodingKey {
         case instance, incarnation, from, to, initiator, cause, report
         case causedBy = "caused_by"
+        case isAssumed = "assumed"
     }
 
     package init(
         instance: String, incarnation: UInt64, from: StateName, to: StateName, initiator: Initiator, cause: String,
-        causedBy: String? = nil, report: InstanceReport? = nil
+        causedBy: String? = nil, isAssumed: Bool? = nil, report: InstanceReport? = nil
     ) {
         self.instance = instance
         self.incarnation = incarnation
@@ -46,6 +49,7 @@ package struct TransitionEvent: Hashable, Codable, Sendable {
         self.initiator = initiator
         self.cause = cause
         self.causedBy = causedBy
+        self.isAssumed = isAssumed
         self.report = report
     }
 }

@@ -4,6 +4,7 @@ import SidecarModel
 /// on the way of every start and stop. `TransitionLineReader` is its other end.
 struct TransitionLine {
     static let beginning = #"{"jsonrpc":"2.0","method":"event","params":{"kind":"transition","sequence":"#
+    static let assumed = #","assumed":true"#
     private(set) var bytes: [UInt8] = []
 
     init(_ message: EventMessage, _ transition: TransitionEvent) {
@@ -19,6 +20,7 @@ struct TransitionLine {
         add("initiator", transition.initiator.rawValue)
         add("cause", transition.cause)
         if let causedBy = transition.causedBy { add("caused_by", causedBy) }
+        if transition.isAssumed == true { append(Self.assumed) }
         append("}}\n")
     }
 

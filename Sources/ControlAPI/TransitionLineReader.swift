@@ -25,13 +25,14 @@ struct TransitionLineReader {
             let cause = text("cause")
         else { return nil }
         let causedBy = text("caused_by")
+        let isAssumed = skip(TransitionLine.assumed) ? true : nil
         guard skip("}}"), place == bytes.count else { return nil }
         return EventMessage(
             sequence: sequence, at: at,
             event: .transition(
                 TransitionEvent(
                     instance: instance, incarnation: incarnation, from: from, to: to, initiator: initiator,
-                    cause: cause, causedBy: causedBy)))
+                    cause: cause, causedBy: causedBy, isAssumed: isAssumed)))
     }
 
     private mutating func skip(_ expected: StaticString) -> Bool {

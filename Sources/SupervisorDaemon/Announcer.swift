@@ -63,7 +63,7 @@ final class Announcer {
             let event = TransitionEvent(
                 instance: announcement.shown, incarnation: transition.incarnation.number,
                 from: transition.from, to: transition.to, initiator: transition.initiator, cause: transition.cause,
-                causedBy: transition.causedBy,
+                causedBy: transition.causedBy, isAssumed: builder.isAssumed(transition) ? true : nil,
                 report: withReports ? builder.report(of: transition.instance) : nil)
             server.publish(
                 EventMessage(

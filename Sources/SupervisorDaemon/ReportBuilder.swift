@@ -33,6 +33,13 @@ struct ReportBuilder {
             isRemoved: status.isDeclared ? nil : true, isRestartPending: status.isRestartPending ? true : nil)
     }
 
+    /// Nothing was asked whether it is healthy: it is for having lived long enough.
+    func isAssumed(_ transition: Transition) -> Bool {
+        guard transition.to == .healthy, let spec = reconciler.spec(of: transition.instance) else { return false }
+        return spec.stdio != .perClient && spec.kind != .external && spec.health.startup == nil
+            && spec.health.readiness == nil
+    }
+
     /// `db` when there is one, `mcp/0` when there are more.
     func shownName(of index: InstanceIndex) -> String {
         guard let (sidecar, replica) = reconciler.name(of: index) else { return "?" }

@@ -87,6 +87,26 @@ import Testing
         #expect(back == message)
     }
 
+    @Test func `that health is assumed is said where it is, also in the line that is written by hand`() throws {
+        var transition = TransitionEvent(
+            instance: "t", incarnation: 1, from: .starting, to: .healthy, initiator: .probe, cause: "alive for 1 s",
+            isAssumed: true)
+        for isAssumed in [true, nil] {
+            transition.isAssumed = isAssumed
+            let message = EventMessage(sequence: 1, at: Timestamp(microseconds: 2), event: .transition(transition))
+            let line = String(decoding: WireFormat.event(message).dropLast(), as: UTF8.self)
+            #expect(line.contains(#""assumed":true"#) == (isAssumed == true))
+            // As it is written, and as only a decoder reads it.
+            for bytes in [Array(line.utf8), Array((line + " ").utf8)] {
+                guard case .event(let back) = try WireFormat.serverMessage(bytes[...]) else {
+                    Issue.record("not an event")
+                    continue
+                }
+                #expect(back == message)
+            }
+        }
+    }
+
     /// Lines a transition may stand in: as we write it, and as another program of the same protocol might.
     @Test(arguments: [
         #"{"jsonrpc":"2.0","method":"event","params":{"kind":"transition","sequence":7,"at":"2026-11-25T10:00:00.123456Z","instance":"db/0","incarnation":3,"from":"starting","to":"healthy","initiator":"probe","cause":"größer 火"}}"#,

@@ -124,6 +124,23 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a task that lives longer than start.settle is not called healthy, unless it was asked`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      slow: { kind: task, shell: "sleep 0.3; exit 3" }
+                      asked: { kind: task, shell: "echo here; sleep 1000", health: { log: here } }
+                    """)
+                let up = try sandbox.orchestrate("up", "-d")
+                #expect(up.status == 1)
+                #expect(!up.everything.contains("slow healthy"), "\(up.everything)")
+                #expect(up.everything.contains("slow failed: exit 3"), "\(up.everything)")
+                #expect(up.everything.contains("asked healthy: ready"), "\(up.everything)")
+                #expect(try sandbox.succeed("events").contains("alive for 0 ms"))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `run gives the exit code of its task, each time anew`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare("  tidy: { kind: task, shell: \"echo tidied >>ran; exit 7\" }")

@@ -157,7 +157,7 @@ final class GoalSession {
                 // Whether it is still wanted, or is again, only a snapshot says.
                 let isStopped = transition.to == .stopped
                 if goal == .stopped ? transition.from == .stopping && !isStopped : isStopped { mustLook = true }
-                if EventLine.isWorthALine(transition.to) {
+                if EventLine.isWorthALine(transition, in: view) {
                     Console.print(EventLine.text(transition, palette: terminal.palette))
                 }
             // Instances may have come or left, have other names, or are to be restarted.

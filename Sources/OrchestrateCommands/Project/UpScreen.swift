@@ -34,13 +34,13 @@ final class UpScreen {
 
     func show(_ summary: ApplySummary) { say(SummaryText.line(summary)) }
 
-    func show(_ transition: TransitionEvent, isSettling: Bool) {
+    func show(_ transition: TransitionEvent, in view: ProjectView, isSettling: Bool) {
         switch transition.to {
         case .failed, .backoff, .unhealthy:
             if terminal.isInteractive, isSettling { rememberLastLine(of: transition) }
         case .waiting, .starting, .healthy, .stopping, .stopped, .completed, .blocked, .scheduled: break
         }
-        guard !(terminal.isInteractive && isSettling), EventLine.isWorthALine(transition.to) else { return }
+        guard !(terminal.isInteractive && isSettling), EventLine.isWorthALine(transition, in: view) else { return }
         pendingText += EventLine.text(transition, palette: terminal.palette) + "\n"
     }
 

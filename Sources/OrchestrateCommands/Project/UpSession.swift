@@ -265,7 +265,7 @@ final class UpSession {
         switch message.event {
         case .transition(let transition):
             observe(transition, at: message.at)
-            screen.show(transition, isSettling: phase == .settling)
+            screen.show(transition, in: view, isSettling: phase == .settling)
             // Somebody stopped it, or declared it no longer: whether it is still wanted, only a snapshot says.
             if transition.to == .stopped, [.user, .apply].contains(transition.initiator) { mustLook = true }
         case .missed: mustLook = true

@@ -10,6 +10,12 @@ enum EventLine {
         return "\(palette.paint(transition.instance.terminalSafe, .bold)) \(state)\(cause)"
     }
 
+    /// What a task has come to shows at its end: that it lives is no news, unless it was asked.
+    static func isWorthALine(_ transition: TransitionEvent, in view: ProjectView) -> Bool {
+        let isAlive = transition.isAssumed == true && view[transition.instance]?.kind == .task
+        return isWorthALine(transition.to) && !isAlive
+    }
+
     /// Worth a line of its own: where it got to, not every step there.
     static func isWorthALine(_ state: StateName) -> Bool {
         switch state {
