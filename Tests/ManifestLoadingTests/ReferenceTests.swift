@@ -15,6 +15,23 @@ import Testing
         #expect(String(decoding: bytes, as: UTF8.self) == text)
     }
 
+    @Test func `the README names every key that is still to come`() throws {
+        let text = String(decoding: try HostFiles().read("\(Self.root)/README.md", limit: 1 << 20), as: UTF8.self)
+        let section = try #require(text.split(separator: "\n## ").first { $0.hasPrefix("What is not there yet") })
+        for key in laterKeys { #expect(section.contains("`\(key)`"), "\(key)") }
+    }
+
+    @Test func `the reference says how a sidecar may be called`() {
+        #expect(manifestReference().contains("A sidecar's name has lower-case letters, digits, `-` and `_`"))
+        func rules(forNameOf length: Int) -> [String] {
+            let name = String(repeating: "a", count: length)
+            let text = "sidecars: { \(name): { command: ./a } }"
+            return load(text, options: LoadOptions(checksHost: false)).diagnostics.map(\.rule)
+        }
+        #expect(rules(forNameOf: 63) == [])
+        #expect(rules(forNameOf: 64) == ["invalid-sidecar-name"])
+    }
+
     /// Every example of the table is loaded in its place.
     @Test func `the examples of the key table are valid`() {
         let taskOnly: Set<String> = ["timeout"]

@@ -66,8 +66,8 @@ extension ManifestDecoder {
     private func prefix(of path: String) -> String { String(path.prefix { $0 != "." }) }
 }
 
-/// Keys of the language that this version does not know yet.
-private let laterKeys: Set<String> = [
+/// Keys of the language that this version does not know yet. README.md lists them.
+package let laterKeys: Set<String> = [
     "include", "profiles", "labels", "rolling", "reload", "schedule", "inputs", "creates", "watch", "was",
     "budget", "metrics", "control", "listen", "on_restart", "on_failure",
 ]

@@ -14,7 +14,7 @@ package func manifestReference() -> String {
 
         """
     page += section("Top level", projectKeys, of: ProjectSpec(name: "", directory: ""), prefix: "")
-    page += section("Sidecars", sidecarKeys, of: SidecarSpec(name: ""), prefix: "")
+    page += "\n## Sidecars\n\n" + names + "\n" + table(sidecarKeys, of: SidecarSpec(name: ""), prefix: "")
     page += section("A port in long form", portKeys, of: PortSpec(name: "", wanted: .automatic), prefix: "")
     page += section(
         "A dependency in long form", dependencyKeys, of: DependencySpec(sidecar: "", condition: .started), prefix: "")
@@ -37,6 +37,11 @@ package func manifestReference() -> String {
     for name in LimitName.allCases { page += "| `\(name.rawValue)` | \(name.summary) |\n" }
     return page + values
 }
+
+private let names = """
+    A sidecar's name has lower-case letters, digits, `-` and `_`, begins with a letter or digit, and is at most 63 characters \
+    long.
+    """
 
 private let hookTimes = """
     Waited for are `pre_start`, whose failure is that of the start, and `pre_stop`, within the grace. `post_stop` runs once
