@@ -211,6 +211,53 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 let script = try sandbox.succeed("completion", shell)
                 #expect(script.contains("orchestrate"))
+                #expect(script.contains("---completion"))
+            }
+        }
+
+        /// What bash offers for the last of these words.
+        private func offered(_ words: String, in sandbox: Sandbox) throws -> Set<Substring> {
+            let script = """
+                source <(orchestrate completion bash)
+                COMP_WORDS=(\(words)); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_LINE="${COMP_WORDS[*]}"
+                COMP_POINT=${#COMP_LINE}
+                _orchestrate orchestrate "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+                printf '%s\\n' "${COMPREPLY[@]}"
+                """
+            let path = ["PATH": "\(sandbox.programs):\(Sandbox.path)"]
+            let ended = try sandbox.start(program: ["bash", "-c", script], environment: path).end()
+            #expect(ended.status == 0)
+            #expect(ended.everything == ended.output)
+            return Set(ended.output.split(separator: "\n"))
+        }
+
+        @Test func `bash completes the names of sidecars, tasks and projects`() throws {
+            try Sandbox.run { sandbox in
+                #expect(try offered("orchestrate logs ''", in: sandbox) == [])
+                let manifest = """
+                      alpha: { command: [sleep, "1000"], env: { A: "${NOT_SET}" } }
+                      beta: { command: [sleep, "1000"], replicas: 2 }
+                      many: { command: [sleep, "1000"], replicas: 40 }
+                      tidy: { kind: task, command: ["true"] }
+                    """
+                try sandbox.declare(manifest, top: "name: shop")
+                let all: Set<Substring> = ["alpha", "beta", "beta/0", "beta/1", "many", "tidy"]
+                #expect(try offered("orchestrate logs ''", in: sandbox) == all)
+                #expect(try offered("orchestrate logs -f al", in: sandbox) == ["alpha"])
+                #expect(try offered("orchestrate why many/3", in: sandbox).count == 11)
+                #expect(try offered("orchestrate stop alpha be", in: sandbox) == ["beta", "beta/0", "beta/1"])
+                #expect(try offered("orchestrate run ''", in: sandbox) == ["tidy"])
+                #expect(try offered("orchestrate up --exit-code-from t", in: sandbox) == ["tidy"])
+                #expect(try offered("orchestrate why --file /nowhere.yaml ''", in: sandbox) == [])
+                #expect(sandbox.processes.isEmpty)
+                #expect(try offered("orchestrate status --project s", in: sandbox) == [])
+                try sandbox.declare(#"  alpha: { command: [sleep, "1000"] }"#, top: "name: shop")
+                try sandbox.succeed("up", "-d")
+                try File.write("broken: [", to: sandbox.manifest)
+                #expect(try offered("orchestrate logs --project shop a", in: sandbox) == ["alpha"])
+                try sandbox.succeed("down")
+                #expect(try offered("orchestrate status --project s", in: sandbox) == ["shop"])
+                #expect(sandbox.processes.isEmpty)
             }
         }
 

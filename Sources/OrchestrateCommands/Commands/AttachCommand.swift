@@ -29,7 +29,7 @@ struct AttachCommand: ParsableCommand {
             valueName: "duration"))
     var linger: DurationArgument?
 
-    @Argument(help: "A sidecar, or an instance such as mcp/0.")
+    @Argument(help: "A sidecar, or an instance such as mcp/0.", completion: .sidecars)
     var name: String
 
     func run() throws {

@@ -13,7 +13,7 @@ struct EnvCommand: ParsableCommand {
 
     @OptionGroup var project: ProjectOptions
 
-    @Argument(help: "A sidecar, or an instance such as mcp/0.")
+    @Argument(help: "A sidecar, or an instance such as mcp/0.", completion: .sidecars)
     var name: String
 
     @Flag(help: "Print JSON.")

@@ -19,7 +19,7 @@ struct ExecCommand: ParsableCommand {
 
     @OptionGroup var project: ProjectOptions
 
-    @Argument(help: "A sidecar, or an instance such as mcp/0.")
+    @Argument(help: "A sidecar, or an instance such as mcp/0.", completion: .sidecars)
     var name: String
 
     @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.")

@@ -19,7 +19,7 @@ struct LogsCommand: ParsableCommand {
 
     @OptionGroup var project: FollowingProjectOptions
 
-    @Argument(help: "Sidecars, or instances such as mcp/0. Default: all.")
+    @Argument(help: "Sidecars, or instances such as mcp/0. Default: all.", completion: .sidecars)
     var names: [String] = []
 
     @Flag(name: .shortAndLong, help: "Follow, until Ctrl-C.")

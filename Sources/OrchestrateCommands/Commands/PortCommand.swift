@@ -18,7 +18,7 @@ struct PortCommand: ParsableCommand {
 
     @OptionGroup var project: ProjectOptions
 
-    @Argument(help: "A sidecar, or an instance such as mcp/0. Default: all.")
+    @Argument(help: "A sidecar, or an instance such as mcp/0. Default: all.", completion: .sidecars)
     var name: String?
 
     @Argument(help: "The port's name in the manifest.")

@@ -23,7 +23,7 @@ struct ReportCommand: ParsableCommand {
 
     @OptionGroup var project: ProjectOptions
 
-    @Argument(help: "A sidecar, or an instance such as mcp/0.")
+    @Argument(help: "A sidecar, or an instance such as mcp/0.", completion: .sidecars)
     var name: String
 
     @Option(

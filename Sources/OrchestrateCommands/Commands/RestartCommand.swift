@@ -16,7 +16,7 @@ struct RestartCommand: ParsableCommand {
     @OptionGroup var project: ProjectOptions
     @OptionGroup var waiting: WaitOptions
 
-    @Argument(help: "Sidecars, or instances such as mcp/0.")
+    @Argument(help: "Sidecars, or instances such as mcp/0.", completion: .sidecars)
     var names: [String]
 
     func run() throws {

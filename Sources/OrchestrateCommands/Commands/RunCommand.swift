@@ -16,7 +16,7 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var project: ProjectOptions
 
-    @Argument(help: "The task.")
+    @Argument(help: "The task.", completion: .tasks)
     var task: String
 
     @Option(help: ArgumentHelp("Give up waiting after this, and exit with 6: 30s, 5m.", valueName: "duration"))

@@ -22,7 +22,7 @@ struct StatusCommand: ParsableCommand {
 
     @OptionGroup var project: ProjectOptions
 
-    @Argument(help: "Only these sidecars.")
+    @Argument(help: "Only these sidecars.", completion: .wholeSidecars)
     var names: [String] = []
 
     @Flag(help: "Print JSON.")

@@ -17,7 +17,7 @@ struct StopCommand: ParsableCommand {
     @OptionGroup var project: ProjectOptions
     @OptionGroup var waiting: WaitOptions
 
-    @Argument(help: "Sidecars, or instances such as mcp/0.")
+    @Argument(help: "Sidecars, or instances such as mcp/0.", completion: .sidecars)
     var names: [String]
 
     @Flag(help: "Stop those that depend on them first.")

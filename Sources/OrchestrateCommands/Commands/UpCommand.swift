@@ -25,7 +25,7 @@ struct UpCommand: ParsableCommand {
 
     @OptionGroup var project: ProjectOptions
 
-    @Argument(help: "Only these sidecars and what they depend on.")
+    @Argument(help: "Only these sidecars and what they depend on.", completion: .wholeSidecars)
     var names: [String] = []
 
     @Flag(name: [.customShort("d"), .customLong("detach")], help: "Leave it running when this command ends.")
@@ -46,7 +46,8 @@ struct UpCommand: ParsableCommand {
     var refreshEnvironment = false
 
     @Option(
-        help: ArgumentHelp("End the project when this sidecar ends, and exit with its code.", valueName: "sidecar"))
+        help: ArgumentHelp("End the project when this sidecar ends, and exit with its code.", valueName: "sidecar"),
+        completion: .wholeSidecars)
     var exitCodeFrom: String?
 
     @Option(

@@ -15,7 +15,7 @@ struct WaitCommand: ParsableCommand {
 
     @OptionGroup var project: ProjectOptions
 
-    @Argument(help: "Sidecars, or instances such as mcp/0.")
+    @Argument(help: "Sidecars, or instances such as mcp/0.", completion: .sidecars)
     var names: [String] = []
 
     @Option(name: .customLong("for"), help: "healthy, stopped or completed.")

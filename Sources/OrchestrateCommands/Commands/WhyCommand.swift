@@ -15,7 +15,7 @@ struct WhyCommand: ParsableCommand {
 
     @OptionGroup var project: ProjectOptions
 
-    @Argument(help: "A sidecar, or an instance such as mcp/0.")
+    @Argument(help: "A sidecar, or an instance such as mcp/0.", completion: .sidecars)
     var name: String
 
     func run() throws {

@@ -10,7 +10,8 @@ struct ProjectOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The project, by its id, its name or its manifest's path, from anywhere.", valueName: "project"))
+            "The project, by its id, its name or its manifest's path, from anywhere.", valueName: "project"),
+        completion: .projects)
     var project: String?
 }
 
@@ -23,7 +24,8 @@ struct FollowingProjectOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The project, by its id, its name or its manifest's path, from anywhere.", valueName: "project"))
+            "The project, by its id, its name or its manifest's path, from anywhere.", valueName: "project"),
+        completion: .projects)
     var project: String?
 
     var projectOptions: ProjectOptions {
