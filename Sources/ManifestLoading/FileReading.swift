@@ -5,6 +5,8 @@ package enum FileReadFailure: Error, Hashable, Sendable {
     case notFound
     case permissionDenied
     case isDirectory
+    /// What it is, with its article: a FIFO, a socket or a device.
+    case notAFile(String)
     case tooLarge(limit: Int)
     case other(String)
 }

@@ -19,11 +19,28 @@ package struct HostFiles: FileReading {
     }
 
     package func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+        // Without O_NONBLOCK a FIFO would hold up whoever opens it until somebody writes, a supervisor for ever.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else { throw FileReadFailure(errno: errno) }
         defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileReadFailure(errno: errno) }
+        if let name = Self.nameOfEndless(status) { throw .notAFile(name) }
         return try Self.readAll(from: descriptor, limit: limit)
     }
+
+    /// What may have no end, or none yet. The null device is an empty file to everybody.
+    private static func nameOfEndless(_ status: stat) -> String? {
+        switch status.st_mode & S_IFMT {
+        case S_IFIFO: "a FIFO"
+        case S_IFCHR: status.st_rdev == nullDevice ? nil : "a device"
+        case S_IFBLK: "a device"
+        default: nil
+        }
+    }
+
+    /// 1:3 in the kernel's list of devices, as `st_rdev` holds it.
+    private static let nullDevice: dev_t = 1 << 8 | 3
 
     /// Everything up to the end: of a file, or of standard input.
     package static func readAll(from descriptor: Int32, limit: Int) throws(FileReadFailure) -> [UInt8] {
@@ -77,6 +94,7 @@ extension FileReadFailure {
         case ENOENT, ENOTDIR: self = .notFound
         case EACCES, EPERM: self = .permissionDenied
         case EISDIR: self = .isDirectory
+        case ENXIO: self = .notAFile("a socket")
         default: self = .other(String(cString: strerror(code)))
         }
     }
@@ -87,6 +105,7 @@ extension FileReadFailure {
         case .notFound: "no such file"
         case .permissionDenied: "permission denied"
         case .isDirectory: "it is a directory"
+        case .notAFile(let name): "it is \(name), not a file"
         case .tooLarge(let limit): "it is larger than \(limit) bytes"
         case .other(let text): text
         }

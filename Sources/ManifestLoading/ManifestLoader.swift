@@ -21,6 +21,7 @@ package func loadManifest(
             switch error {
             case .notFound: (.manifestNotFound, "run `orchestrate init` to write one")
             case .tooLarge: (.yamlTooLarge, "split the project, or generate less")
+            case .notAFile: (.manifestUnreadable, "`orchestrate validate -` reads a manifest from standard input")
             case .permissionDenied, .isDirectory, .other: (.manifestUnreadable, nil)
             }
         let diagnostic = Diagnostic(

@@ -3,7 +3,9 @@ let documentExplanations: [RuleExplanation] = [
     RuleExplanation(
         .manifestNotFound,
         "Without -f the manifest is `sidecars.yaml` or `sidecars.yml` in this directory or one above it."),
-    RuleExplanation(.manifestUnreadable, "The file is there and its text can't be had: permissions, or not a file."),
+    RuleExplanation(
+        .manifestUnreadable,
+        "The file is there and its text can't be had: permissions, or a directory, FIFO, socket or device."),
     RuleExplanation(
         .emptyManifest, "A manifest says at least which sidecars there are.",
         before: "# nothing yet\n",

@@ -19,7 +19,7 @@ package struct EnvironmentFileProblem: Sendable {
             switch reason {
             case .notFound: "create it, or write { path: …, required: false }"
             case .permissionDenied: "let this user read it"
-            case .isDirectory, .tooLarge, .other: nil
+            case .isDirectory, .notAFile, .tooLarge, .other: nil
             }
     }
 

@@ -24,15 +24,17 @@ struct ManifestOptions: ParsableArguments {
         let path = path ?? file
         let environment = ProcessEnvironment.variables()
         let directory = ProcessEnvironment.workingDirectory(environment)
-        if path == "-" {
+        if let path, let descriptor = Self.descriptor(named: path) {
+            let shown = path == "-" ? "<stdin>" : path
             do {
-                let text = try HostFiles.readAll(from: STDIN_FILENO, limit: 16 << 20)
+                let text = try HostFiles.readAll(from: descriptor, limit: 16 << 20)
                 Self.expect(text.count)
                 return loadManifest(
-                    text: text, file: "<stdin>", directory: directory, environment: environment, options: options,
+                    text: text, file: shown, directory: directory, environment: environment, options: options,
                     files: Self.files)
             } catch {
-                throw CommandFailure(.failed, "cannot read standard input: \(error.reason)")
+                throw CommandFailure(
+                    .failed, "cannot read \(path == "-" ? "standard input" : path): \(error.reason)")
             }
         }
         guard let found = path ?? findManifest(from: directory) else {
@@ -45,6 +47,15 @@ struct ManifestOptions: ParsableArguments {
         // Shown as a person would write it.
         let shown = found.hasPrefix(directory + "/") ? String(found.dropFirst(directory.count + 1)) : found
         return loadManifest(path: shown, environment: environment, options: options, files: Self.files)
+    }
+
+    /// What this command was given open, as in `validate <(generate)`: it may be a pipe, as whoever calls has it written.
+    private static func descriptor(named path: String) -> Int32? {
+        if path == "-" || path == "/dev/stdin" { return STDIN_FILENO }
+        for directory in ["/dev/fd/", "/proc/self/fd/"] where path.hasPrefix(directory) {
+            return Int32(path.dropFirst(directory.count))
+        }
+        return nil
     }
 
     /// A manifest is taken apart into some twenty times its size. Where it is large, most of the time would go into getting
