@@ -126,4 +126,23 @@ import Testing
             #expect(!(diagnostic.help ?? "").contains("hunter22"))
         }
     }
+
+    @Test func `what a secret comes from is not read from an env_file`() throws {
+        let files = MemoryFiles(texts: [
+            "/app/.env": "API_TOKEN=s3cret\nA=1\n", "/bin/w": "", "/app/own.env": "API_TOKEN=other\nB=2\n",
+        ])
+        let loaded = load(
+            """
+            env_file: .env
+            secrets: { api: { env: API_TOKEN } }
+            sidecars:
+              web: { command: /bin/w, env_file: own.env }
+              api: { command: /bin/w, secrets: { API_TOKEN: api } }
+            """, options: LoadOptions(), files: files)
+        #expect(loaded.report == [])
+        let plan = try #require(loaded.plan)
+        #expect(plan.sidecars[0].environment.map(\.name) == ["A", "B"])
+        #expect(plan.sidecars[1].environment.map(\.name) == ["A"])
+        #expect(plan.sidecars[1].secrets == [SecretUse(variable: "API_TOKEN", secret: "api")])
+    }
 }

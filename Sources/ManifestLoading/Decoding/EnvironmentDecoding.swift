@@ -115,7 +115,8 @@ extension ManifestDecoder {
         for problem in parsed.problems { report(problem.rule, at: node, problem.message, help: problem.help) }
         var entries: [EnvironmentEntry] = []
         var positions: [String: Int] = [:]
-        for (name, value) in parsed.entries {
+        // A file that holds a secret for `up` to read gives it to nobody else: who is to have it names it.
+        for (name, value) in parsed.entries where secretVariables[name] == nil {
             let entry = EnvironmentEntry(name: name, value: Template(value))
             if let position = positions[name] {
                 entries[position] = entry

@@ -4,7 +4,7 @@ import YAMLReading
 
 extension ManifestDecoder {
     func decodeProject(_ root: NodeID) {
-        var files: [EnvironmentEntry] = []
+        var files: NodeID?
         var own: [EnvironmentEntry] = []
         decode(root, by: projectKeys, named: "the manifest", into: &project) { form, node, project in
             switch form {
@@ -30,14 +30,15 @@ extension ManifestDecoder {
                     }
                 }
             case .environment: own = environment(node)
-            case .environmentFiles: files = environmentFiles(node)
+            case .environmentFiles: files = node
             case .secretSources: decodeSecretSources(node, into: &project.secrets)
             case .defaults: defaultsNode = node
             case .sidecars: sidecarsNode = node
             default: break
             }
         }
-        topEnvironment = merged(files, own)
+        // After the secrets, wherever those stand: what they come from is left out of the files.
+        topEnvironment = merged(files.map { environmentFiles($0) } ?? [], own)
         guard let node = sidecarsNode else {
             if document.kind(root) == .mapping, document.entry("sidecars", in: root) == nil {
                 report(
