@@ -140,7 +140,8 @@ let package = Package(
                 "SidecarModel", argumentParser,
             ], exclude: ["Goldens"]),
         tests("StateStoreTests", ["StateStore", "SidecarModel", "CSQLite3"]),
-        tests("SupervisorDaemonTests", ["SupervisorDaemon", "StateStore", "SidecarModel"]),
+        tests(
+            "SupervisorDaemonTests", ["SupervisorDaemon", "ManifestLoading", "Planning", "StateStore", "SidecarModel"]),
         tests("SupervisionTests", ["Supervision", "Reconciliation", "SidecarModel", "CProcess"]),
         tests("YAMLReadingTests", ["YAMLReading", "SidecarModel"]),
         tests("DiagnosticRenderingTests", ["DiagnosticRendering", "Planning", "SidecarModel"]),

@@ -4,13 +4,18 @@ package import SidecarModel
 package struct LoadOptions: Hashable, Sendable {
     /// Look at what depends on this machine: whether directories, files and commands are there.
     package var checksHost: Bool
+    /// Read `env_file` and `.env`, as far as they are there. As `checksHost` where nothing else is said.
+    package var readsFiles: Bool
     /// Replace `${VAR}`. Without it they stay as they are and what they stand for is not checked.
     package var interpolates: Bool
     /// Compute what tells a changed sidecar from an unchanged one. Without it the plan is good for looking at alone.
     package var makesFingerprints: Bool
 
-    package init(checksHost: Bool = true, interpolates: Bool = true, makesFingerprints: Bool = true) {
+    package init(
+        checksHost: Bool = true, readsFiles: Bool? = nil, interpolates: Bool = true, makesFingerprints: Bool = true
+    ) {
         self.checksHost = checksHost
+        self.readsFiles = readsFiles ?? checksHost
         self.interpolates = interpolates
         self.makesFingerprints = makesFingerprints
     }

@@ -14,7 +14,8 @@ struct PlanSources: Codable {
         var environment: [String: String]
         /// Empty: all.
         var names: [String]
-        /// Every file that was read, by absolute path. Those that were not there are missing.
+        /// Every file that was read, by absolute path, without what a secret comes from. Those that were not there are
+        /// missing.
         var files: [String: String]
         /// What paths were without symbolic links.
         var canonicalPaths: [String: String]
@@ -33,7 +34,8 @@ struct PlanSources: Codable {
         for layer in layers {
             let files = RecordedFiles(
                 directory: layer.workingDirectory, contents: layer.files, canonicalPaths: layer.canonicalPaths)
-            let options = LoadOptions(checksHost: false)
+            // What it was made of is all there; whether the machine still is as it was is not asked.
+            let options = LoadOptions(checksHost: false, readsFiles: true)
             let loaded = loadManifest(
                 path: layer.manifest, environment: layer.environment, options: options, files: files)
             guard let new = loaded.plan else { return nil }
@@ -63,7 +65,7 @@ struct PlanSources: Codable {
 /// Reads the host's files and keeps what it read.
 final class RecordingFiles: FileReading {
     private let host = HostFiles()
-    private let recorded = Mutex<[String: String]>([:])
+    private let recorded = Mutex<[String: [UInt8]]>([:])
     private let canonical = Mutex<[String: String]>([:])
     let currentDirectory: String
 
@@ -77,7 +79,20 @@ final class RecordingFiles: FileReading {
     var abilities: HostAbilities? { host.abilities }
     func obstacle(to resources: ResourceSpec) -> String? { resourceObstacle(resources) }
 
-    var contents: [String: String] { recorded.withLock { $0 } }
+    /// The manifest as it was; of the environment files only what they say, without variables that hold secrets.
+    func contents(manifest: String, without secretVariables: Set<String>) -> [String: String] {
+        let read = recorded.withLock { $0 }
+        return Dictionary(
+            uniqueKeysWithValues: read.map { path, bytes in
+                let isManifest = path == manifest
+                return (
+                    path,
+                    isManifest
+                        ? String(decoding: bytes, as: UTF8.self)
+                        : environmentFileText(bytes, without: secretVariables)
+                )
+            })
+    }
     var canonicalPaths: [String: String] { canonical.withLock { $0 } }
 
     /// Asked once for each: all sidecars of a manifest may share a directory.
@@ -90,7 +105,7 @@ final class RecordingFiles: FileReading {
 
     func read(_ path: String, limit: Int) throws(FileReadFailure) -> [UInt8] {
         let bytes = try host.read(path, limit: limit)
-        recorded.withLock { $0[path] = String(decoding: bytes, as: UTF8.self) }
+        recorded.withLock { $0[path] = bytes }
         return bytes
     }
 

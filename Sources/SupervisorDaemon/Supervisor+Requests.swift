@@ -170,7 +170,8 @@ extension Supervisor {
             PlanSources.Layer(
                 manifest: parameters.manifest, workingDirectory: parameters.workingDirectory,
                 environment: parameters.environment.filter { !secretVariables.contains($0.key) },
-                names: parameters.names, files: files.contents,
+                names: parameters.names,
+                files: files.contents(manifest: loaded.path, without: secretVariables),
                 canonicalPaths: files.canonicalPaths))
         if isFirst { journal.forgetEnded() }
         isNew = false

@@ -99,7 +99,7 @@ extension ManifestDecoder {
     }
 
     private func readEnvironmentFile(_ path: String, required: Bool, at node: NodeID) -> [EnvironmentEntry] {
-        guard options.checksHost else { return [] }
+        guard options.readsFiles else { return [] }
         if let known = environmentFiles[path] { return known }
         let bytes: [UInt8]
         do {
@@ -146,7 +146,7 @@ extension ManifestDecoder {
 
     private func readDotEnvironment() -> DotEnvironment {
         if let dotEnvironment { return dotEnvironment }
-        let read = options.checksHost ? DotEnvironment(beside: directory, files: files) : DotEnvironment()
+        let read = options.readsFiles ? DotEnvironment(beside: directory, files: files) : DotEnvironment()
         dotEnvironment = read
         return read
     }

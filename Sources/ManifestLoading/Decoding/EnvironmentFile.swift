@@ -77,6 +77,20 @@ func parseEnvironmentFile(_ bytes: [UInt8], path: String) -> EnvironmentFile {
     return file
 }
 
+/// What such a file says, without some of its variables, so that it reads the same but for those. Comments and lines that
+/// can't be read are left out too, as such a variable may stand in one.
+package func environmentFileText(_ bytes: [UInt8], without names: Set<String>) -> String {
+    let entries = parseEnvironmentFile(bytes, path: "").entries
+    return entries.filter { !names.contains($0.name) }.map { name, value in
+        var escaped: [UInt8] = []
+        for byte in value.utf8 {
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { escaped.append(UInt8(ascii: "\\")) }
+            escaped.append(byte)
+        }
+        return "\(name)=\"\(String(decoding: escaped, as: UTF8.self))\"\n"
+    }.joined()
+}
+
 private struct EnvironmentScanner {
     enum Line {
         case entry(String, String)

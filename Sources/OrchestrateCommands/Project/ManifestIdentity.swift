@@ -13,7 +13,8 @@ enum ManifestIdentity {
         case .none: return nil
         case .needsReading:
             return loadManifest(
-                path: path, environment: environment, options: LoadOptions(checksHost: false), files: HostFiles()
+                path: path, environment: environment, options: LoadOptions(checksHost: false, readsFiles: true),
+                files: HostFiles()
             ).plan?.project.id
         }
     }
