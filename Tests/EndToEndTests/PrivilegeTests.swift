@@ -182,5 +182,21 @@ extension EndToEnd {
                 #expect(sandbox.sidecars("db").count == 1)
             }
         }
+
+        @Test(.enabled(if: getuid() == 0, "becoming another user needs root"))
+        func `exec becomes nobody whom a start could not become`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    "  web: { command: [sleep, \"1000\"], user: 4123456, restart: never }\n"
+                        + "  own: { command: [sleep, \"1000\"], user: 4123456, group: 4123457 }")
+                _ = try sandbox.orchestrate("up", "-d")
+                let refused = try sandbox.orchestrate("exec", "web", "--", "id")
+                #expect(refused.status == 1, "\(refused.everything)")
+                #expect(refused.everything.contains("cannot find the user '4123456': there is none on this machine"))
+                let run = try sandbox.succeed("exec", "own", "--", "sh", "-c", "id -u; id -g; id -G; echo $HOME")
+                #expect(run == "4123456\n4123457\n4123457\n/\n")
+                try sandbox.succeed("down")
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@ import ControlAPI
 import CProcess
 import ControlClient
 import Glibc
+import SidecarModel
 import Supervision
 
 struct ExecCommand: ParsableCommand {
@@ -32,8 +33,7 @@ struct ExecCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project)
         var answer = try context.ask(Environment.self, .init(name: name, withSecrets: true))
-        AccountVariables.add(to: &answer)
-        if let identity = answer.identity { try take(identity) }
+        if let identity = answer.identity { try take(identity, &answer.variables) }
         guard chdir(answer.workingDirectory) == 0 else {
             throw CommandFailure(.failed, "cannot change to \(answer.workingDirectory): \(reason())")
         }
@@ -59,23 +59,22 @@ struct ExecCommand: ParsableCommand {
         }
     }
 
-    /// As the sidecar runs, as far as whoever calls this may.
-    private func take(_ identity: Environment.Identity) throws {
-        do throws(SystemError) {
-            let account = try identity.user.map { name throws(SystemError) in try Account.find(name) } ?? nil
-            let group = try identity.group.map { name throws(SystemError) in try Account.findGroup(name) } ?? nil
-            let user = account?.user ?? identity.user.flatMap { UInt32($0) }
-            guard user ?? geteuid() != geteuid() || group ?? getegid() != getegid() else { return }
-            if let wanted = group ?? account?.group {
-                let groups = user == nil ? nil : account?.groups(with: wanted) ?? [wanted]
-                if let groups, setgroups(groups.count, groups) != 0 { throw .last("setgroups") }
-                guard setgid(wanted) == 0 else { throw .last("setgid") }
-            }
-            if let user, setuid(user) != 0 { throw .last("setuid") }
+    /// As the sidecar runs, as far as whoever calls this may. Who can't be that is nobody else instead.
+    private func take(_ identity: Environment.Identity, _ variables: inout [Environment.Variable]) throws {
+        do throws(SpawnFailure) {
+            let taken = try identity.ofProcess.taken()
+            variables += taken.variables.map { .init(name: $0.name, value: $0.value) }
+            if let groups = taken.groups, setgroups(groups.count, groups) != 0 { throw failure("take its groups") }
+            if let group = taken.group, setgid(group) != 0 { throw failure("change to its group") }
+            if let user = taken.user, setuid(user) != 0 { throw failure("change to its user") }
         } catch {
-            throw CommandFailure(
-                .failed, "cannot become the user '\(identity.user ?? "")' of '\(name)': \(error.message)")
+            let who = identity.user.map { "user '\($0)'" } ?? "group '\(identity.group ?? "")'"
+            throw CommandFailure(.failed, "cannot become the \(who) of '\(name)': \(error.message)")
         }
+    }
+
+    private func failure(_ what: String) -> SpawnFailure {
+        SpawnFailure(step: .identity, message: "cannot \(what): \(reason())", errno: errno)
     }
 
     private func reason() -> String { String(cString: strerror(errno)).lowercased() }

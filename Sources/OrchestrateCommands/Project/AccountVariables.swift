@@ -1,16 +1,24 @@
 import ControlAPI
+import SidecarModel
 import Supervision
 
 /// HOME, USER, LOGNAME and SHELL of a sidecar that runs as another user: looked up here, as in the supervisor only the
 /// start itself may wait for the answer.
 enum AccountVariables {
+    /// None where its start would fail for want of the account.
     static func add(to answer: inout Environment.Answer) {
-        guard let identity = answer.identity, let user = identity.user,
-            let account = (try? Account.find(user)) ?? nil
-        else { return }
-        for name in identity.accountVariables {
-            guard let variable = ProcessIdentity.AccountVariable(rawValue: name) else { continue }
-            answer.variables.append(.init(name: name, value: variable.value(of: account)))
-        }
+        guard let taken = try? answer.identity?.ofProcess.taken() else { return }
+        answer.variables += taken.variables.map { .init(name: $0.name, value: $0.value) }
+    }
+}
+
+extension Environment.Identity {
+    /// The same for whoever looks it up.
+    var ofProcess: ProcessIdentity {
+        var privileges = PrivilegeSpec()
+        privileges.user = user
+        privileges.group = group
+        return ProcessIdentity(
+            privileges, accountVariables: accountVariables.compactMap(ProcessIdentity.AccountVariable.init))
     }
 }

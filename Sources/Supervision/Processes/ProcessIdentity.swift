@@ -47,6 +47,23 @@ package struct ProcessIdentity: Hashable, Sendable {
         return resolved
     }
 
+    /// Whom a process of this one's own is to become, looked up as for a start: for `exec`, which takes it on itself. Nil
+    /// fields stay as they are.
+    package struct Taken: Sendable {
+        package var user: UInt32?
+        package var group: UInt32?
+        package var groups: [UInt32]?
+        /// What the account fills in, by variable.
+        package var variables: [(name: String, value: String)]
+    }
+
+    package func taken() throws(SpawnFailure) -> Taken {
+        var resolved = ResolvedIdentity(identity: self)
+        try resolveAccount(into: &resolved)
+        return Taken(
+            user: resolved.user, group: resolved.group, groups: resolved.groups, variables: resolved.variables)
+    }
+
     private func resolveAccount(into resolved: inout ResolvedIdentity) throws(SpawnFailure) {
         do throws(SystemError) {
             let account = try user.map { name throws(SystemError) in try Account.find(name) } ?? nil
@@ -67,7 +84,7 @@ package struct ProcessIdentity: Hashable, Sendable {
         guard let user else { return }
         for variable in accountVariables {
             guard let value = resolved.account.map(variable.value) ?? variable.value(ofUnknown: user) else { continue }
-            resolved.variables.append("\(variable.rawValue)=\(value)")
+            resolved.variables.append((variable.rawValue, value))
         }
     }
 
@@ -117,10 +134,10 @@ struct ResolvedIdentity {
     private(set) var account: Account?
     private(set) var user: UInt32?
     private(set) var group: UInt32?
-    private var groups: [UInt32]?
+    private(set) var groups: [UInt32]?
     var limits: [orch_limit] = []
-    /// `HOME=/var/lib/x` and the like.
-    var variables: [String] = []
+    /// HOME and the like.
+    var variables: [(name: String, value: String)] = []
 
     init(identity: ProcessIdentity) { self.identity = identity }
 

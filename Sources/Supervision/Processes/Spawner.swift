@@ -321,7 +321,8 @@ final class Spawner: Sendable {
         let (reserved, leavesProcessor) = (seat.reserved, seat.hasProcessor)
         var result = orch_spawn_result()
         CStringArray(request.arguments).withPointers { arguments in
-            CStringArray(identity.map { request.environment + $0.variables } ?? request.environment).withPointers {
+            let own = identity?.variables.map { "\($0.name)=\($0.value)" } ?? []
+            CStringArray(own.isEmpty ? request.environment : request.environment + own).withPointers {
                 environment in
                 program.withUnsafeBufferPointer { program in
                     request.workingDirectory.withCString { directory in
