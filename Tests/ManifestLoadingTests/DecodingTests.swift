@@ -274,4 +274,21 @@ import Testing
         expected.canonicalDirectory = "/app"
         #expect(loaded.plan?.project == expected)
     }
+
+    @Test(arguments: [
+        ("steps: [{ signal: SIGINT, wait: 1s }]", "signal: SIGQUIT", ["SIGQUIT 10.0 seconds"]),
+        ("steps: [{ signal: SIGINT, wait: 1s }]", "grace: 3s", ["SIGTERM 3.0 seconds"]),
+        ("steps: [{ signal: SIGINT, wait: 1s }]", "target: group", ["SIGINT 1.0 seconds"]),
+        ("signal: SIGQUIT, grace: 3s", "steps: [{ signal: SIGINT, wait: 1s }]", ["SIGINT 1.0 seconds"]),
+        ("signal: SIGQUIT, grace: 3s", "grace: 4s", ["SIGQUIT 4.0 seconds"]),
+    ])
+    func `how a sidecar is stopped replaces the other way, from the defaults`(
+        defaults: String, own: String, sequence: [String]
+    ) throws {
+        let loaded = load(
+            "defaults: { stop: { \(defaults) } }\nsidecars: { web: { command: ./w, stop: { \(own) } } }")
+        #expect(loaded.report == [])
+        let stop = try #require(loaded.plan?.sidecars.first?.stop)
+        #expect(stop.sequence.map { "\($0.signal) \($0.wait)" } == sequence)
+    }
 }

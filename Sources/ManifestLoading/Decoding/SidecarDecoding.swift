@@ -73,6 +73,7 @@ extension ManifestDecoder {
 
     private func decodeLayer(_ node: NodeID, into spec: inout SidecarSpec, _ layers: inout SidecarLayers) {
         var hasOwnCommand = false
+        replaceStop(by: node, in: &spec.stop)
         decode(node, by: sidecarKeys, named: "a sidecar", into: &spec) { form, node, spec in
             switch form {
             case .command, .script:
@@ -117,6 +118,18 @@ extension ManifestDecoder {
         if let restart = document.value(of: "restart", in: node), document.kind(restart) == .mapping {
             if document.value(of: "policy", in: restart) != nil { layers.setsPolicy = true }
             if document.value(of: "retry_failed_after", in: restart) != nil { layers.setsRetryFailedAfter = true }
+        }
+    }
+
+    /// Steps stand in place of a signal and its grace: of the two, what a layer says replaces what the one below said.
+    private func replaceStop(by layer: NodeID, in stop: inout StopSpec) {
+        guard document.kind(layer) == .mapping, let own = document.value(of: "stop", in: layer),
+            document.kind(own) == .mapping
+        else { return }
+        if document.value(of: "steps", in: own) != nil {
+            (stop.signal, stop.grace) = (StopSpec().signal, StopSpec().grace)
+        } else if ["signal", "grace"].contains(where: { document.value(of: $0, in: own) != nil }) {
+            stop.steps = []
         }
     }
 

@@ -98,7 +98,8 @@ private let values = """
     - **Paths** that are relative start at the manifest's directory.
     - **A `command` in one text** is split as a shell does it: spaces separate, quotes and backslashes keep. No shell runs, \
     so operators and globs are plain text. The split comes first, so a variable never changes the number of words.
-    - **`defaults`** lie beneath each sidecar: mappings merge by key; lists, and the choice of a probe's check, replace.
+    - **`defaults`** lie beneath each sidecar: mappings merge by key; lists, the choice of a probe's check, and that between stop \
+    steps and a signal with its grace, replace.
 
     ## Variables
 
