@@ -19,4 +19,19 @@ import Testing
         #expect(loaded.report == [])
         #expect(try #require(loaded.plan).sidecars[0].program == .command(words.map { Template($0) }))
     }
+
+    @Test(arguments: [
+        ("sidecars: { w: { command: a && b } }", "use 'shell:' instead of 'command:'"),
+        ("sidecars: { w: { command: a, hooks: { on_crash: { exec: a | b } } } }", "use 'shell:' instead of 'exec:'"),
+        ("sidecars: { w: { command: a, health: { exec: a | b } } }", "write [sh, -c, \"…\"]"),
+        (
+            "secrets: { s: { command: a | b } }\nsidecars: { w: { command: a, secrets: { S: s } } }",
+            "write [sh, -c, \"…\"]"
+        ),
+    ])
+    func `where no shell reads it, the way out is one that is there`(text: String, help: String) {
+        let diagnostics = load(text).diagnostics
+        #expect(diagnostics.map(\.rule) == ["shell-operator-in-command"])
+        #expect(diagnostics.first?.help?.hasPrefix(help) == true)
+    }
 }

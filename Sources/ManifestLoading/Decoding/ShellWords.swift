@@ -104,7 +104,7 @@ struct ShellWords {
 }
 
 extension ManifestDecoder {
-    func splitCommand(_ node: NodeID) -> [Template]? {
+    func splitCommand(_ node: NodeID, named name: String, isBesideShell: Bool) -> [Template]? {
         let text = document.string(node)
         let split: ShellWords
         do {
@@ -123,7 +123,7 @@ extension ManifestDecoder {
             report(.commandEmpty, at: node, "the command is empty")
             return nil
         }
-        checkOperators(split.words, at: node)
+        checkOperators(split.words, at: node, named: name, isBesideShell: isBesideShell)
         return split.words.map { parts in
             var collector = SegmentCollector()
             for part in parts {
@@ -137,14 +137,17 @@ extension ManifestDecoder {
         }
     }
 
-    private func checkOperators(_ words: [[ShellWords.Part]], at node: NodeID) {
+    private func checkOperators(
+        _ words: [[ShellWords.Part]], at node: NodeID, named name: String, isBesideShell: Bool
+    ) {
         let operators: Set<String> = ["&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1", "2>", "&>"]
         for word in words where word.count == 1 && !word[0].isLiteral {
             let text = String(decoding: word[0].bytes, as: UTF8.self)
             guard operators.contains(text) else { continue }
             report(
-                .shellOperatorInCommand, at: node, "'\(text)' is a plain argument here, as no shell reads 'command'",
-                help: "use 'shell:' instead of 'command:', or quote it when it is meant as an argument")
+                .shellOperatorInCommand, at: node, "'\(text)' is a plain argument here, as no shell reads '\(name)'",
+                help: (isBesideShell ? "use 'shell:' instead of '\(name):'" : "write [sh, -c, \"…\"]")
+                    + ", or quote it when it is meant as an argument")
             return
         }
     }

@@ -84,7 +84,7 @@ extension ManifestDecoder {
                 hasOwnCommand = true
                 layers.commandKey = node
                 if form == .command {
-                    spec.program = command(node, named: "command").map { .command($0) }
+                    spec.program = command(node, named: "command", isBesideShell: true).map { .command($0) }
                 } else {
                     spec.program = script(node).map { .shell($0) }
                 }
@@ -166,9 +166,10 @@ extension ManifestDecoder {
 
     // MARK: Commands and paths
 
-    func command(_ node: NodeID, named name: String) -> [Template]? {
+    /// - Parameter isBesideShell: a key `shell` would be taken in its place.
+    func command(_ node: NodeID, named name: String, isBesideShell: Bool) -> [Template]? {
         switch document.kind(node) {
-        case .scalar: return splitCommand(node)
+        case .scalar: return splitCommand(node, named: name, isBesideShell: isBesideShell)
         case .mapping:
             report(.wrongType, at: node, "'\(name)' takes a list of arguments or one text, and this is a mapping")
             return nil
