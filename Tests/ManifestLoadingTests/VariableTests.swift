@@ -187,4 +187,12 @@ import Testing
             """)
         #expect(loaded.report == [])
     }
+
+    @Test(arguments: ["\"${H}\"", "{ path: \"${H}\" }"])
+    func `a request's path that is not interpolated is not judged`(http: String) {
+        let text = "sidecars: { web: { command: ./w, ports: { h: 80 }, health: { http: \(http) } } }"
+        #expect(load(text, options: LoadOptions(checksHost: false, interpolates: false)).report == [])
+        #expect(load(text).diagnostics.map(\.rule) == ["undefined-variable"])
+        #expect(load(text, environment: ["H": "x"]).diagnostics.map(\.rule) == ["invalid-http-request"])
+    }
 }

@@ -187,7 +187,10 @@ extension ManifestDecoder {
     }
 
     private func requestPath(_ node: NodeID) -> Template? {
-        guard let path = template(node, named: "path") else { return nil }
+        guard let read = interpolated(node, named: "path") else { return nil }
+        let path = read.template
+        // What a variable would have said is not known, and may be all of it.
+        guard !read.isUnresolved else { return path }
         guard case .literal(let text) = path.segments.first, text.hasPrefix("/"),
             !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F })
         else {
