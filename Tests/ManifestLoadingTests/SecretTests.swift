@@ -145,4 +145,24 @@ import Testing
         #expect(plan.sidecars[1].environment.map(\.name) == ["A"])
         #expect(plan.sidecars[1].secrets == [SecretUse(variable: "API_TOKEN", secret: "api")])
     }
+
+    @Test func `the directory of secrets that are files is no variable for anything else`() {
+        func rules(_ sidecar: String) -> [String] {
+            load(
+                "secrets: { p: { generate: 9 }, q: { generate: 9 } }\n"
+                    + "sidecars: { w: { command: ./w, \(sidecar) }, u: { command: ./w, secrets: { P: p, Q: q } } }"
+            ).report
+        }
+        #expect(
+            rules("secrets: { CREDENTIALS_DIRECTORY: p, F: { from: q, as: file } }") == [
+                "2:66 secret-variable-clash: 'CREDENTIALS_DIRECTORY' carries the directory of the secrets that are files, "
+                    + "and can't carry the secret 'p' too"
+            ])
+        #expect(
+            rules("env: { CREDENTIALS_DIRECTORY: /x }, secrets: { F: { from: q, as: file } }") == [
+                "2:62 secret-variable-clash: 'CREDENTIALS_DIRECTORY' carries the directory of the secrets that are files, "
+                    + "and can't carry another value"
+            ])
+        #expect(rules("secrets: { CREDENTIALS_DIRECTORY: p, F: q }") == [])
+    }
 }

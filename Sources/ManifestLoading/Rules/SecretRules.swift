@@ -40,6 +40,7 @@ extension ManifestDecoder {
 
     private func checkOverridden(by sidecar: SidecarSpec, _ position: Int) {
         let ports = sidecar.ports.isEmpty ? [] : portVariables(of: sidecar).map(\.variable)
+        checkDirectoryVariable(of: sidecar, position)
         for use in sidecar.secrets {
             if ports.contains(use.variable) {
                 report(
@@ -52,6 +53,18 @@ extension ManifestDecoder {
                     "'\(use.variable)' is set by 'env' and by 'secrets'", help: "keep one of them")
             }
         }
+    }
+
+    /// Beside a secret that is a file, the variable for the directory of those is set by us.
+    private func checkDirectoryVariable(of sidecar: SidecarSpec, _ position: Int) {
+        let name = "CREDENTIALS_DIRECTORY"
+        guard sidecar.secrets.contains(where: { $0.form == .file }) else { return }
+        let use = sidecar.secrets.first { $0.variable == name }
+        guard use != nil || sidecar.environment.contains(where: { $0.name == name }) else { return }
+        report(
+            .secretVariableClash, at: place(position, use == nil ? "env" : "secrets", name),
+            "'\(name)' carries the directory of the secrets that are files, and can't carry "
+                + (use.map { "the secret '\($0.secret)' too" } ?? "another value"), help: "choose another variable")
     }
 
     /// Whether the sources are there; what they say is read when the project is brought up.
