@@ -110,7 +110,7 @@ private func schema(of form: Form) -> JSONValue {
             "additionalProperties": reference("sidecar"),
         ])
     case .command, .exec: reference("command")
-    case .script, .directory, .logDirectory, .bindAddress, .unix, .path, .method, .pattern: text
+    case .script, .directory, .logDirectory, .bindAddress, .unix, .path, .host, .method, .pattern: text
     case .environment:
         .object([
             "type": ["object", "null"], "propertyNames": .object(["pattern": "^[A-Za-z_][A-Za-z0-9_]*$"]),

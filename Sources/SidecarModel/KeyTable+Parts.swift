@@ -66,7 +66,7 @@ package let httpKeys = KeyGroup<Probe.HTTP>([
         "port", .form(.portChoice), default: "the only port", "A port of this sidecar by name, or a number.",
         example: "http"),
     ManifestKey(
-        "host", .optionalTemplate(\.host), default: "the port's bind address", "Where to connect to.",
+        "host", .form(.host), default: "the port's bind address", "Where to connect to.",
         example: "localhost"),
     ManifestKey("scheme", .form(.scheme), default: "http", "`http`.", example: "http"),
     ManifestKey("method", .form(.method), default: "GET", "The request's method.", example: "HEAD"),
@@ -90,7 +90,7 @@ package let tcpKeys = KeyGroup<TCPCheck>([
         "port", .form(.portChoice), default: "the only port", "A port of this sidecar by name, or a number.",
         example: "sql"),
     ManifestKey(
-        "host", .optionalTemplate(\.host), default: "the port's bind address", "Where to connect to.",
+        "host", .form(.host), default: "the port's bind address", "Where to connect to.",
         example: "localhost"),
 ])
 

@@ -108,5 +108,5 @@ package enum Form: String, Sendable, CaseIterable {
     case condition
     // Probes.
     case http, tcp, exec, unix, file, log, notify
-    case path, portChoice, method, headers, statusRange, pattern, scheme
+    case path, portChoice, host, method, headers, statusRange, pattern, scheme
 }

@@ -35,6 +35,10 @@ let healthExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { http: health }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { http: /health }\n"),
     RuleExplanation(
+        .invalidHost, "There is nobody of that name, so the check would never succeed.",
+        before: "sidecars:\n  web:\n    command: [./web]\n    health: { tcp: { port: 8080, host: \"my host\" } }\n",
+        after: "sidecars:\n  web:\n    command: [./web]\n    health: { tcp: { port: 8080, host: 127.0.0.1 } }\n"),
+    RuleExplanation(
         .healthMixed, "`health` is either one probe, or probes by their role.",
         before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n"
             + "    health: { readiness: { http: / }, period: 5s }\n",

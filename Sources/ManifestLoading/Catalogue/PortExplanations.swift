@@ -16,6 +16,10 @@ let portExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [./web]\n    replicas: 3\n    ports: { http: 8080-8081 }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    replicas: 3\n    ports: { http: 8080-8099 }\n"),
     RuleExplanation(
+        .portRangesTooFull, "Each port needs a number of its own, and one of them would never get any.",
+        before: "sidecars:\n  web:\n    command: [./web]\n    ports: { a: 8080-8081, b: 8080-8081, c: 8080-8081 }\n",
+        after: "sidecars:\n  web:\n    command: [./web]\n    ports: { a: 8080-8089, b: 8080-8089, c: 8080-8089 }\n"),
+    RuleExplanation(
         .fixedPortWithReplicas, "Two processes can't listen on one port.",
         before: "sidecars:\n  web:\n    command: [./web]\n    replicas: 2\n    ports: { http: 8080 }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    replicas: 2\n    ports: { http: 8080-8099 }\n"),
@@ -26,7 +30,8 @@ let portExplanations: [RuleExplanation] = [
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n  api:\n    command: [./api]\n"
             + "    ports: { http: 8081 }\n"),
     RuleExplanation(
-        .portVariableClash, "One variable can't carry two ports.",
+        .portVariableClash,
+        "One variable can't carry two ports, nor one in place of what programs go by, such as `PATH`.",
         before: "sidecars:\n  web:\n    command: [./web]\n    ports: { my-http: 8080, my_http: 8081 }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080, admin: 8081 }\n"),
     RuleExplanation(

@@ -96,6 +96,7 @@ extension ManifestDecoder {
                 case .portChoice:
                     hasPort = true
                     if let port = portChoice(node, of: scope) { http.port = port }
+                case .host: http.host = host(node)
                 case .scheme: checkScheme(node)
                 case .method: if let method = method(node) { http.method = method }
                 case .headers: http.headers = headers(node)
@@ -115,7 +116,9 @@ extension ManifestDecoder {
     private func tcp(_ node: NodeID, of scope: PortScope) -> Probe.Check? {
         if document.kind(node) == .scalar { return portChoice(node, of: scope).map { .tcp(port: $0, host: nil) } }
         var tcp = TCPCheck()
-        decode(node, by: tcpKeys, named: "tcp", into: &tcp) { _, node, tcp in tcp.port = portChoice(node, of: scope) }
+        decode(node, by: tcpKeys, named: "tcp", into: &tcp) { form, node, tcp in
+            if form == .host { tcp.host = host(node) } else { tcp.port = portChoice(node, of: scope) }
+        }
         if tcp.port == nil, document.value(of: "port", in: node) == nil { tcp.port = onlyPort(of: scope, at: node) }
         return tcp.port.map { .tcp(port: $0, host: tcp.host) }
     }
@@ -201,6 +204,20 @@ extension ManifestDecoder {
             return nil
         }
         return path
+    }
+
+    private func host(_ node: NodeID) -> Template? {
+        guard let host = interpolated(node, named: "host") else { return nil }
+        guard !host.isUnresolved else { return host.template }
+        let sample = host.template.rendered { _ in "1" }
+        guard !sample.isEmpty, !sample.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "/") })
+        else {
+            report(
+                .invalidHost, at: node, "'\(sample)' is no host",
+                help: "a name or an address alone, such as localhost or 127.0.0.1")
+            return nil
+        }
+        return host.template
     }
 
     private func checkScheme(_ node: NodeID) {

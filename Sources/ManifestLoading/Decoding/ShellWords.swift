@@ -124,7 +124,8 @@ extension ManifestDecoder {
             return nil
         }
         checkOperators(split.words, at: node, named: name, isBesideShell: isBesideShell)
-        return split.words.map { parts in
+        var isUnresolved = false
+        let words = split.words.map { parts in
             var collector = SegmentCollector()
             for part in parts {
                 if part.isLiteral {
@@ -133,8 +134,12 @@ extension ManifestDecoder {
                     expand(part.bytes[...], into: &collector, at: node, mode: .full, depth: 0)
                 }
             }
+            isUnresolved = isUnresolved || collector.isUnresolved
             return collector.finish().template
         }
+        // A variable that is missing was reported, or what it says is not asked.
+        if words[0].segments.isEmpty, !isUnresolved { return reportNoProgram(at: node, named: name) }
+        return words
     }
 
     private func checkOperators(

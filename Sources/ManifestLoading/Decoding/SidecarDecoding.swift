@@ -111,7 +111,9 @@ extension ManifestDecoder {
             case .executable:
                 spec.privileges.staleExecutable = executablePath(node) ?? spec.privileges.staleExecutable
             case .logDirectory:
-                if let text = text(node, named: "dir") { spec.logs.directory = absolutePath(text, from: directory) }
+                guard let text = text(node, named: "dir") else { return }
+                if text.isEmpty { report(.missingValue, at: node, "'dir' is empty") }
+                spec.logs.directory = absolutePath(text, from: directory)
             default: break
             }
         }
@@ -175,6 +177,7 @@ extension ManifestDecoder {
             return nil
         case .sequence:
             var words: [Template] = []
+            var isUnresolved = false
             words.reserveCapacity(document.count(node))
             for position in 0..<document.count(node) {
                 let item = document.item(node, at: position)
@@ -184,15 +187,20 @@ extension ManifestDecoder {
                         help: "quote it: \"\" for an empty one, \"~\" or \"null\" for the text")
                     return nil
                 }
-                guard let word = template(item, named: name) else { return nil }
-                words.append(word)
+                guard let word = interpolated(item, named: name) else { return nil }
+                isUnresolved = isUnresolved || word.isUnresolved
+                words.append(word.template)
             }
-            if words.isEmpty || words[0].segments.isEmpty {
-                report(.commandEmpty, at: node, "'\(name)' names no program")
-                return nil
+            if words.isEmpty || words[0].segments.isEmpty, !isUnresolved {
+                return reportNoProgram(at: node, named: name)
             }
             return words
         }
+    }
+
+    func reportNoProgram(at node: NodeID, named name: String) -> [Template]? {
+        report(.commandEmpty, at: node, "'\(name)' names no program")
+        return nil
     }
 
     func script(_ node: NodeID) -> Template? {

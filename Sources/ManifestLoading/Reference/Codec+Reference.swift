@@ -79,7 +79,7 @@ extension Form {
         case .log: "pattern, or a mapping"
         case .notify: "`true`"
         case .portChoice: "name or number of a port"
-        case .method: "text"
+        case .host, .method: "text"
         case .headers: "mapping of names to text"
         case .statusRange: "number or range"
         case .pattern: "regular expression"
