@@ -71,7 +71,7 @@ let resourceKeys = KeyGroup<SidecarSpec>([
         "Processes and threads.", example: "200"),
 ])
 
-let staleKeys = KeyGroup<SidecarSpec>([
+package let staleKeys = KeyGroup<SidecarSpec>([
     ManifestKey(
         "exe", .form(.executable), default: "required",
         "The executable, as an absolute path. Ended are processes of the sidecar's user that have no living parent and "

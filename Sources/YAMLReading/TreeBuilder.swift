@@ -142,7 +142,7 @@ struct TreeBuilder {
         let id = UInt32(nodes.count)
         nodes.append(
             YAMLDocument.Node(
-                kind: .scalar, style: .quoted, tag: .text, line: start.line, column: start.column,
+                kind: .scalar, style: .quoted, tag: .unread, line: start.line, column: start.column,
                 endLine: end.line, endColumn: end.column, start: 0, count: 0, size: 1, keyHash: 0))
         return id
     }

@@ -25,6 +25,8 @@ package final class YAMLDocument: Sendable {
         case null
         /// `!!int` and the like: by the core schema, quoted or not.
         case typed
+        /// Stands for what could not be read, and was reported.
+        case unread
     }
 
     struct Node: Sendable {
@@ -123,12 +125,15 @@ package final class YAMLDocument: Sendable {
         }
     }
 
+    /// It stands in place of an alias that leads nowhere.
+    package func isUnread(_ id: NodeID) -> Bool { nodes[Int(id.index)].tag == .unread }
+
     /// What the core schema may read as something else than text: plain, or by a tag that decides for it.
     package func isPlain(_ id: NodeID) -> Bool {
         let node = nodes[Int(id.index)]
         return switch node.tag {
         case .none: node.kind == .scalar && node.style == .plain
-        case .text: false
+        case .text, .unread: false
         case .null, .typed: node.kind == .scalar
         }
     }

@@ -136,4 +136,45 @@ import YAMLReading
                 "command-not-found", "directory-not-found", "env-file-not-found",
             ])
     }
+
+    @Test(arguments: [
+        ("services: { a: { command: ./a } }", "unknown-key"),
+        ("sidecars: { a: { command: ./a, command: ./b } }", "duplicate-key"),
+        ("sidecars: { a: { command: ./a, hooks: { on_crash: { url: x } } } }", "unknown-key"),
+        ("sidecars: { a: { command: ./a, ports: { http: { target: 80 } } } }", "unknown-key"),
+        ("sidecars: { a: { command: ./a, ports: { http: { numero: 80 } } } }", "unknown-key"),
+        ("sidecars: { a: { command: ./a, ports: { http: 80 }, health: { httpGet: / } } }", "unknown-key"),
+        ("sidecars: { a: { command: ./a, env_file: { file: x } } }", "unknown-key"),
+        ("sidecars: { a: { command: ./a, stale: { executable: /x } } }", "unknown-key"),
+        ("sidecars: { a: { command: ./a, health: { log: { regex: x } } } }", "unknown-key"),
+        (
+            "secrets: { pg: { generate: 9 } }\nsidecars: { a: { command: a, secrets: { A: { secret: pg } } } }",
+            "unknown-key"
+        ),
+        ("secrets: { pg: { generate: 9 } }\nsidecars: { a: { command: a, secrets: [pg] } }", "wrong-type"),
+        (
+            "secrets: { pg: { generate: 9 } }\nsidecars: { a: { command: a, secrets: { 1A: pg } } }",
+            "invalid-variable-name"
+        ),
+        ("secrets: { pg: { length: 9 } }\nsidecars: { a: { command: a, secrets: { A: pg } } }", "unknown-key"),
+        (
+            "sidecars: { a: { command: a, replicas: 0 }, b: { command: b, depends_on: { a: { quorum: 1 } } } }",
+            "quorum-exceeds-replicas"
+        ),
+        ("sidecars: { a: { command: &a [*a] } }", "yaml-recursive-alias"),
+        ("sidecars: { a: { command: [*a] } }", "yaml-unknown-alias"),
+    ])
+    func `one problem is one diagnostic`(text: String, rule: String) {
+        let loaded = ManifestLoadingTests.load(text + "\n")
+        #expect(loaded.diagnostics.map(\.rule) == [rule], "\(loaded.report)")
+    }
+
+    @Test func `a mapping that lacks a key beside a slip in another still says so`() {
+        let loaded = ManifestLoadingTests.load(
+            "sidecars: { a: { command: ./a, hooks: { on_crash: { timout: 5s } }, health: { perod: 5s } } }\n")
+        #expect(
+            loaded.diagnostics.map(\.rule).sorted() == [
+                "hook-without-action", "probe-without-check", "unknown-key", "unknown-key",
+            ])
+    }
 }

@@ -42,6 +42,8 @@ final class ManifestDecoder {
     /// By variable of the client's environment: the secret it holds.
     var secretVariables: [String: String] = [:]
     var writtenSecretUses: [WrittenSecretUse] = []
+    /// Which secret a use names could not be read: it may be any.
+    var hasUnreadSecretUse = false
     /// Every variable that was replaced, and where.
     var interpolatedVariables: [(name: String, node: NodeID)] = []
     /// The sidecar that is being decoded.

@@ -40,7 +40,9 @@ extension ManifestDecoder {
         // After the secrets, wherever those stand: what they come from is left out of the files.
         topEnvironment = merged(files.map { environmentFiles($0) } ?? [], own)
         guard let node = sidecarsNode else {
-            if document.kind(root) == .mapping, document.entry("sidecars", in: root) == nil {
+            if document.kind(root) == .mapping, document.entry("sidecars", in: root) == nil,
+                !hasSlip(for: ["sidecars"], of: projectKeys, in: root)
+            {
                 report(
                     .noSidecars, at: root, "there is no 'sidecars:'",
                     help: "list them by name: sidecars: { web: { command: [./server] } }")

@@ -45,6 +45,8 @@ extension ManifestDecoder {
         }
         let names = secretSourceKeys.keys.map(\.name).filter { document.value(of: $0, in: node) != nil }
         guard names.count == 1 else {
+            let all = secretSourceKeys.keys.map(\.name)
+            if names.isEmpty, hasSlip(for: all, of: secretSourceKeys, in: node, orAnything: true) { return nil }
             report(
                 .secretSource, at: key,
                 names.isEmpty
@@ -93,6 +95,7 @@ extension ManifestDecoder {
             report(
                 .wrongType, at: node, "'secrets' takes a mapping, and this is \(document.kind(node).sentence)",
                 help: "write VARIABLE: name-of-the-secret")
+            hasUnreadSecretUse = true
             return
         }
         for (key, value) in document.pairs(node) {
@@ -101,9 +104,13 @@ extension ManifestDecoder {
                 report(
                     .invalidVariableName, at: key, "'\(variable)' can't be a variable's name",
                     help: "letters, digits and '_', not beginning with a digit")
+                hasUnreadSecretUse = true
                 continue
             }
-            guard let use = secretUse(value, variable: variable, key: key) else { continue }
+            guard let use = secretUse(value, variable: variable, key: key) else {
+                hasUnreadSecretUse = true
+                continue
+            }
             if let position = uses.firstIndex(where: { $0.variable == variable }) {
                 uses[position] = use
             } else {
@@ -126,8 +133,11 @@ extension ManifestDecoder {
             decode(node, by: secretUseKeys, named: "a secret's use", into: &form) { _, _, _ in }
             guard document.kind(node) == .mapping else { return nil }
             guard let from = document.value(of: "from", in: node) else {
-                report(
-                    .missingKey, at: key, "'\(variable)' doesn't say which secret", help: "add 'from:' with its name")
+                if !hasSlip(for: ["from"], of: secretUseKeys, in: node, orAnything: true) {
+                    report(
+                        .missingKey, at: key, "'\(variable)' doesn't say which secret",
+                        help: "add 'from:' with its name")
+                }
                 return nil
             }
             place = from

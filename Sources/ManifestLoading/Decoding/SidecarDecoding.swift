@@ -72,16 +72,17 @@ extension ManifestDecoder {
     }
 
     private func decodeLayer(_ node: NodeID, into spec: inout SidecarSpec, _ layers: inout SidecarLayers) {
-        var hasOwnCommand = false
+        var ownProgram: Form?
         replaceStop(by: node, in: &spec.stop)
         decode(node, by: sidecarKeys, named: "a sidecar", into: &spec) { form, node, spec in
             switch form {
             case .command, .script:
-                if hasOwnCommand {
+                // One that is given twice was reported by the reader.
+                if let ownProgram, ownProgram != form {
                     report(
                         .commandAndShell, at: node, "a sidecar has either 'command' or 'shell'", help: "remove one")
                 }
-                hasOwnCommand = true
+                ownProgram = form
                 layers.commandKey = node
                 if form == .command {
                     spec.program = command(node, named: "command", isBesideShell: true).map { .command($0) }
@@ -187,7 +188,8 @@ extension ManifestDecoder {
                         help: "quote it: \"\" for an empty one, \"~\" or \"null\" for the text")
                     return nil
                 }
-                guard let word = interpolated(item, named: name) else { return nil }
+                // An alias that leads nowhere was reported by the reader.
+                guard !document.isUnread(item), let word = interpolated(item, named: name) else { return nil }
                 isUnresolved = isUnresolved || word.isUnresolved
                 words.append(word.template)
             }

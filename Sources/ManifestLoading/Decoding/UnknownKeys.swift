@@ -53,13 +53,17 @@ extension ManifestDecoder {
     }
 
     /// Whether a key there, reported as unknown, was most likely to be one of these: it is missing for that reason.
-    func hasSlip<Owner>(for names: [String], of group: KeyGroup<Owner>, in mapping: NodeID) -> Bool {
+    ///
+    /// - Parameter orAnything: one that nothing is known of may be it, too. In a small mapping it mostly is.
+    func hasSlip<Owner>(
+        for names: [String], of group: KeyGroup<Owner>, in mapping: NodeID, orAnything: Bool = false
+    ) -> Bool {
         let known = group.keys.map(\.name)
         return document.pairs(mapping).contains { key, _ in
             guard document.kind(key) == .scalar else { return false }
             let name = document.string(key)
-            guard !known.contains(name), let meant = suggestion(for: name, among: known) else { return false }
-            return names.contains(meant)
+            guard !known.contains(name) else { return false }
+            return suggestion(for: name, among: known).map(names.contains) ?? orAnything
         }
     }
 
@@ -118,6 +122,8 @@ private let foreignKeys: [String: String] = [
     "LoadCredential": "secrets", "credentials": "secrets", "secret": "secrets", "uid": "user", "gid": "group",
     "from_file": "file", "random": "generate", "secretName": "from", "source": "from",
     "executable": "exe",
+    // Ports and hooks
+    "target": "port", "published": "port", "containerPort": "port", "url": "webhook",
 ]
 
 private let foreignNames = foreignKeys.keys.sorted()

@@ -11,8 +11,7 @@ extension ManifestDecoder {
                     .quorumExceedsReplicas, at: written.node,
                     "the quorum is \(quorum), and '\(dependency.sidecar)' has \(sidecars[index].replicas)",
                     help: "lower the quorum, or raise its replicas")
-            }
-            if sidecars[index].replicas == 0, dependency.required {
+            } else if sidecars[index].replicas == 0, dependency.required {
                 report(
                     .dependencyWithoutReplicas, at: written.node,
                     "'\(dependency.sidecar)' has no replicas, so this waits for nothing",

@@ -12,7 +12,8 @@ extension ManifestDecoder {
         }
         if sidecar.privileges.staleExecutable == nil,
             let stale = document.value(of: "stale", in: places[position].value), document.kind(stale) == .mapping,
-            document.value(of: "exe", in: stale) == nil
+            document.value(of: "exe", in: stale) == nil,
+            !hasSlip(for: ["exe"], of: staleKeys, in: stale, orAnything: true)
         {
             report(.missingKey, at: stale, "'stale' doesn't say of which executable", help: "add 'exe:' with its path")
         }

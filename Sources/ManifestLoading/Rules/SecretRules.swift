@@ -15,7 +15,7 @@ extension ManifestDecoder {
                 help: closest(to: use.secret, among: names).map { "did you mean '\($0)'?" }
                     ?? "declare it at the top level: secrets: { \(use.secret): { env: NAME } }")
         }
-        for secret in project.secrets where !used.contains(secret.name) {
+        for secret in project.secrets where !hasUnreadSecretUse && !used.contains(secret.name) {
             guard let key = secretKeys[secret.name] else { continue }
             report(
                 .unusedSecret, at: key, "no sidecar gets the secret '\(secret.name)'",
