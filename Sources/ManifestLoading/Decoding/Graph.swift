@@ -13,7 +13,9 @@ extension ManifestDecoder {
                 report(
                     .unknownDependency, at: written.node, "there is no sidecar '\(dependency.sidecar)'",
                     help: closestSidecar(to: dependency.sidecar).map { "did you mean '\($0)'?" }
-                        ?? "declare it, or write { required: false }")
+                        ?? "declare it, or write "
+                        + (written.isListed ? "the mapping form: depends_on: " : "")
+                        + "{ \(dependency.sidecar): { required: false } }")
                 continue
             }
             if target == written.sidecar {

@@ -12,6 +12,8 @@ final class ManifestDecoder {
         var position: Int
         var node: NodeID
         var hasCondition: Bool
+        /// In a list, which names it and says no more.
+        var isListed: Bool
     }
 
     struct WrittenReference {

@@ -101,8 +101,8 @@ extension ManifestDecoder {
             for item in document.items(node) {
                 guard let name = text(item, named: "depends_on") else { continue }
                 add(
-                    DependencySpec(sidecar: name, condition: .started), at: item, hasCondition: false, to: &dependencies
-                )
+                    DependencySpec(sidecar: name, condition: .started), at: item, hasCondition: false, isListed: true,
+                    to: &dependencies)
             }
         case .mapping:
             for (key, value) in document.pairs(node) {
@@ -135,7 +135,8 @@ extension ManifestDecoder {
     }
 
     private func add(
-        _ dependency: DependencySpec, at node: NodeID, hasCondition: Bool, to dependencies: inout [DependencySpec]
+        _ dependency: DependencySpec, at node: NodeID, hasCondition: Bool, isListed: Bool = false,
+        to dependencies: inout [DependencySpec]
     ) {
         guard let current else { return }
         if dependencies.contains(where: { $0.sidecar == dependency.sidecar }) {
@@ -144,7 +145,8 @@ extension ManifestDecoder {
         }
         self.dependencies.append(
             WrittenDependency(
-                sidecar: current, position: dependencies.count, node: node, hasCondition: hasCondition))
+                sidecar: current, position: dependencies.count, node: node, hasCondition: hasCondition,
+                isListed: isListed))
         dependencies.append(dependency)
     }
 

@@ -28,7 +28,7 @@ extension ManifestDecoder {
                 help: "move it into a sidecar, or into 'defaults:' for all of them")
             return
         }
-        if let remark = foreignRemarks[name] {
+        if let remark = foreignRemarks[name], name != "args" || known.contains("command") {
             report(.unknownKey, at: key, "there is no key '\(name)' in \(mapping)", help: remark)
             return
         }
@@ -131,6 +131,7 @@ private let foreignNames = foreignKeys.keys.sorted()
 private let foreignRemarks: [String: String] = [
     "image": "nothing runs in containers here: say in 'command' what to run",
     "build": "nothing runs in containers here: say in 'command' what to run",
+    "args": "they stand behind the program: command: [program, argument]",
     "container_name": "a sidecar is called by its key",
     "networks": "sidecars share the network of this machine",
     "network_mode": "sidecars share the network of this machine",

@@ -26,11 +26,19 @@ extension ManifestDecoder {
         guard text.utf8.count >= 4, !text.hasPrefix("/"),
             !["true", "false", "none", "null", "disabled"].contains(text.lowercased())
         else { return }
+        // Each its own: one name for several would hand the same value to all.
+        let own = secretName(for: name)
+        let declared = secretVariables[name] ?? (secretKeys[own] == nil ? nil : own)
         report(
             .secretInPlainText, at: value, "'\(name)' looks like a secret, written where everyone can read it",
-            help: secretKeys.isEmpty
-                ? "declare it: secrets: { db: { env: \(name) } }, and hand it over: secrets: { \(name): db }"
-                : "hand over a secret instead: secrets: { \(name): \(secretKeys.keys.sorted()[0]) }")
+            help: declared.map { "hand over a secret instead: secrets: { \(name): \($0) }" }
+                ?? "declare it: secrets: { \(own): { env: \(name) } }, and hand it over: secrets: { \(name): \(own) }")
+    }
+
+    /// `DB_PASSWORD` becomes `db-password`.
+    private func secretName(for variable: String) -> String {
+        let words = variable.lowercased().split(separator: "_").joined(separator: "-")
+        return words.isEmpty ? "secret" : String(words.prefix(63))
     }
 
     private func isSecretName(_ name: String) -> Bool {

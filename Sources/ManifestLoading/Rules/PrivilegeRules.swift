@@ -44,7 +44,9 @@ extension ManifestDecoder {
             report(
                 .notPermitted, at: place(position, "nice"),
                 "the supervisor may not set a niceness of \(nice); the lowest here is \(abilities.lowestNice)",
-                help: "run as root, or raise the user's 'nice' limit")
+                help: abilities.user == 0
+                    ? "give the supervisor CAP_SYS_NICE, which this root lacks, or raise its 'nice' limit"
+                    : "run as root, or raise the user's 'nice' limit")
         }
         guard !abilities.mayRaiseLimits else { return }
         for limit in privileges.limits {
@@ -54,7 +56,9 @@ extension ManifestDecoder {
             report(
                 .notPermitted, at: place(position, "ulimits", limit.name.rawValue),
                 "the supervisor may not raise '\(limit.name.rawValue)' above \(most), its own hard limit",
-                help: "run as root, or raise it in /etc/security/limits.conf")
+                help: abilities.user == 0
+                    ? "give the supervisor CAP_SYS_RESOURCE, which this root lacks, or a higher limit"
+                    : "run as root, or raise it in /etc/security/limits.conf")
         }
     }
 
@@ -85,7 +89,9 @@ extension ManifestDecoder {
         report(
             .notPermitted, at: place(position, key),
             "the supervisor runs as \(key == "user" ? "uid" : "gid") \(own), and may not become \(key) '\(name)'",
-            help: "bring the project up as root, or remove '\(key)'")
+            help: files.abilities?.user == 0
+                ? "give the supervisor CAP_SETUID and CAP_SETGID, which this root lacks, or remove '\(key)'"
+                : "bring the project up as root, or remove '\(key)'")
     }
 }
 
