@@ -29,6 +29,26 @@ extension Plan {
         return project.secrets.filter { needed.contains($0.name) }
     }
 
+    /// Which of the names stand for no sidecar of it, or for no instance there is to be, in a sentence too. Nil: none.
+    package func unknown(among names: [String]) -> (names: [String], sentence: String)? {
+        let unknown = names.filter { !hasInstance(named: $0) }
+        guard !unknown.isEmpty else { return nil }
+        let known = sidecars.map { $0.replicas == 1 ? $0.name : "\($0.name) (\($0.replicas) replicas)" }
+        let list = unknown.map { "'\($0)'" }.joined(separator: ", ")
+        return (
+            unknown, "the manifest declares no sidecar \(list); it declares: \(known.joined(separator: ", "))"
+        )
+    }
+
+    private func hasInstance(named name: String) -> Bool {
+        let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let sidecar = sidecars.first(where: { $0.name == parts[0] }) else { return false }
+        guard parts.count == 2 else { return true }
+        guard let replica = Int(parts[1]), replica >= 0 else { return false }
+        // Where each client has its own, there are as many as there are clients.
+        return replica < sidecar.replicas || sidecar.stdio == .perClient
+    }
+
     /// By position: whether the sidecar is named or required, transitively, by one that is. Unknown names mean none;
     /// `mcp/0` means `mcp`.
     package func closure(of names: [String]) -> [Bool] {

@@ -245,17 +245,8 @@ extension Supervisor {
     }
 
     private func checkNames(_ names: [String], in plan: Plan) throws(ControlError) {
-        let unknown = names.filter { name in
-            let sidecar = name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? name
-            return !plan.sidecars.contains { $0.name == sidecar }
-        }
-        guard unknown.isEmpty else {
-            let known = plan.sidecars.map(\.name).joined(separator: ", ")
-            throw ControlError(
-                .unknownSidecar,
-                "the manifest declares no sidecar \(unknown.map { "'\($0)'" }.joined(separator: ", ")); it declares: "
-                    + known, names: unknown)
-        }
+        guard let unknown = plan.unknown(among: names) else { return }
+        throw ControlError(.unknownSidecar, unknown.sentence, names: unknown.names)
     }
 
     private func merged(_ old: Plan?, _ new: Plan, names: [String]) throws(ControlError) -> Plan {

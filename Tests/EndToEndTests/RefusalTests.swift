@@ -119,5 +119,20 @@ extension EndToEnd {
                 try sandbox.succeed("down")
             }
         }
+
+        @Test func `a name of no sidecar, and of no instance, is refused by all alike`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  mcp: { command: [sleep, \"1000\"], replicas: 2 }")
+                #expect(try sandbox.orchestrate("up", "--dry-run", "nope").status == 4)
+                #expect(try sandbox.orchestrate("up", "--dry-run", "mcp/1").status == 0)
+                try sandbox.succeed("up", "-d")
+                for command in [["up", "-d", "mcp/7"], ["why", "mcp/7"], ["why", "mcp/x"]] {
+                    let refused = try sandbox.start(command).end()
+                    #expect(refused.status == 4, "\(command): \(refused.everything)")
+                }
+                #expect(try sandbox.succeed("why", "mcp/1").contains("mcp/1"))
+                try sandbox.succeed("down")
+            }
+        }
     }
 }

@@ -34,4 +34,17 @@ import Testing
         let plan = try Plan(project: project, sidecars: sidecars)
         #expect(plan.waves.count == 100_000)
     }
+
+    @Test func `a name stands for a sidecar, or for an instance there is to be`() throws {
+        var each = SidecarSpec(name: "tools")
+        each.stdio = .perClient
+        var several = SidecarSpec(name: "mcp")
+        several.replicas = 2
+        let plan = try Plan(
+            project: ProjectSpec(name: "p", directory: "/"), sidecars: [SidecarSpec(name: "web"), several, each])
+        #expect(plan.unknown(among: ["web", "web/0", "mcp", "mcp/1", "tools/7"]) == nil)
+        let unknown = try #require(plan.unknown(among: ["nope", "mcp/2", "mcp/x", "web/", "web/-1", "mcp/1"]))
+        #expect(unknown.names == ["nope", "mcp/2", "mcp/x", "web/", "web/-1"])
+        #expect(unknown.sentence.hasSuffix("; it declares: web, mcp (2 replicas), tools"))
+    }
 }

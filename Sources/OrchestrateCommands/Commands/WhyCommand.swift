@@ -35,11 +35,14 @@ struct WhyCommand: ParsableCommand {
         let parts = name.split(separator: "/", maxSplits: 1)
         let sidecar = String(parts.first ?? "")
         let replica = parts.count == 2 ? Int(parts[1]) : nil
+        if parts.count == 2, replica == nil {
+            throw context.unknownSidecar(name, among: Set(known.map(\.sidecar)).sorted())
+        }
         let lines = WhyChain.lines(
             for: sidecar, replica: replica, journal: journal, isRunning: ProjectContext.runs(context.location),
             palette: Terminal(environment: context.environment).palette)
         guard !lines.isEmpty else {
-            guard known.contains(where: { $0.sidecar == sidecar }) else {
+            guard known.contains(where: { $0.sidecar == sidecar && (replica == nil || $0.replica == replica) }) else {
                 throw context.unknownSidecar(name, among: Set(known.map(\.sidecar)).sorted())
             }
             return Console.print("nothing has happened to \(name.terminalSafe) yet")

@@ -18,6 +18,7 @@ struct DryRun {
         guard let plan = loaded.plan else {
             throw CommandFailure(exitCode: ExitCode.invalidManifest.rawValue)
         }
+        if let unknown = plan.unknown(among: names) { throw CommandFailure(.unknownSidecar, unknown.sentence) }
         let lines = plan.sidecars(wanted: names).flatMap { findings(on: $0, in: plan) }
         Console.print(lines.isEmpty ? "nothing stale is running" : lines.joined(separator: "\n"))
     }
