@@ -134,5 +134,16 @@ extension EndToEnd {
                 try sandbox.succeed("down")
             }
         }
+
+        @Test func `the socket of a sidecar is said in JSON too`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  tool: { command: [cat], stdio: per_client }")
+                try sandbox.succeed("up", "-d")
+                let json = try sandbox.succeed("port", "tool", "--json").replacing("\\/", with: "/")
+                #expect(json.contains("\"socket\" : \"\(try sandbox.socket(of: "tool"))\""), "\(json)")
+                #expect(json.contains("\"instance\" : \"tool"))
+                try sandbox.succeed("down")
+            }
+        }
     }
 }

@@ -8,7 +8,8 @@ struct PortCommand: ParsableCommand {
         abstract: "Print the ports a sidecar was given.",
         discussion: """
             One port prints as a bare number, for scripts. Several print a line each. Of a sidecar with
-            'stdio: per_client' it is the path of the socket for its clients.
+            'stdio: per_client' it is the path of the socket for its clients; with --json an object with
+            'instance' and 'socket'.
 
             Examples:
               curl http://127.0.0.1:$(orchestrate port api)/health
@@ -30,16 +31,23 @@ struct PortCommand: ParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
+    /// As JSON in place of ports.
+    private struct Socket: Encodable {
+        var instance: String
+        var socket: String
+    }
+
     func run() throws {
         let context = try ProjectContext(project)
         let names = name.map { [$0] } ?? []
         let (ports, socket) = try context.ask { client in
             let ports = try client.call(Ports.self, .init(names: names)).ports.filter { port == nil || $0.name == port }
-            guard ports.isEmpty, port == nil, name != nil, !json else { return (ports, String?.none) }
-            return (ports, try client.call(Status.self, .init(names: names)).sidecars.first?.socket)
+            guard ports.isEmpty, port == nil, name != nil else { return (ports, Socket?.none) }
+            let instance = try client.call(Status.self, .init(names: names)).sidecars.first
+            return (ports, instance.flatMap { found in found.socket.map { .init(instance: found.name, socket: $0) } })
         }
+        if let socket { return Console.print(json ? WireFormat.json([socket], pretty: true) : socket.socket) }
         if json { return Console.print(WireFormat.json(ports, pretty: true)) }
-        if let socket { return Console.print(socket) }
         guard !ports.isEmpty else {
             let what = port.map { "port '\($0)'" } ?? "port"
             throw CommandFailure(.failed, "\(name.map { "'\($0)'" } ?? "the project") has no \(what)")
