@@ -104,6 +104,7 @@ extension EndToEnd {
                 let refused = try sandbox.orchestrate("dance", "--help")
                 #expect(refused.status == 64, "\(refused.everything)")
                 #expect(refused.everything.contains("Unexpected argument 'dance'"))
+                #expect(try sandbox.orchestrate("help", "dance").status == 64)
                 #expect(try sandbox.orchestrate("help", "up").status == 0)
                 #expect(try sandbox.orchestrate("up", "--help").status == 0)
             }
