@@ -146,5 +146,14 @@ extension EndToEnd {
                 try sandbox.succeed("down")
             }
         }
+
+        @Test(arguments: ["validate", "plan"]) func `two manifests are one too many`(command: String) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  web: { command: [sleep, \"1000\"] }")
+                let refused = try sandbox.orchestrate(command, "-f", sandbox.manifest, "/no/other.yaml")
+                #expect(refused.status == 64, "\(refused.everything)")
+                #expect(refused.everything.contains("Give one manifest"))
+            }
+        }
     }
 }

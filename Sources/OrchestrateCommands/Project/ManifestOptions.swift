@@ -18,6 +18,10 @@ struct ManifestOptions: ParsableArguments {
     @Flag(help: "Don't look at what depends on this machine: files, commands, users.")
     var noHost = false
 
+    func validate() throws {
+        if path != nil, file != nil { throw ValidationError("Give one manifest: as the argument, or with -f.") }
+    }
+
     /// - Parameter isForPlan: false where nothing is done with the plan but to know that there is one.
     func load(interpolates: Bool = true, isForPlan: Bool = true) throws -> LoadedManifest {
         let options = LoadOptions(checksHost: !noHost, interpolates: interpolates, makesFingerprints: isForPlan)
