@@ -155,5 +155,19 @@ extension EndToEnd {
                 #expect(refused.everything.contains("Give one manifest"))
             }
         }
+
+        @Test func `before the first up there are no logs, as there are no events`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  web: { shell: \"echo here; exec sleep 1000\" }")
+                for command in [["logs"], ["logs", "web"], ["events"], ["why", "web"]] {
+                    let refused = try sandbox.start(command).end()
+                    #expect(refused.status == 5, "\(command): \(refused.everything)")
+                    #expect(refused.everything.contains("has not been up"))
+                }
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("down")
+                #expect(try sandbox.succeed("logs").contains("here"))
+            }
+        }
     }
 }

@@ -64,6 +64,10 @@ struct LogsCommand: ParsableCommand {
         let context = try ProjectContext(project.projectOptions)
         let access = LogAccess(context)
         let sources = try selected(from: access, context)
+        // Whoever follows waits for the first line, also of a project that is yet to come.
+        guard follow || context.location.exists || sources.contains(where: \.isWritten) else {
+            throw CommandFailure(.noSupervisor, "\(context.name) has not been up: there are no logs")
+        }
         let reader: LogReader
         do {
             reader = try LogReader(sources, query: try query())
@@ -92,12 +96,7 @@ struct LogsCommand: ParsableCommand {
     }
 
     private func selected(from access: LogAccess, _ context: ProjectContext) throws -> [LogSource] {
-        guard !names.isEmpty else {
-            guard !access.sources.isEmpty || context.location.exists else {
-                throw CommandFailure(.noSupervisor, "\(context.name) has not been up: there are no logs")
-            }
-            return access.sources
-        }
+        guard !names.isEmpty else { return access.sources }
         var selected: [LogSource] = []
         for name in names {
             let found = access.sources(named: name)

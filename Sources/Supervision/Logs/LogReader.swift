@@ -24,6 +24,9 @@ package struct LogSource: Hashable, Sendable {
         return instances.map { LogSource(instance: $0, directory: directory) }
     }
 
+    /// There is a log, if only an empty one.
+    package var isWritten: Bool { !files().isEmpty }
+
     /// Oldest first, the current one last; compressed ones by the name they had before.
     func files() -> [String] {
         let names = (try? Directory.names(in: directory, beginningWith: instance.stem + ".")) ?? []
