@@ -94,7 +94,7 @@ private func finished(_ diagnostics: [Diagnostic], source: SourceText) -> [Diagn
         return seen.insert(diagnostic).inserted && !isSilenced(diagnostic, in: source)
     }
     let order = kept.indices.sorted { left, right in
-        let (a, b) = (kept[left].location?.offset ?? -1, kept[right].location?.offset ?? -1)
+        let (a, b) = (place(of: kept[left], in: source), place(of: kept[right], in: source))
         return a == b ? left < right : a < b
     }
     return order.map { position in
@@ -106,9 +106,18 @@ private func finished(_ diagnostics: [Diagnostic], source: SourceText) -> [Diagn
     }
 }
 
+/// Those of no place first, those of another file last.
+private func place(of diagnostic: Diagnostic, in source: SourceText) -> Int {
+    guard let location = diagnostic.location else { return -1 }
+    return location.file == source.file ? location.offset : .max
+}
+
 /// Only warnings: an error that is silenced is still one.
 private func isSilenced(_ diagnostic: Diagnostic, in source: SourceText) -> Bool {
-    guard diagnostic.severity == .warning, let line = diagnostic.location?.line else { return false }
+    guard diagnostic.severity == .warning, let location = diagnostic.location, location.file == source.file else {
+        return false
+    }
+    let line = location.line
     let wanted = "# orchestrate: ignore="
     for number in [line, line - 1] {
         guard let text = source.line(number), let comment = text.range(ofASCII: wanted) else { continue }

@@ -28,6 +28,7 @@ func loadExample(_ text: String, of rule: RuleID) -> LoadedManifest {
 /// What can't be shown as a short text.
 let rulesWithoutExample: Set<RuleID> = [
     .manifestNotFound, .manifestUnreadable, .yamlInvalidUTF8, .yamlControlCharacter, .yamlTooLarge, .yamlTooManyNodes,
+    .dotEnvironmentSyntax,
 ]
 
 @Suite struct CatalogueTests {

@@ -51,4 +51,23 @@ import Testing
             "sidecars: { web: { command: /bin/web, env_file: a.env } }", options: LoadOptions(), files: files)
         #expect(loaded.report == ["1:49 env-file-syntax: /app/a.env:2:4: this byte is not UTF-8"])
     }
+
+    @Test func `what can't be read of a dotenv that is asked is a warning at its place`() {
+        func report(_ manifest: String, _ environment: String) -> [String] {
+            load(
+                manifest, options: LoadOptions(),
+                files: MemoryFiles(texts: ["/app/.env": environment, "/bin/web": ""])
+            ).diagnostics.map { "\($0.location?.file ?? ""):\($0.location?.line ?? 0) \($0.severity) \($0.rule)" }
+        }
+        let asks = "sidecars: { web: { command: [/bin/web, \"${A}\"] } }"
+        #expect(
+            report(asks, "A=1\nthis is no line\nB='x'y\n") == [
+                "/app/.env:2 warning dotenv-syntax", "/app/.env:3 warning dotenv-syntax",
+            ])
+        #expect(report("sidecars: { web: { command: /bin/web } }", "this is no line\n") == [])
+        // One that is missing may stand there.
+        #expect(report(asks, "this is no line\n") == ["sidecars.yaml:1 error env-file-syntax"])
+        #expect(
+            report("env_file: .env\n" + asks, "A=1\nthis is no line\n") == ["sidecars.yaml:1 error env-file-syntax"])
+    }
 }

@@ -69,6 +69,10 @@ let programExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [/bin/server]\n    env_file: broken.env\n",
         after: "sidecars:\n  web:\n    command: [/bin/server]\n    env_file: good.env\n"),
     RuleExplanation(
+        .dotEnvironmentSyntax,
+        "A variable may be meant there that is empty, or another, for `${VAR}` and for secrets. As an `env_file` it is an "
+            + "error."),
+    RuleExplanation(
         .secretInPlainText, "Manifests are committed, copied and shown. The value is in every copy for good.",
         before: "sidecars:\n  web:\n    command: [./web]\n    env: { DB_PASSWORD: hunter22 }\n",
         after: "secrets: { db: { env: DB_PASSWORD } }\nsidecars:\n  web:\n    command: [./web]\n"

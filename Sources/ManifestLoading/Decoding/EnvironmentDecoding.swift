@@ -146,6 +146,20 @@ extension ManifestDecoder {
         return true
     }
 
+    /// Other tools read `.env` too, each by its own rules: what can't be read of it is no error as long as no variable is
+    /// missing. Without the line itself, which may hold a secret.
+    func warnOfDotEnvironment() {
+        guard let dotEnvironment, !hasReportedDotEnvironment, environmentFiles[directory + "/.env"] == nil else {
+            return
+        }
+        for problem in dotEnvironment.problems {
+            guard let place = problem.place else { continue }
+            report(
+                .dotEnvironmentSyntax, location: place.location, place.message + ", so nothing is read there",
+                help: problem.help)
+        }
+    }
+
     private func readDotEnvironment() -> DotEnvironment {
         if let dotEnvironment { return dotEnvironment }
         let read = options.readsFiles ? DotEnvironment(beside: directory, files: files) : DotEnvironment()

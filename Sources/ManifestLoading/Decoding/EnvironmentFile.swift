@@ -9,8 +9,11 @@ struct EnvironmentFile {
 /// What could not be read of an environment file, in words that name the file.
 package struct EnvironmentFileProblem: Sendable {
     var rule: RuleID
+    /// With its place in it, where it has one.
     package var message: String
     var help: String?
+    /// Where it stands in the file, and what stands there.
+    var place: (location: SourceLocation, message: String)?
 
     init(reading path: String, failed reason: FileReadFailure) {
         rule = .environmentFileNotFound
@@ -25,6 +28,7 @@ package struct EnvironmentFileProblem: Sendable {
 
     fileprivate init(at place: SourceLocation, _ message: String, help: String) {
         rule = .environmentFileSyntax
+        self.place = (place, message)
         self.message = "\(place.file):\(place.line):\(place.column): \(message)"
         self.help = help
     }

@@ -89,6 +89,7 @@ final class ManifestDecoder {
         checkReferences()
         let plan = buildPlan()
         runRules()
+        warnOfDotEnvironment()
         return diagnostics.contains { $0.severity == .error } ? nil : plan
     }
 

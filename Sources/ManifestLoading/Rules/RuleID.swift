@@ -76,6 +76,7 @@ package enum RuleID: String, CaseIterable, Sendable {
     case invalidVariableName = "invalid-variable-name"
     case environmentFileNotFound = "env-file-not-found"
     case environmentFileSyntax = "env-file-syntax"
+    case dotEnvironmentSyntax = "dotenv-syntax"
     case secretInPlainText = "secret-in-plain-text"
     case portVariableOverridden = "port-variable-overridden"
 
@@ -156,7 +157,7 @@ package enum RuleID: String, CaseIterable, Sendable {
     package var severity: Diagnostic.Severity {
         switch self {
         case .yamlDuplicateAnchor, .referenceWithoutDependency, .shellOperatorInCommand, .shellWithoutExec,
-            .tildeNotExpanded, .ignoredForExternal, .secretInPlainText, .portVariableOverridden,
+            .tildeNotExpanded, .ignoredForExternal, .dotEnvironmentSyntax, .secretInPlainText, .portVariableOverridden,
             .portRangeTooSmall, .healthyWithoutReadiness, .succeededOnService, .dependencyWithoutReplicas,
             .pushedLiveness, .livenessBeforeStartup, .externalWithoutProbe,
             .probeHitsOtherSidecar, .maxDelayBelowDelay, .noRestartAfterSuccess, .taskRestartsAlways,
