@@ -188,7 +188,7 @@ private let environmentFile = anyOf([text, .object(schema(of: environmentFileKey
 private func duration(_ bounds: DurationBounds) -> JSONValue {
     switch bounds {
     case .any: reference("duration")
-    case .positive: reference("positiveDuration")
+    case .positive, .atLeast: reference("positiveDuration")
     }
 }
 

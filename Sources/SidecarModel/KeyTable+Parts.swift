@@ -48,7 +48,9 @@ package let probeKeys = KeyGroup<Probe>([
     ManifestKey("notify", .form(.notify), "sd_notify: the sidecar says READY=1 itself.", example: "true"),
     ManifestKey(
         "initial_delay", .duration(.any, \.initialDelay), "Wait after the start before the first check.", example: "2s"),
-    ManifestKey("period", .duration(.positive, \.period), "Time from one check to the next.", example: "5s"),
+    ManifestKey(
+        "period", .duration(.atLeast(.milliseconds(10)), \.period),
+        "Time from one check to the next, 10ms or more.", example: "5s"),
     ManifestKey("timeout", .duration(.positive, \.timeout), "A check that takes longer has failed.", example: "1s"),
     ManifestKey(
         "failure_threshold", .integer(1...1000, \.failureThreshold), "Failures in a row that count.", example: "5"),

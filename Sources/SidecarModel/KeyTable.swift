@@ -90,7 +90,10 @@ package indirect enum Codec<Owner: Sendable>: Sendable {
     }
 }
 
-package enum DurationBounds: Sendable { case any, positive }
+package enum DurationBounds: Sendable {
+    case any, positive
+    case atLeast(Duration)
+}
 
 /// Values that are more than a scalar. Each is decoded by one function, and described once for the schema and the
 /// reference.

@@ -30,4 +30,10 @@ import Testing
     func `what can just run is none`(body: String) {
         #expect(load("sidecars: { w: { command: w, \(body) } }").report == [])
     }
+
+    @Test(arguments: [("1us", false), ("0.0001ms", false), ("9.9ms", false), ("0", false), ("10ms", true)])
+    func `a probe leaves time between two checks`(period: String, isTaken: Bool) {
+        let loaded = load("sidecars: { w: { command: w, health: { tcp: 80, period: \(period) } } }")
+        #expect(loaded.diagnostics.map(\.rule) == (isTaken ? [] : ["out-of-range"]), "\(loaded.report)")
+    }
 }

@@ -121,11 +121,16 @@ extension ManifestDecoder {
         guard let text = value(node, named: name, expecting: "a duration", isTyped: false) else { return nil }
         switch parseDuration(text) {
         case .success(let duration):
-            if case .positive = bounds, duration <= .zero {
+            switch bounds {
+            case .any: return duration
+            case .positive where duration <= .zero:
                 report(.outOfRange, at: node, "'\(name)' must be longer than 0")
                 return nil
+            case .atLeast(let least) where duration < least:
+                report(.outOfRange, at: node, "'\(name)' is \(text), and must be at least \(least.spelling)")
+                return nil
+            case .positive, .atLeast: return duration
             }
-            return duration
         case .failure(.missingUnit):
             report(
                 .missingUnit, at: node, "'\(name)' is \(text) without a unit",
