@@ -36,4 +36,12 @@ import Testing
         let loaded = load("sidecars: { w: { command: w, health: { tcp: 80, period: \(period) } } }")
         #expect(loaded.diagnostics.map(\.rule) == (isTaken ? [] : ["out-of-range"]), "\(loaded.report)")
     }
+
+    @Test(arguments: [
+        "depends_on: [null]", "depends_on: [~]", "env_file: [null]", "restart: { success_codes: [1, null] }",
+    ])
+    func `an entry that is nothing is not the text null`(body: String) {
+        let loaded = load("sidecars: { w: { command: w, \(body) } }")
+        #expect(loaded.diagnostics.map(\.rule) == ["missing-value"], "\(loaded.report)")
+    }
 }

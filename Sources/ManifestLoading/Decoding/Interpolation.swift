@@ -31,6 +31,7 @@ extension ManifestDecoder {
             report(.wrongType, at: node, "'\(name)' takes text, and this is \(document.kind(node).sentence)")
             return nil
         }
+        guard !isNothing(node, named: name) else { return nil }
         guard hasDollar(node) else { return Interpolated(template: Template(document.string(node))) }
         return interpolate(document.string(node), at: node, mode: mode)
     }

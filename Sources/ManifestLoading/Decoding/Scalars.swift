@@ -12,6 +12,7 @@ extension ManifestDecoder {
                 .wrongType, at: node, "'\(name)' takes \(expecting), and this is \(document.kind(node).sentence)")
             return nil
         }
+        guard !isNothing(node, named: name) else { return nil }
         guard hasDollar(node) else {
             if isTyped, !document.isPlain(node) {
                 let isTagged = document.style(node) == .plain
@@ -31,6 +32,15 @@ extension ManifestDecoder {
             return nil
         }
         return text
+    }
+
+    /// An entry of a list that is `null`, `~` or empty, where text was to be. Reports that.
+    func isNothing(_ node: NodeID, named name: String) -> Bool {
+        guard document.isNull(node) else { return false }
+        report(
+            .missingValue, at: node, "an entry of '\(name)' is nothing",
+            help: "remove it, or quote it when it is meant as text")
+        return true
     }
 
     func text(_ node: NodeID, named name: String) -> String? {
