@@ -8,6 +8,14 @@ struct SyntaxProblem {
     var contextPlace: SourceLocation?
 
     func diagnostic(in source: SourceText) -> Diagnostic {
+        // The parser noticed at the end of the file, which says nothing of where to look.
+        if let contextPlace, context == "while scanning a quoted scalar",
+            problem.hasSuffix("end of stream") || problem.hasSuffix("document indicator")
+        {
+            return Diagnostic(
+                rule: YAMLRule.syntax.rawValue, message: "this quote is not closed", location: contextPlace,
+                help: "close it, or write it twice where it is meant as text in single quotes")
+        }
         let found = place.offset < source.bytes.count ? source.bytes[place.offset] : nil
         let line = source.line(place.line) ?? ""
         if found == UInt8(ascii: "\t") || isIndentedByTab(line) {

@@ -150,4 +150,12 @@ private func read(_ text: String) -> (document: YAMLDocument?, diagnostics: [Dia
         #expect(diagnostics[0].location == SourceLocation(file: "f", line: 2, column: 4, offset: 9))
         #expect(readYAML([0xFF, 0xFE, 0x61, 0], file: "f").diagnostics[0].message == "the file is UTF-16, not UTF-8")
     }
+
+    @Test(arguments: ["a: 1\nb: \"open\nc: 2\n", "a: 1\nb: 'open\nc: 2\n", "a: 1\nb: \"open\n---\nc: 2\n"])
+    func `a quote that is not closed is reported where it opens`(text: String) {
+        let (_, diagnostics) = readYAML(Array(text.utf8), file: "f")
+        #expect(diagnostics.map(\.message) == ["this quote is not closed"])
+        #expect(diagnostics.first?.location?.line == 2)
+        #expect(diagnostics.first?.location?.column == 4)
+    }
 }
