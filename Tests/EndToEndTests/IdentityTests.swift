@@ -96,7 +96,7 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 for _ in 0..<3 {
                     let gate = Gate("gate", in: sandbox)
-                    try sandbox.declare("  main: { shell: \"echo up; : <gate; exit 9\", primary: true, restart: never }")
+                    try sandbox.declare("  main: { shell: \": <gate; exit 9\", primary: true, restart: never }")
                     let up = try sandbox.start("up")
                     try up.prints("ready after")
                     let supervisor = try #require(sandbox.supervisor)

@@ -129,7 +129,8 @@ struct StatusCommand: ParsableCommand {
                 name: replicas[instance.sidecar] == 1 ? instance.sidecar : "\(instance.sidecar)/\(instance.replica)",
                 sidecar: instance.sidecar, replica: instance.replica, kind: .service,
                 state: wasLost ? .stopped : instance.state, isWanted: instance.isWanted,
-                incarnation: instance.incarnation, since: Timestamp(microseconds: instance.sinceWall), restartsTotal: instance.restartsTotal,
+                incarnation: instance.incarnation, since: Timestamp(microseconds: instance.sinceWall),
+                restartsTotal: instance.restartsTotal,
                 consecutiveFailures: instance.consecutiveFailures, lastExit: instance.lastExit.map(ExitReport.init),
                 reason: wasLost
                     ? "its supervision was lost while it was \(instance.state.rawValue)" : instance.reason)
