@@ -124,10 +124,15 @@ extension Reconciler {
     }
 
     private mutating func unwant(_ slot: Int, by initiator: Initiator) {
+        let wasWanted = slots[slot].isWanted
         change(slot) {
             $0.waitsForChangedRun = false
             $0.leave(by: initiator)
         }
+        // It was to come back.
+        guard wasWanted, case .stopping = slots[slot].phase else { return }
+        let cause = stopCause(slot)
+        change(slot) { $0.reason = cause }
     }
 
     /// Whoever is started pulls up what it requires. A sibling replica of what was named is no dependency of it.

@@ -173,6 +173,17 @@ import Testing
         #expect(gone.status("api")?.reason == "no longer declared")
     }
 
+    @Test func `a stop on the way to another life is what ended it`() throws {
+        var bench = try Bench(service("api"))
+        _ = bench.up()
+        _ = bench.spawned("api")
+        _ = bench.send(.restart(["api"], by: .user))
+        #expect(bench.status("api")?.reason == "to be restarted")
+        _ = bench.send(.stop(["api"], scope: .only, by: .user))
+        _ = bench.exited("api", .signal(.terminate))
+        #expect(bench.reconciler.takeTransitions().last?.cause == "asked to stop")
+    }
+
     @Test func `applying the same plan again touches nothing`() throws {
         var bench = try Bench(service("db"), service("web", after: ("db", .started)))
         _ = bench.up()

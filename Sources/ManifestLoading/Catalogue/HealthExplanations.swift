@@ -60,7 +60,8 @@ let healthExplanations: [RuleExplanation] = [
         after: "sidecars:\n  db:\n    kind: external\n    health: { tcp: { port: 5432 } }\n"),
     RuleExplanation(
         .livenessBeforeStartup,
-        "A liveness probe restarts what fails it, and a program that is still starting fails it.",
+        "A liveness probe restarts what fails it, and a program that is still starting fails it. Before its first success "
+            + "that counts from `start.timeout` on, and until then nothing says whether it is ready.",
         before:
             "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { liveness: { http: / } }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n"

@@ -45,8 +45,9 @@ private let names = """
 
 private let hookTimes = """
     Waited for are `pre_start`, whose failure is that of the start, and `pre_stop`, within the grace. `post_stop` runs once
-    nothing of a life is left: the next one may begin beside it, and what it depended on may be stopped; only the end of the
-    project waits for it. Who has to remove something before the next life does that in `pre_start`.
+    nothing of a life is left: the next one may begin beside it, and what it depended on may be stopped. Who has to remove
+    something before the next life does that in `pre_start`. The end of the project waits for all hooks that still run, each
+    at most its `timeout`.
     """
 
 private func section<Owner>(_ title: String, _ group: KeyGroup<Owner>, of owner: Owner, prefix: String) -> String {

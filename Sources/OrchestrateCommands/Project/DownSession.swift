@@ -116,6 +116,9 @@ final class DownSession {
     private func sayWhoIsLate() throws {
         let now = Timestamp.now
         let late = try client.call(Status.self, .init()).sidecars.filter { $0.state == .stopping }
+        if late.isEmpty {
+            Console.print("still waiting for hooks of what has stopped, each for its timeout at most")
+        }
         for instance in late {
             let detail = StateText.detail(of: instance, now: now)
             Console.print("still stopping: \(instance.name)\(detail.isEmpty ? "" : ": \(detail)")".terminalSafe)
