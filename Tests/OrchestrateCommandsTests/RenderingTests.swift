@@ -92,7 +92,7 @@ private struct Scene {
 
     @Test func `the first line of the tree is cut too, and keeps the end of a long path`() throws {
         var project = scene.project
-        project.project = "/home/somebody/work/clients/a-company-with-a-long-name/apps/backend/sidecars.yaml"
+        project.project = "/srv/clients/a-company-with-a-very-long-name-indeed/applications/backend/sidecars.yaml"
         project.sidecars.append(scene.instance(String(repeating: "n", count: 60) + "-end", .starting))
         for columns in [10, 30, 60, 80] {
             let tree = LiveTree(terminal: Terminal(isInteractive: true, usesColor: false, columns: columns))
