@@ -104,6 +104,14 @@ import YAMLReading
         #expect(loaded.diagnostics.map(\.snippet).contains("  a: { colour: red }"))
     }
 
+    @Test func `an extension's key is none of ours under another name`() {
+        let sidecar = ManifestLoadingTests.load("sidecars:\n  a: { x-command: [./a] }\n")
+        #expect(sidecar.diagnostics.map(\.rule) == ["command-missing"])
+        let top = ManifestLoadingTests.load("x-sidecars:\n  a: { command: [./a] }\n")
+        #expect(top.plan == nil)
+        #expect(top.diagnostics.map(\.severity) == [.error])
+    }
+
     @Test(arguments: ["comand: [./a]", "cmd: ./a", "Shell: ./a"])
     func `a command under another name is reported once`(slip: String) {
         let loaded = ManifestLoadingTests.load("sidecars:\n  a: { \(slip) }\n")

@@ -7,7 +7,7 @@ extension ManifestDecoder {
         // A key that is no text was reported by the reader.
         guard document.kind(key) == .scalar else { return }
         let name = document.string(key)
-        if group.allowsExtensions, name.hasPrefix("x-") { return }
+        if isExtension(name, of: group) { return }
         let known = group.keys.map(\.name)
         if let probe = unsupportedChecks[name], known.contains("http") || known.contains("scheme") {
             report(.unsupportedProbe, at: key, "'\(name)' is not supported in this version", help: probe)
@@ -62,9 +62,13 @@ extension ManifestDecoder {
         return document.pairs(mapping).contains { key, _ in
             guard document.kind(key) == .scalar else { return false }
             let name = document.string(key)
-            guard !known.contains(name) else { return false }
+            guard !known.contains(name), !isExtension(name, of: group) else { return false }
             return suggestion(for: name, among: known).map(names.contains) ?? orAnything
         }
+    }
+
+    private func isExtension<Owner>(_ name: String, of group: KeyGroup<Owner>) -> Bool {
+        group.allowsExtensions && name.hasPrefix("x-")
     }
 
     private func prefix(of path: String) -> String { String(path.prefix { $0 != "." }) }
