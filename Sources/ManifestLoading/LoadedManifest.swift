@@ -8,15 +8,19 @@ package struct LoadOptions: Hashable, Sendable {
     package var readsFiles: Bool
     /// Replace `${VAR}`. Without it they stay as they are and what they stand for is not checked.
     package var interpolates: Bool
+    /// A plan that can be made is wanted whatever is wrong with the manifest: what it describes runs already.
+    package var toleratesErrors: Bool
     /// Compute what tells a changed sidecar from an unchanged one. Without it the plan is good for looking at alone.
     package var makesFingerprints: Bool
 
     package init(
-        checksHost: Bool = true, readsFiles: Bool? = nil, interpolates: Bool = true, makesFingerprints: Bool = true
+        checksHost: Bool = true, readsFiles: Bool? = nil, interpolates: Bool = true, toleratesErrors: Bool = false,
+        makesFingerprints: Bool = true
     ) {
         self.checksHost = checksHost
         self.readsFiles = readsFiles ?? checksHost
         self.interpolates = interpolates
+        self.toleratesErrors = toleratesErrors
         self.makesFingerprints = makesFingerprints
     }
 }

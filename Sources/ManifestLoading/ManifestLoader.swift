@@ -57,7 +57,7 @@ package func loadManifest(
         source = SourceText(file: file, bytes: text)
     }
     diagnostics = finished(diagnostics, source: source)
-    if diagnostics.contains(where: { $0.severity == .error }) { plan = nil }
+    if !options.toleratesErrors, diagnostics.contains(where: { $0.severity == .error }) { plan = nil }
     return LoadedManifest(plan: plan, diagnostics: diagnostics, file: file, path: path)
 }
 

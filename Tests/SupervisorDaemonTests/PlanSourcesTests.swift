@@ -17,6 +17,23 @@ import Testing
             secrets: { API_TOKEN: api }
         """
 
+    @Test func `a plan that was right in an earlier version is made again`() throws {
+        var sources = PlanSources()
+        sources.add(
+            PlanSources.Layer(
+                manifest: "/p/sidecars.yaml", workingDirectory: "/p", environment: [:], names: [],
+                files: [
+                    "/p/sidecars.yaml": """
+                    sidecars:
+                      web: { command: [./web], health: { file: ready, period: 1ms } }
+                      api: { command: [./api], ports: { a: { port: auto, env: PATH } } }
+                    """
+                ], canonicalPaths: ["/p": "/p"]))
+        let plan = try #require(PlanSources(encoded: sources.encoded)?.makePlan())
+        #expect(plan.sidecars.map(\.name) == ["web", "api"])
+        #expect(plan.sidecars[0].program == .command([Template("./web")]))
+    }
+
     @Test func `the plan is made again from what is kept, without the values of secrets`() throws {
         var template = Array("/tmp/orchestrate-sources-XXXXXX".utf8CString)
         let directory = try #require(mkdtemp(&template).map { String(cString: $0) })

@@ -90,7 +90,7 @@ final class ManifestDecoder {
         let plan = buildPlan()
         runRules()
         warnOfDotEnvironment()
-        return diagnostics.contains { $0.severity == .error } ? nil : plan
+        return plan
     }
 
     // MARK: Reporting
