@@ -17,7 +17,7 @@ struct LogAccess {
         var sources: [LogSource] = []
         // Only the manifest knows of `logs.dir`. Without it, what is in the usual place is all there is to find.
         if let manifest = context.manifest {
-            let options = LoadOptions(checksHost: false)
+            let options = LoadOptions(checksHost: false, readsFiles: true, makesFingerprints: false)
             let loaded = loadManifest(
                 path: manifest, environment: context.environment, options: options, files: HostFiles())
             for sidecar in loaded.plan?.sidecars ?? [] {
