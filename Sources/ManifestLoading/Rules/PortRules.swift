@@ -96,7 +96,7 @@ extension ManifestDecoder {
                     .portRangesTooFull, at: place(position, "ports", port.name),
                     "no number is left for '\(port.name)': other ports of '\(sidecars[position].name)' take all of its "
                         + "range", help: "widen the range, or use auto")
-            } else if replicas > 1, !ports.contains(where: \.isNumber),
+            } else if replicas > 1, ports.allSatisfy({ ($0.bounds?.count ?? .max) >= replicas }),
                 let port = portWithoutNumber(among: ports, times: replicas)
             {
                 report(
