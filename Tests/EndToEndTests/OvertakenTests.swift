@@ -84,6 +84,29 @@ extension EndToEnd {
             }
         }
 
+        @Test(arguments: [SIGINT, SIGTERM])
+        func `an up whose terminal nobody reads still obeys`(signal: Int32) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  loud: { shell: \"exec yes\", start: { settle: 0 } }")
+                let master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+                defer { close(master) }
+                // TIOCSPTLCK, TIOCGPTN: what unlockpt and ptsname do.
+                var (lock, number): (Int32, Int32) = (0, -1)
+                try #require(ioctl(master, 0x4004_5431, &lock) == 0 && ioctl(master, 0x8004_5430, &number) == 0)
+                let path = "/dev/pts/\(number)"
+                let up = try sandbox.start(
+                    program: ["sh", "-c", "exec \"$0\" up >\(path)", "\(sandbox.programs)/orchestrate"])
+                try sandbox.eventually("it runs") { !sandbox.sidecars("loud").isEmpty }
+                try sandbox.eventually("it writes") {
+                    var ready = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
+                    return poll(&ready, 1, 0) == 1
+                }
+                up.signal(signal)
+                #expect(try up.end(within: 20).status == 130)
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+
         @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
         func `an up whose output nobody reads still obeys`(signal: Int32) throws {
             try Sandbox.run { sandbox in

@@ -37,45 +37,62 @@ enum Console {
     /// The command was asked to end: what it still has to say waits a moment for a reader, and no longer.
     nonisolated(unsafe) static var isLeaving = false
 
+    /// A terminal takes less than a pipe, and a write that waits for it hears of nothing: what is written without waiting
+    /// goes through a description of our own, as the one we were given is shared.
+    nonisolated(unsafe) private static var unwaitingDescriptors: [Int32: Int32] = [:]
+
+    private static func unwaiting(_ descriptor: Int32) -> Int32 {
+        guard !interruptions.isEmpty, isatty(descriptor) == 1 else { return descriptor }
+        if let known = unwaitingDescriptors[descriptor] { return known }
+        let own = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        unwaitingDescriptors[descriptor] = own >= 0 ? own : descriptor
+        return own >= 0 ? own : descriptor
+    }
+
     static func watch(_ interruption: Interruption) { interruptions.append(interruption) }
 
     static func unwatch(_ descriptor: Int32) { interruptions.removeAll { $0.descriptor == descriptor } }
 
     /// False: it is not waited for, or not any more.
-    private static func awaitRoom(in descriptor: Int32) -> Bool {
+    /// - Parameter isFull: it has just taken nothing. A terminal may have room for one byte, and need it for two.
+    private static func awaitRoom(in descriptor: Int32, isFull: Bool) -> Bool {
         while true {
-            var entries = [pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)]
+            var entries = [pollfd(fd: descriptor, events: isFull ? 0 : Int16(POLLOUT), revents: 0)]
             entries += interruptions.map { pollfd(fd: $0.descriptor, events: $0.events, revents: 0) }
-            let patience: Int32 = stuck.contains(descriptor) ? 0 : isLeaving ? 1000 : -1
+            let patience: Int32 = stuck.contains(descriptor) ? 0 : isLeaving ? 1000 : isFull ? 10 : -1
             let found = poll(&entries, nfds_t(entries.count), patience)
             if found < 0 {
                 guard errno != EINTR else { continue }
                 return true
             }
-            if entries[0].revents != 0 {
-                stuck.remove(descriptor)
-                return true
-            }
+            if entries[0].revents != 0 { return true }
             let isUrgent = zip(interruptions, entries.dropFirst()).contains { $1.revents != 0 && $0.isUrgent() }
-            if isUrgent || found == 0 { stuck.insert(descriptor) }
+            if isUrgent || (isLeaving && found == 0) { stuck.insert(descriptor) }
             if stuck.contains(descriptor) { return false }
+            if isFull { return true }
         }
     }
 
     /// Without a newline.
     static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
         var text = text
+        let target = unwaiting(descriptor)
         text.withUTF8 { bytes in
             var written = 0
+            var isFull = false
             while written < bytes.count {
                 var size = bytes.count - written
                 if !interruptions.isEmpty {
-                    guard awaitRoom(in: descriptor) else { return }
+                    guard awaitRoom(in: descriptor, isFull: isFull) else { return }
                     size = min(size, piece)
                 }
-                let count = Glibc.write(descriptor, bytes.baseAddress?.advanced(by: written), size)
+                let count = Glibc.write(target, bytes.baseAddress?.advanced(by: written), size)
+                isFull = count < 0 && errno == EAGAIN
                 if count > 0 {
                     written += count
+                    stuck.remove(descriptor)
+                } else if isFull, !interruptions.isEmpty {
+                    continue
                 } else if count < 0, errno == EAGAIN {
                     // The terminal was left non-blocking by someone.
                     var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)

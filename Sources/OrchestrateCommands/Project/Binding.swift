@@ -52,7 +52,7 @@ enum InputLease {
 
     /// Its end is not to wait until somebody reads what is printed.
     static func interruptOutput() {
-        Console.watch(Console.Interruption(descriptor: descriptor, events: 0) { true })
+        Console.watch(Console.Interruption(descriptor: descriptor, events: 0) { !Console.isLeaving })
     }
 
     private static func unfit(_ reason: String) -> CommandFailure {
