@@ -17,7 +17,7 @@ extension CompletionKind {
     }
 }
 
-/// What a shell offers while a command is typed: read from files alone, and nothing where they say nothing. The shell
+/// What a shell offers while a command is typed: read from files, and nothing where they say nothing. The shell
 /// leaves out what doesn't begin as the word does.
 struct Completions {
     enum Wanted { case instances, sidecars, tasks }
@@ -68,15 +68,9 @@ struct Completions {
         }
         guard let declared else {
             // The manifest is broken or gone: what was up is known all the same.
-            var known: [(name: String, replicas: Int)] = []
-            for row in (try? StateStore(reading: context.location.journalPath).instances()) ?? [] {
-                if known.last?.name == row.sidecar {
-                    known[known.count - 1].replicas += 1
-                } else {
-                    known.append((row.sidecar, 1))
-                }
-            }
-            return offered(known, wanted)
+            let rows = (try? StateStore(reading: context.location.journalPath).instances(withEnded: true)) ?? []
+            let replicas = Dictionary(rows.map { ($0.sidecar, $0.replica + 1) }, uniquingKeysWith: max)
+            return offered(replicas.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, wanted)
         }
         let named = declared.filter { wanted != .tasks || $0.kind == .task }
         return offered(named.map { ($0.name, $0.replicas) }, wanted)
