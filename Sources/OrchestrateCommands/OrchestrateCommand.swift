@@ -67,15 +67,13 @@ package struct OrchestrateCommand: ParsableCommand {
     /// To describe all commands to the parser takes longer than many a command: it is told of the one that is named. What
     /// that one does not take as it stands (a wish for help, a mistake) is answered by the whole.
     private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+        let all = configuration.groupedSubcommands.flatMap(\.subcommands)
         if arguments.first == "help", let topic = arguments.dropFirst().first, !topic.hasPrefix("-"), topic != "help",
-            !configuration.groupedSubcommands.flatMap(\.subcommands).contains(where: {
-                $0.configuration.commandName == topic
-            })
+            !all.contains(where: { $0.configuration.commandName == topic })
         {
             // The parser would describe the whole, as if that had been asked for.
             return try parseAsRoot([topic])
         }
-        let all = configuration.groupedSubcommands.flatMap(\.subcommands)
         guard let name = arguments.first, !name.hasPrefix("-"), name != "help" else {
             return try parseAsRoot(arguments)
         }

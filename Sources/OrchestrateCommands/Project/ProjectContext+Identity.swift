@@ -1,5 +1,6 @@
 import ControlAPI
 import ControlClient
+import SidecarModel
 import StateStore
 
 // A manifest whose `id` was changed is another project to us, and the same one to whoever changed it.
@@ -36,23 +37,12 @@ extension ProjectContext {
             .conflict,
             """
             the project of \(manifest) runs already, \(name): its id has changed since
-            End that first: orchestrate down --project \(quoted(former.identity))
+            End that first: orchestrate down --project \(former.identity.shellQuoted)
             To have both, give this one a name of its own: --project NAME
             """)
     }
 
     static func lastManifest(of location: ProjectLocation) -> String? {
         ((try? StateStore(reading: location.journalPath).project()) ?? nil)?.manifest
-    }
-
-    static func quoted(_ text: String) -> String {
-        let plain = text.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
-            default: "-_./:@%+=,".utf8.contains(byte)
-            }
-        }
-        return plain && !text.isEmpty
-            ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }

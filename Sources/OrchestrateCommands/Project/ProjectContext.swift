@@ -254,8 +254,7 @@ struct ProjectContext {
         if !exact.isEmpty { found = exact }
         // What remains of one that is over and has no manifest any more is not what anybody means.
         let present = found.filter { candidate in
-            access(candidate.manifest, F_OK) == 0 || SupervisorStarter.isHeld(candidate.location.lockPath)
-                || LivingSidecars.exist(in: candidate.location)
+            access(candidate.manifest, F_OK) == 0 || runs(candidate.location)
         }
         if !present.isEmpty { found = present }
         guard found.count > 1 else { return found.first?.location ?? own }

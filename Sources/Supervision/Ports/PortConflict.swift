@@ -71,12 +71,8 @@ extension PortLease {
     /// Nil: nobody can say what the project is called.
     fileprivate func commandThatEnds(askedFrom other: String) -> String? {
         guard let projectIdentity else { return nil }
-        let root = stateDirectory.parentOfPath
-        let place = root == other.parentOfPath ? "" : "ORCHESTRATE_STATE_DIR=\(root.shellQuoted) "
+        let root = ControlGroups.parent(of: stateDirectory)
+        let place = root == ControlGroups.parent(of: other) ? "" : "ORCHESTRATE_STATE_DIR=\(root.shellQuoted) "
         return "\(place)orchestrate down --project \(projectIdentity.shellQuoted)"
     }
-}
-
-extension String {
-    fileprivate var parentOfPath: String { lastIndex(of: "/").map { String(self[..<$0]) } ?? self }
 }
