@@ -96,10 +96,7 @@ final class AttachSession {
                 poll(nil, 0, 50)
             }
         }
-        if let code = codeOfEnded() { return code }
-        // Another user's process is to be reaped before, which shows as a hang-up.
-        var reaping = pollfd(fd: process, events: 0, revents: 0)
-        if poll(&reaping, 1, 5000) > 0, let code = codeOfEnded() { return code }
+        if let code = ExitStatus(awaitingReapOf: process)?.shellCode { return code }
         throw CommandFailure(.failed, "'\(instance.name)' has ended; with what exit code is not known")
     }
 

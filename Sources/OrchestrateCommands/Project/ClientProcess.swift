@@ -108,12 +108,7 @@ final class ClientProcess {
 
     /// Nobody of us saw its end. What the kernel says, where it can (6.15).
     private func code(unless reason: String) throws -> Int32 {
-        // Of another user's process it tells once the parent has reaped it, which shows as a hang-up. That is the first
-        // process by now, and some take their time.
-        var end = pollfd(fd: process, events: 0, revents: 0)
-        var exit = ExitStatus(ofEnded: process)
-        if exit == nil, process >= 0, poll(&end, 1, 5000) > 0 { exit = ExitStatus(ofEnded: process) }
-        guard let exit else {
+        guard let exit = ExitStatus(awaitingReapOf: process) else {
             throw CommandFailure(
                 .failed, "'\(instance.name)' has ended, and \(reason); with what exit code is not known")
         }

@@ -95,6 +95,18 @@ extension ExitStatus {
         self.init(kind: kind, value: value)
     }
 
+    /// The same, waiting for another user's process to be reaped by whoever has it by now: some take their time.
+    package init?(awaitingReapOf descriptor: Int32) {
+        if let known = ExitStatus(ofEnded: descriptor) {
+            self = known
+            return
+        }
+        // Its being reaped shows as a hang-up.
+        var end = pollfd(fd: descriptor, events: 0, revents: 0)
+        guard descriptor >= 0, poll(&end, 1, 5000) > 0, let told = ExitStatus(ofEnded: descriptor) else { return nil }
+        self = told
+    }
+
     /// Nil when somebody has reaped it, or the kernel can't tell.
     init?(ofZombie pid: Int32, startedAt startTime: UInt64) {
         var kind: Int32 = 0
