@@ -58,7 +58,8 @@ final class LogCursor {
     /// Whether all that was there has been given when the end was marked.
     var isPastEnd: Bool {
         guard let mark else { return false }
-        guard let file else { return mark.inode == 0 }
+        // While a file is rotated none is written.
+        guard let file else { return mark.inode == 0 && source.files().isEmpty }
         if file.inode == mark.inode { return file.offset - (buffer.count - start) >= mark.size }
         // Another one is written by now, and it is this.
         return file.name == source.instance.fileName
