@@ -1,10 +1,10 @@
 extension SidecarSpec {
     /// One for every key of the table whose value isn't the default, in the table's order. A key that is added to the
     /// table later therefore changes no fingerprint of a manifest that doesn't use it.
-    package func makeFingerprints(in project: ProjectSpec) -> [KeyFingerprint] {
+    /// - Parameter blank: that of the project.
+    package func makeFingerprints(from blank: StableHasher) -> [KeyFingerprint] {
         var parts: [KeyFingerprint] = []
         parts.reserveCapacity(8)
-        let blank = StableHasher(references: project.fixedReferences)
         for row in fingerprintRows {
             var hasher = blank
             row.feed(self, &hasher)
@@ -16,10 +16,10 @@ extension SidecarSpec {
 }
 
 extension ProjectSpec {
-    /// What stays the same until the manifest is applied again. By its real path: a link that leads to the same directory
-    /// is the same one, and a link that leads to another now is not.
-    var fixedReferences: [Reference: String] {
-        [.projectName: name, .projectDirectory: canonicalDirectory ?? directory]
+    /// Knows what stays the same until the manifest is applied again. By its real path: a link that leads to the same
+    /// directory is the same one, and a link that leads to another now is not.
+    package var blankHasher: StableHasher {
+        StableHasher(references: [.projectName: name, .projectDirectory: canonicalDirectory ?? directory])
     }
 }
 

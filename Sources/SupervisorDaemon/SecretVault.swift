@@ -128,13 +128,14 @@ extension Plan {
     /// The same plan, in which a secret that changed is a change of the sidecars that get it.
     func stamped(with entries: [String: SecretVault.Entry]) -> Plan {
         guard sidecars.contains(where: { !$0.secrets.isEmpty }) else { return self }
+        let blank = project.blankHasher
         let stamped = sidecars.map { sidecar in
             guard !sidecar.secrets.isEmpty else { return sidecar }
             var sidecar = sidecar
             for position in sidecar.secrets.indices {
                 sidecar.secrets[position].revision = entries[sidecar.secrets[position].secret]?.revision ?? 0
             }
-            sidecar.fingerprints = sidecar.makeFingerprints(in: project)
+            sidecar.fingerprints = sidecar.makeFingerprints(from: blank)
             return sidecar
         }
         // The graph is that of a plan already.

@@ -95,7 +95,7 @@ import Testing
         let one = try plan("secrets: { x: { generate: 9 } }\nsidecars: { web: { command: ./w, secrets: { A: x } } }")
         var sidecar = one.sidecars[0]
         sidecar.secrets[0].revision += 1
-        sidecar.fingerprints = sidecar.makeFingerprints(in: one.project)
+        sidecar.fingerprints = sidecar.makeFingerprints(from: one.project.blankHasher)
         let other = try Plan(project: one.project, sidecars: [sidecar])
         #expect(PlanDifference(from: one, to: other).entries[0].action == .restart(changed: ["secrets"]))
     }

@@ -38,8 +38,9 @@ extension ManifestDecoder {
         guard !sidecars.isEmpty else { return nil }
         if options.makesFingerprints {
             project.canonicalDirectory = canonicalDirectory
+            let blank = project.blankHasher
             for position in sidecars.indices {
-                sidecars[position].fingerprints = sidecars[position].makeFingerprints(in: project)
+                sidecars[position].fingerprints = sidecars[position].makeFingerprints(from: blank)
             }
         }
         do {
