@@ -104,6 +104,12 @@ import YAMLReading
         #expect(loaded.diagnostics.map(\.snippet).contains("  a: { colour: red }"))
     }
 
+    @Test func `a range that is too small for the replicas is reported once`() {
+        let loaded = ManifestLoadingTests.load(
+            "sidecars:\n  a: { command: [./a], replicas: 3, ports: { a: 8080-8081, b: 9000-9100 } }\n")
+        #expect(loaded.diagnostics.map(\.rule) == ["port-range-too-small"])
+    }
+
     @Test func `an extension's key is none of ours under another name`() {
         let sidecar = ManifestLoadingTests.load("sidecars:\n  a: { x-command: [./a] }\n")
         #expect(sidecar.diagnostics.map(\.rule) == ["command-missing"])
