@@ -79,7 +79,22 @@ package struct SupervisorStarter: Sendable {
         return flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
+    /// With fewer, hardly a sidecar has room beside what a supervisor has open itself.
+    private static let fewestDescriptors: rlim_t = 128
+
+    /// Keeper and supervisor raise the limit they inherit as far as it goes.
+    private static func checkDescriptorLimit() throws(ControlError) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_max < fewestDescriptors
+        else { return }
+        throw ControlError(
+            .failed,
+            "cannot start a supervisor: only \(limit.rlim_max) files may be open, and it needs \(fewestDescriptors). "
+                + "Raise the hard limit: ulimit -Hn, LimitNOFILE= of the service, or /etc/security/limits.conf")
+    }
+
     private func start(_ meanwhile: () -> Void) throws(ControlError) {
+        try Self.checkDescriptorLimit()
         let keeper = try Self.keeperPath(beside: Self.programPath())
         let program = open(programDescriptorPath, O_RDONLY | O_CLOEXEC)
         guard program >= 0 else { throw failure("open the running program") }

@@ -1,4 +1,5 @@
 import ControlAPI
+import Glibc
 import Planning
 import Reconciliation
 import SidecarModel
@@ -168,10 +169,17 @@ extension Supervisor {
         lives.add(process.id, of: index, Incarnation(process.incarnation))
     }
 
+    /// Those that run come first: what has ended can be read later, where there are no descriptors for all.
     private func resumeLogs() {
+        resumeLogs { $0.pid != nil }
+        resumeLogs { $0.pid == nil }
+    }
+
+    private func resumeLogs(where isMeant: (InstanceStatus) -> Bool) {
         for index in engine.reconciler.instances {
             guard let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index),
-                let status = engine.reconciler.status(of: index), status.incarnation.number > 0, spec.kind != .external
+                let status = engine.reconciler.status(of: index), status.incarnation.number > 0, spec.kind != .external,
+                isMeant(status)
             else { continue }
             let patterns = probes.patterns(of: spec, index, status.incarnation)
             if spec.stdio == .socket { clients.restore(name) }
@@ -181,6 +189,8 @@ extension Supervisor {
                     patterns: patterns)
                 host.hold(key: name.holdKey, ends)
             } catch {
+                // Its next start reads it, once there is room for that.
+                if error.errno == EMFILE, status.pid == nil { continue }
                 conditions.append("the log of '\(name.indexed)' cannot be continued: \(error)")
             }
         }

@@ -48,6 +48,7 @@ package enum SupervisorDaemon {
                 say("ready \(getpid())\n", to: ready)
                 close(ready)
             }
+            DescriptorRoom.takingUp(false)
             supervisor.host.announceReady()
             supervisor.endIfUnused(after: .seconds(10))
             try supervisor.loop.run()
@@ -125,6 +126,7 @@ package enum SupervisorDaemon {
                 "the secrets in \(location.secretsPath) cannot be read: what needs them starts after the next up")
         }
         supervisor.remember(try store.ports())
+        DescriptorRoom.takingUp(true)
         switch memory {
         case .some(let memory) where supervisor.host.mustEndLeftovers: supervisor.endLeftovers(memory)
         case .some(let memory): supervisor.takeUp(memory)

@@ -72,6 +72,42 @@ extension EndToEnd {
             }
         }
 
+        @Test func `at the limit on open files what runs is told of, taken up again and ended`() throws {
+            try Sandbox.run { sandbox in
+                let names = (1...20).map { "s\($0)" }
+                let writes = "while :; do echo line; sleep 0.2; done"
+                let declared = names.map { "  \($0): { shell: '\(writes)', restart: { delay: 1h } }" }
+                try sandbox.declare(declared.joined(separator: "\n"))
+                let small = try sandbox.shell("ulimit -n 100; orchestrate up -d").end()
+                #expect(small.status == 1)
+                #expect(small.errors.contains("only 100 files may be open, and it needs 128"), "\(small.everything)")
+                let up = try sandbox.shell("ulimit -n 160; orchestrate up -d --no-wait").end()
+                #expect(up.status == 0, "\(up.everything)")
+                try sandbox.eventually("some run, the others are refused, and it is said") {
+                    let status = try sandbox.succeed("status")
+                    let states = status.split(separator: "\n").compactMap { $0.split(separator: " ").dropFirst().first }
+                    return states.count { $0 == "healthy" || $0 == "backoff" } == 20
+                        && status.contains("too many open files")
+                }
+                // Not what they run for a moment.
+                func shells() -> [SeenProcess] { sandbox.sidecars().filter { $0.executable != "sleep" } }
+                let before = shells()
+                #expect((1..<20).contains(before.count))
+                for round in 1...2 {
+                    let supervisor = try #require(sandbox.supervisor)
+                    supervisor.kill()
+                    try sandbox.eventually("it is back, round \(round)") {
+                        guard let next = sandbox.supervisor, next != supervisor else { return false }
+                        return try sandbox.orchestrate("status").status == 0
+                    }
+                    // What is refused is tried again in an hour.
+                    #expect(shells() == before)
+                }
+                try sandbox.succeed("down")
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+
         @Test func `a supervisor that gets no more memory comes back, and its sidecars go on`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.one)

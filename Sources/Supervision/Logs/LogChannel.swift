@@ -102,6 +102,7 @@ final class LogChannel {
     func service(
         _ index: Int, flushing: LogFormatter.Flush = .nothing, limit: Int, by pump: some LogPumping
     ) throws(SystemError) -> Outcome {
+        defer { file.makeRoomForOthers() }
         let fifo = streams[index].output.readEnd
         var moved = 0
         var stuckAt = -1
@@ -259,7 +260,10 @@ final class LogChannel {
     // MARK: Notes and patterns
 
     /// Tries; what can't be written now is written before the next line.
-    func flushNotes(by pump: some LogPumping) { try? writeNotes(by: pump) }
+    func flushNotes(by pump: some LogPumping) {
+        try? writeNotes(by: pump)
+        file.makeRoomForOthers()
+    }
 
     private func writeNotes(by pump: some LogPumping) throws(SystemError) {
         while let (time, text) = notes.first {
@@ -303,6 +307,8 @@ final class LogChannel {
     /// killed before that took the note along.
     func takeUp(_ incarnation: Incarnation, isRunning: Bool, by pump: some LogPumping) throws(SystemError) {
         joined = incarnation
+        // Many that say nothing now are taken up at once, and what they take is asked for before anybody is answered.
+        defer { file.shut() }
         let tail = try file.tail(patterns.isEmpty ? LogBuffers.outputSize : 1 << 20)
         guard let written = LogLines.written(by: incarnation.number, isRunning: isRunning, in: tail) else {
             return note(LogLine.startNote(incarnation.number), at: .now)

@@ -101,6 +101,18 @@ final class LogFifos: Sendable {
         return opened
     }
 
+    /// Fails when what this instance needs would be among the last descriptors. One that has its FIFOs has its share.
+    func checkRoom(for instance: LogInstance) throws(SystemError) {
+        let (directory, others) = allowance.withLock { allowance in
+            (allowance.directory, allowance.outputs[instance] == nil ? allowance.outputs.count : nil)
+        }
+        guard let others else { return }
+        let isThere = withExtendedLifetime(directory) {
+            DescriptorRoom.isThere(beside: others, probing: directory.descriptor)
+        }
+        guard isThere else { throw SystemError(call: "open the FIFOs", errno: EMFILE) }
+    }
+
     /// The sidecar's end: open for reading too, so that it waits instead of getting SIGPIPE while nobody reads.
     func openSidecarEnd(_ output: Output) throws(SystemError) -> Int32 {
         var fd = withDirectory { openat($0, output.name, O_RDWR | O_CLOEXEC | O_NOFOLLOW) }

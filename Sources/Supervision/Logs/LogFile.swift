@@ -24,7 +24,17 @@ final class LogFile {
         self.compressor = compressor
     }
 
-    deinit { if descriptor >= 0 { close(descriptor) } }
+    deinit { shut() }
+
+    /// It is opened again for the next line.
+    func shut() {
+        guard descriptor >= 0 else { return }
+        close(descriptor)
+        descriptor = -1
+    }
+
+    /// Gives its descriptor back where there are few left.
+    func makeRoomForOthers() { if DescriptorRoom.needs(descriptor) { shut() } }
 
     var path: String { directory + "/" + instance.fileName }
 
@@ -165,8 +175,7 @@ final class LogFile {
         }
         // Someone may have taken the file away; then there is nothing to keep.
         guard rename(path, directory + "/" + name) == 0 || errno == ENOENT else { throw .last("rename \(path)") }
-        close(descriptor)
-        descriptor = -1
+        shut()
         firstWritten = nil
         lastRotation = stamp
         old.append(name)

@@ -164,6 +164,7 @@ package final class LogPump: Sendable {
         wakes: Bool = true
     ) throws(SystemError) -> LogEnds {
         try check(spec)
+        try fifos.checkRoom(for: instance)
         let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
         let standardOutput = try fifos.openSidecarEnd(outputs[0])
         var standardError = standardOutput
@@ -191,7 +192,10 @@ package final class LogPump: Sendable {
 
     /// For an `open` to come: makes the FIFOs. What fails fails there again, and is said there.
     package func prepare(_ instance: LogInstance, spec: LogSpec) {
-        _ = try? fifos.outputs(of: instance, merged: spec.mergesStandardError)
+        do throws(SystemError) {
+            try fifos.checkRoom(for: instance)
+            _ = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
+        } catch {}
     }
 
     /// As `LogEnds.newReadEnds`, when the FIFOs were prepared.
@@ -225,6 +229,7 @@ package final class LogPump: Sendable {
         _ instance: LogInstance, incarnation: Incarnation, isRunning: Bool = true, spec: LogSpec,
         patterns: [LogPattern] = []
     ) throws(SystemError) -> [Int32] {
+        if !isRunning { try fifos.checkRoom(for: instance) }
         let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
         _ = newReadEnds(of: instance)
         send(instance, .began(incarnation, isRunning: isRunning), spec, outputs, patterns)

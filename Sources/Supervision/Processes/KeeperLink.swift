@@ -48,7 +48,11 @@ final class KeeperLink {
         let copies = descriptors.prefix(4).map { fcntl($0, F_DUPFD_CLOEXEC, 3) }.filter { $0 >= 0 }
         let message = orch_message_make(UInt16(ORCH_MESSAGE_HOLD), 0, 0, 0, key)
         append(Letter(message: message, descriptors: copies))
+        // A supervisor that takes up many would have as many copies open at once.
+        if letters.count >= Self.mostCopied { flush() }
     }
+
+    private static let mostCopied = 16
 
     /// The programs to go on as.
     func hand(over program: Int32, _ keeper: Int32) {

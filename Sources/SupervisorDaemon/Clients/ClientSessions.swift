@@ -229,6 +229,12 @@ final class ClientSessions {
             logs.notice(door.name.logInstance, "pid \(pid) was turned away: \(reason)")
             return refuse(connection, isTold: isTold, reason)
         }
+        guard !DescriptorRoom.isTaken(by: connection) else {
+            let reason =
+                "the supervisor has no more descriptors: raise its limit on open files (ulimit -n), then down and up"
+            logs.notice(door.name.logInstance, "pid \(pid) was turned away: \(reason)")
+            return refuse(connection, isTold: isTold, reason)
+        }
         lastNumber += 1
         let session = ClientSession(
             number: lastNumber, index: door.index, name: door.name, connection: connection, isTold: isTold, pid: pid,
