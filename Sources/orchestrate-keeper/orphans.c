@@ -2,7 +2,9 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -78,6 +80,44 @@ void reap(void) {
     if (open_count > 0) keeper.must_sweep = true;
 }
 
+/// Whether the name of a leader (`web/0`, `web/0:probe`) is that of the instance.
+static bool is_name_of(const char *name, const char *instance) {
+    size_t length = strlen(instance);
+    return strncmp(name, instance, length) == 0 && (name[length] == 0 || name[length] == ':');
+}
+
+/// What a process was started with, one after the other, each with its NUL. Empty: not to be read.
+static const char *environment_of(int32_t pid) {
+    // Beyond that it is not looked at; takes memory only where it is used.
+    static char text[(1 << 20) + 2];
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/environ", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t kept = 0;
+    ssize_t size = 0;
+    while (fd >= 0 && kept < sizeof text - 2 && (size = read(fd, text + kept, sizeof text - 2 - kept)) > 0)
+        kept += (size_t)size;
+    if (fd >= 0) close(fd);
+    text[kept] = text[kept + 1] = 0;
+    return text;
+}
+
+/// The ended leader whose instance the orphan's environment names, or -1. A hint, and good enough between those of one
+/// project: that it is ours is known, as it is our child.
+static int32_t owner_by_environment(int32_t pid) {
+    const char *sidecar = NULL, *replica = NULL;
+    for (const char *entry = environment_of(pid); *entry; entry += strlen(entry) + 1) {
+        if (strncmp(entry, "ORCHESTRATE_SIDECAR=", 20) == 0) sidecar = entry + 20;
+        if (strncmp(entry, "ORCHESTRATE_REPLICA=", 20) == 0) replica = entry + 20;
+    }
+    if (!sidecar || !replica) return -1;
+    char instance[ORCH_NAME_SIZE + 16];
+    snprintf(instance, sizeof instance, "%s/%s", sidecar, replica);
+    for (uint32_t at = 0; at < open_count; at++)
+        if (is_name_of(keeper.records.slots[open_slots[at]].name, instance)) return open_slots[at];
+    return -1;
+}
+
 /// The ended leader an orphan belongs to, or -1.
 static int32_t owner_of(int32_t pid) {
     uint32_t slot;
@@ -87,7 +127,10 @@ static int32_t owner_of(int32_t pid) {
     pid_t session = getsid(pid);
     for (uint32_t at = 0; at < open_count; at++)
         if (leaders[open_slots[at]].pid == session) return open_slots[at];
-    return -1;
+    // A program may have set the limit that is our mark, and made a session of its own.
+    int32_t owner = owner_by_environment(pid);
+    // Where all leaders have ended, whatever still lives is left by them.
+    return owner < 0 && keeper.living == 0 && open_count > 0 ? open_slots[0] : owner;
 }
 
 static void meet_orphan(int32_t pid) {

@@ -67,6 +67,40 @@ extension EndToEnd {
             }
         }
 
+        /// A real-time program may set the limit whose highest value is our mark.
+        @Test func `without cgroups too, what has neither mark nor session of its sidecar ends with that`() throws {
+            try Sandbox.run { sandbox in
+                let hide = "prlimit --rttime=200000:200000 setsid -f"
+                try sandbox.declare(
+                    """
+                      named:
+                        shell: "\(hide) sleep 1001; exec sleep 1000"
+                      bare:
+                        shell: "\(hide) env -i ORCHESTRATE_E2E=$ORCHESTRATE_E2E sleep 1002; exec sleep 1000"
+                    """)
+                let up = try sandbox.start(["up", "-d"], environment: ["ORCHESTRATE_CONTAINMENT": "session"]).end()
+                #expect(up.status == 0, "\(up.everything)")
+                func hidden(_ seconds: String) -> [SeenProcess] {
+                    sandbox.sidecars().filter { $0.arguments == ["sleep", seconds] }
+                }
+                try sandbox.eventually("both hide") { hidden("1001").count == 1 && hidden("1002").count == 1 }
+                let before = hidden("1001")
+                // The one that has not exec'ed yet is the shell's.
+                try sandbox.eventually("the leader is there") {
+                    sandbox.sidecars("named").contains { $0.arguments == ["sleep", "1000"] }
+                }
+                sandbox.sidecars("named").first { $0.arguments == ["sleep", "1000"] }?.kill()
+                try sandbox.eventually("the next life hides one") {
+                    hidden("1001").count == 1 && hidden("1001") != before
+                }
+                try sandbox.succeed("stop", "named")
+                #expect(hidden("1001").isEmpty)
+                #expect(hidden("1002").count == 1)
+                try sandbox.succeed("down")
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+
         @Test func `kill -9 of a sidecar brings a successor and never two`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(
