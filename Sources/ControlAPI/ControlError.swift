@@ -20,6 +20,8 @@ package struct ControlError: Error, Hashable, Codable, Sendable {
         case conflict = 7
         /// A stop that would pull the ground from running dependents; `names` lists them.
         case dependentsRunning = 8
+        /// Of clients only: a signal ended their wait for an answer.
+        case interrupted = 130
     }
 
     package var code: Code
@@ -46,6 +48,7 @@ package struct ControlError: Error, Hashable, Codable, Sendable {
         case .noSupervisor: .noSupervisor
         case .timeout: .timeout
         case .conflict, .dependentsRunning, .incompatibleVersion: .conflict
+        case .interrupted: .interrupted
         }
     }
 

@@ -1,3 +1,4 @@
+import CProcess
 package import ControlAPI
 import Glibc
 
@@ -15,14 +16,24 @@ package final class ControlClient {
     private var framing = LineFraming(limit: 256 << 20)
     private var lastID: Int64 = 0
     private var arrived: [Incoming] = []
+    private let patience: Patience
 
     /// Nil when no supervisor answers at that socket.
-    package init?(socketPath: String) throws(ControlError) {
-        guard let descriptor = try ClientSocket.connect(path: socketPath) else { return nil }
+    package init?(socketPath: String, patience: Patience = Patience()) throws(ControlError) {
+        guard let descriptor = try ClientSocket.connect(path: socketPath, patience) else { return nil }
         self.descriptor = descriptor
+        self.patience = patience
     }
 
     deinit { close(descriptor) }
+
+    /// Who listens at the other end. Nil: it is in another PID namespace.
+    package var supervisorPID: Int32? {
+        var pid: Int32 = 0
+        var uid: UInt32 = 0
+        var gid: UInt32 = 0
+        return loop_peer_credentials(descriptor, &pid, &uid, &gid) == 0 && pid > 0 ? pid : nil
+    }
 
     // MARK: Asking
 
@@ -36,29 +47,24 @@ package final class ControlClient {
     }
 
     /// Sends a request and waits for its answer; events that come meanwhile are kept for `receive()`.
-    /// - Parameter timeout: nil waits for as long as it takes.
     package func call<Operation: ControlOperation>(
-        _: Operation.Type, _ parameters: Operation.Parameters, timeout: Duration? = .seconds(30)
+        _: Operation.Type, _ parameters: Operation.Parameters, for time: Patience.Wait = .usual
     ) throws(ControlError) -> Operation.Answer {
-        try answer(to: try send(Operation.self, parameters), of: Operation.self, timeout: timeout)
+        try answer(to: try send(Operation.self, parameters), of: Operation.self, for: time)
     }
 
     /// Waits for the answer to what was sent.
     package func answer<Operation: ControlOperation>(
-        to id: Int64, of _: Operation.Type, timeout: Duration? = .seconds(30)
+        to id: Int64, of _: Operation.Type, for time: Patience.Wait = .usual
     ) throws(ControlError) -> Operation.Answer {
-        let deadline = timeout.map { ContinuousClock.now + $0 }
+        let wait = patience.begin(time)
         while true {
             if let index = arrived.firstIndex(where: { $0.isReply(to: id) }),
                 case .reply(_, let line) = arrived.remove(at: index)
             {
                 return try Self.answer(line, of: Operation.self)
             }
-            let rest = deadline.map { $0 - ContinuousClock.now }
-            if let rest, rest <= .zero {
-                throw ControlError(.timeout, "the supervisor did not answer '\(Operation.method)' in time")
-            }
-            try waitUntilReadable(for: rest)
+            try waitFor(POLLIN, wait, "answered '\(Operation.method)'")
             do throws(ControlError) {
                 try takeIn()
             } catch {
@@ -85,6 +91,7 @@ package final class ControlClient {
                 "the request is larger than \(ControlLimits.requestBytes >> 20) MiB: "
                     + "is the environment that large?")
         }
+        let wait = patience.begin()
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes { buffer in
@@ -94,7 +101,7 @@ package final class ControlClient {
             if count >= 0 {
                 written += count
             } else if errno == EAGAIN {
-                try waitUntilWritable()
+                try waitFor(POLLOUT, wait, "read what it is asked")
             } else if errno != EINTR {
                 throw Self.lost
             }
@@ -157,22 +164,10 @@ package final class ControlClient {
         }
     }
 
-    private func waitUntilReadable(for duration: Duration?) throws(ControlError) {
-        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        let milliseconds =
-            duration.map {
-                max(
-                    1, Int32(clamping: $0.components.seconds * 1000 + $0.components.attoseconds / 1_000_000_000_000_000)
-                )
-            } ?? -1
-        poll(&entry, 1, milliseconds)
-    }
-
-    private func waitUntilWritable() throws(ControlError) {
-        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        guard poll(&entry, 1, 30_000) != 0 else {
-            throw ControlError(.timeout, "the supervisor does not read what it is asked")
-        }
+    private func waitFor(_ event: Int32, _ wait: Patience.Running, _ what: String) throws(ControlError) {
+        let rest = try patience.rest(of: wait, Silence(of: supervisorPID, what))
+        var entry = pollfd(fd: descriptor, events: Int16(event), revents: 0)
+        poll(&entry, 1, max(1, Int32(rest / .milliseconds(1))))
     }
 }
 

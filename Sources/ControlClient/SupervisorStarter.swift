@@ -3,7 +3,7 @@ import CProcess
 import Glibc
 
 /// Starts a project's keeper, which starts its supervisor, and waits until that answers.
-package struct SupervisorStarter: Sendable {
+package struct SupervisorStarter {
     /// Of the running program; the supervisor is the same one.
     package var programDescriptorPath = "/proc/self/exe"
     package var stateDirectory: String
@@ -16,10 +16,11 @@ package struct SupervisorStarter: Sendable {
     package var arguments: [String]
     /// A guard is there before anything is started.
     package var isGuarded: Bool
+    package var patience: Patience
 
     package init(
         stateDirectory: String, startLockPath: String, lockPath: String, socketPath: String, logPath: String,
-        arguments: [String], isGuarded: Bool
+        arguments: [String], isGuarded: Bool, patience: Patience
     ) {
         self.stateDirectory = stateDirectory
         self.startLockPath = startLockPath
@@ -28,6 +29,7 @@ package struct SupervisorStarter: Sendable {
         self.logPath = logPath
         self.arguments = arguments
         self.isGuarded = isGuarded
+        self.patience = patience
     }
 
     package struct Connection {
@@ -44,12 +46,16 @@ package struct SupervisorStarter: Sendable {
     /// Connects, and starts a supervisor first when nobody answers. Two that do so at once get the same one.
     /// - Parameter meanwhile: done while a supervisor that was started comes up.
     package func connect(meanwhile: () -> Void = {}) throws(ControlError) -> Connection {
-        if let client = try ControlClient(socketPath: socketPath) { return Connection(client: client, isFresh: false) }
+        if let client = try client() { return Connection(client: client, isFresh: false) }
         let lock = open(startLockPath, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw failure("open \(startLockPath)") }
         defer { close(lock) }
-        while flock(lock, LOCK_EX) != 0 {
-            guard errno == EINTR else { throw failure("lock \(startLockPath)") }
+        let wait = patience.begin(.asLongAsItTakes)
+        // Whoever has it may wait for a supervisor that does not come.
+        while flock(lock, LOCK_EX | LOCK_NB) != 0 {
+            guard errno == EINTR || errno == EWOULDBLOCK else { throw failure("lock \(startLockPath)") }
+            _ = try patience.rest(of: wait, Silence(of: nil, "come up, which another command waits for too,"))
+            poll(nil, 0, 20)
         }
         if let client = try awaitAnswer() { return Connection(client: client, isFresh: false) }
         try start(meanwhile)
@@ -63,12 +69,18 @@ package struct SupervisorStarter: Sendable {
     /// One that lives but doesn't answer is being started, started again, or on its way out. Nil: there is none, or it
     /// does not answer in time.
     private func awaitAnswer() throws(ControlError) -> ControlClient? {
+        let wait = patience.begin(.asLongAsItTakes)
         for _ in 0..<500 {
-            if let client = try ControlClient(socketPath: socketPath) { return client }
+            if let client = try client() { return client }
             guard Self.isHeld(lockPath) else { return nil }
+            _ = try patience.rest(of: wait, Silence(of: nil, "listened at \(socketPath)"))
             poll(nil, 0, 20)
         }
         return nil
+    }
+
+    private func client() throws(ControlError) -> ControlClient? {
+        try ControlClient(socketPath: socketPath, patience: patience)
     }
 
     /// Whether a keeper or a supervisor has this lock.
@@ -130,10 +142,10 @@ package struct SupervisorStarter: Sendable {
         var line: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1024)
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        let wait = patience.begin()
         while !line.contains(UInt8(ascii: "\n")) {
-            guard poll(&entry, 1, 30_000) != 0 else {
-                throw ControlError(.timeout, "the supervisor was not ready within 30 s; see \(logPath)")
-            }
+            let rest = try patience.rest(of: wait, Silence(of: nil, "come up (see \(logPath))"))
+            guard poll(&entry, 1, max(1, Int32(rest / .milliseconds(1)))) > 0 else { continue }
             let count = read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }

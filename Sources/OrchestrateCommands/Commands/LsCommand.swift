@@ -51,23 +51,40 @@ struct LsCommand: ParsableCommand {
     }
 
     private func entry(for location: ProjectLocation) -> Entry? {
-        if let client = try? ControlClient(socketPath: location.socketPath),
-            let report = try? client.call(Status.self, .init(), timeout: .seconds(2))
-        {
-            let wanted = report.sidecars.filter(\.isWanted)
-            return Entry(
-                project: report.project, identity: report.identity, phase: report.phase.rawValue,
-                healthy: wanted.filter { $0.state == .healthy || $0.state == .completed }.count, wanted: wanted.count,
-                manifest: report.manifest, stateDirectory: location.stateDirectory)
+        var isSilent = false
+        do throws(ControlError) {
+            if let client = try ControlClient(socketPath: location.socketPath) {
+                return entry(try client.call(Status.self, .init(), for: .atMost(.seconds(2))), location)
+            }
+        } catch  where error.code == .timeout {
+            isSilent = true
+            Console.printError("\(location.identity): \(error.message)".terminalSafeLines)
+        } catch {
+            // It is as good as none.
         }
         let isLeftOver = LivingSidecars.exist(in: location)
-        let isBroken = LivingSidecars.haveBrokenSupervisor(in: location)
-        let phase: ProjectReport.Phase = isBroken ? .supervisorBroken : .unsupervised
-        guard all || isLeftOver else { return nil }
+        guard all || isLeftOver || isSilent else { return nil }
+        let phase =
+            if isSilent {
+                "supervisor-silent"
+            } else if !isLeftOver {
+                ProjectReport.Phase.stopped.rawValue
+            } else if LivingSidecars.haveBrokenSupervisor(in: location) {
+                ProjectReport.Phase.supervisorBroken.rawValue
+            } else {
+                ProjectReport.Phase.unsupervised.rawValue
+            }
         let row = (try? StateStore(reading: location.journalPath).project()) ?? nil
         return Entry(
-            project: row?.name ?? location.identity, identity: location.identity,
-            phase: (isLeftOver ? phase : .stopped).rawValue, healthy: 0, wanted: 0,
+            project: row?.name ?? location.identity, identity: location.identity, phase: phase, healthy: 0, wanted: 0,
             manifest: row?.manifest ?? "-", stateDirectory: location.stateDirectory)
+    }
+
+    private func entry(_ report: ProjectReport, _ location: ProjectLocation) -> Entry {
+        let wanted = report.sidecars.filter(\.isWanted)
+        return Entry(
+            project: report.project, identity: report.identity, phase: report.phase.rawValue,
+            healthy: wanted.count { $0.state == .healthy || $0.state == .completed }, wanted: wanted.count,
+            manifest: report.manifest, stateDirectory: location.stateDirectory)
     }
 }

@@ -20,7 +20,7 @@ struct RestartCommand: ParsableCommand {
     var names: [String]
 
     func run() throws {
-        let context = try ProjectContext(project)
+        let context = try ProjectContext(project, patience: .ofCommand(timeout: waiting.timeout?.value))
         let session = try GoalSession(context, noting: [])
         let touched = try session.ask(Restart.self, .init(names: names)) {
             let rest = names.filter { !session.isInAnotherLife($0) }
@@ -29,7 +29,6 @@ struct RestartCommand: ParsableCommand {
         let all = touched?.all(named: names) ?? names
         Console.print("restarts \(all.joined(separator: ", "))".terminalSafe)
         guard !waiting.noWait else { return }
-        try session.wait(
-            for: .healthy, of: all, timeout: waiting.timeout?.value, countsNewLivesOnly: true)
+        try session.wait(for: .healthy, of: all, countsNewLivesOnly: true)
     }
 }

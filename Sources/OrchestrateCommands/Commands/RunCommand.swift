@@ -23,7 +23,7 @@ struct RunCommand: ParsableCommand {
     var timeout: DurationArgument?
 
     func run() throws {
-        let context = try ProjectContext(project)
+        let context = try ProjectContext(project, patience: .ofCommand(timeout: timeout?.value))
         let instances: [String]
         let session: GoalSession
         if try context.runningOrReturned() != nil || LivingSidecars.exist(in: context.location) {
@@ -35,13 +35,13 @@ struct RunCommand: ParsableCommand {
         } else {
             // Nothing is up: the task and what it needs are.
             let applying = Applying(
-                context: try ProjectContext(upWith: project), names: [task], refreshesEnvironment: false,
-                attachment: .detached)
+                context: try ProjectContext(upWith: project, patience: context.patience), names: [task],
+                refreshesEnvironment: false, attachment: .detached)
             let client = try applying.run().client
             session = try GoalSession(context, client: client)
             instances = [task]
         }
-        let code = try session.exitCode(ofTask: instances, timeout: timeout?.value)
+        let code = try session.exitCode(ofTask: instances)
         if code != 0 { throw CommandFailure(exitCode: code) }
     }
 }

@@ -20,11 +20,11 @@ struct StartCommand: ParsableCommand {
     var names: [String]
 
     func run() throws {
-        let context = try ProjectContext(project)
+        let context = try ProjectContext(project, patience: .ofCommand(timeout: waiting.timeout?.value))
         let session = try GoalSession(context)
         let touched = try session.ask(Start.self, .init(names: names))
         guard !waiting.noWait else { return }
-        try session.wait(for: .healthy, of: touched.all(named: names), timeout: waiting.timeout?.value)
+        try session.wait(for: .healthy, of: touched.all(named: names))
     }
 }
 

@@ -31,11 +31,11 @@ struct StopCommand: ParsableCommand {
     }
 
     func run() throws {
-        let context = try ProjectContext(project)
+        let context = try ProjectContext(project, patience: .ofCommand(timeout: waiting.timeout?.value))
         let session = try GoalSession(context)
         let touched = try ask(session, cascade ? .cascade : force ? .leave : .refuse)
         guard !waiting.noWait else { return }
-        try session.wait(for: .stopped, of: touched.all(named: names), timeout: waiting.timeout?.value, isAsked: true)
+        try session.wait(for: .stopped, of: touched.all(named: names), isAsked: true)
     }
 
     private func ask(_ session: GoalSession, _ dependents: Stop.Dependents) throws -> Touched {

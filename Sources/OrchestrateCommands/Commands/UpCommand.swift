@@ -106,7 +106,7 @@ struct UpCommand: ParsableCommand {
         }
         FirstProcess.holdSignals()
         let binding = try binding()
-        let context = try ProjectContext(upWith: project)
+        let context = try ProjectContext(upWith: project, patience: .ofCommand(timeout: timeout?.value))
         if dryRun {
             try DryRun(context: context, names: names).run()
             return 0
@@ -115,7 +115,7 @@ struct UpCommand: ParsableCommand {
         let session = try UpSession(
             context,
             options: .init(
-                names: names, isDetached: detach, binding: binding, waits: !noWait, timeout: timeout?.value,
+                names: names, isDetached: detach, binding: binding, waits: !noWait,
                 refreshesEnvironment: refreshEnvironment, exitCodeFrom: exitCodeFrom),
             ready: ready)
         return try session.run()

@@ -25,10 +25,10 @@ struct WaitCommand: ParsableCommand {
     var timeout: DurationArgument?
 
     func run() throws {
-        let context = try ProjectContext(project)
+        let context = try ProjectContext(project, patience: .ofCommand(timeout: timeout?.value))
         do {
             let session = try GoalSession(context)
-            try session.wait(for: goal, of: names, timeout: timeout?.value)
+            try session.wait(for: goal, of: names)
         } catch let failure as CommandFailure
             where goal == .stopped && failure.exitCode == ExitCode.noSupervisor.rawValue
         {

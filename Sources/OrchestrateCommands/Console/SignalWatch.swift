@@ -43,6 +43,15 @@ final class SignalWatch {
         pthread_sigmask(SIG_UNBLOCK, &set, nil)
     }
 
+    /// Ctrl-C while nobody polls for it. Only the first process obeys once its supervisor is there: everything would be
+    /// torn away with it, without any grace.
+    static var isInterrupted: Bool {
+        guard !FirstProcess.isUs else { return false }
+        var waiting = sigset_t()
+        sigpending(&waiting)
+        return [SIGINT, SIGTERM, SIGHUP].contains { sigismember(&waiting, $0) == 1 }
+    }
+
     /// The next one, or nil.
     func next() -> Int32? {
         var sender: Int32 = 0

@@ -53,7 +53,7 @@ struct ProjectExamination {
 
     private func answering() -> Finding {
         guard let client = try? ControlClient(socketPath: location.socketPath),
-            let report = try? client.call(Status.self, .init(), timeout: .seconds(5))
+            let report = try? client.call(Status.self, .init(), for: .atMost(.seconds(5)))
         else {
             return .wrong(
                 area, "supervisor", "lives, but does not answer",

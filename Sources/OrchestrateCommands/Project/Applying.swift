@@ -72,10 +72,10 @@ struct Applying {
             // Both are on their way before the first is answered.
             let subscribing = try client.send(Subscribe.self, subscription)
             let applying = try client.send(request)
-            empty = try client.answer(to: subscribing, of: Subscribe.self, timeout: nil).project
-            answer = try client.answer(to: applying, of: Apply.self, timeout: nil)
+            empty = try client.answer(to: subscribing, of: Subscribe.self, for: .asLongAsItTakes).project
+            answer = try client.answer(to: applying, of: Apply.self, for: .asLongAsItTakes)
         } else {
-            answer = try client.answer(to: try client.send(request), of: Apply.self, timeout: nil)
+            answer = try client.answer(to: try client.send(request), of: Apply.self, for: .asLongAsItTakes)
         }
         var outcome = Outcome(client: client, answer: answer)
         if let empty, !answer.created.isEmpty {

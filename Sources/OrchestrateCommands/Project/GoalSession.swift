@@ -20,6 +20,8 @@ final class GoalSession {
     ///   - client: by which something was asked for already, where it is given.
     init(_ context: ProjectContext, noting noted: [String]? = nil, client: ControlClient? = nil) throws {
         self.context = context
+        // Interrupted, it has nothing to do but to end.
+        context.patience.heedsSignalsAfter = .zero
         terminal = Terminal(environment: context.environment)
         (self.client, view) = try context.ask(try client ?? context.connect()) { client in
             let nobody = try client.call(Subscribe.self, .init(withSidecars: false)).project
@@ -41,7 +43,7 @@ final class GoalSession {
         try context.outlivingLosses {
             try client.call(Operation.self, parameters)
         } afterEach: {
-            guard try reconnect(until: nil) else { throw context.wentDown }
+            guard try reconnect() else { throw context.wentDown }
             return nil
         }
     }
@@ -56,7 +58,7 @@ final class GoalSession {
         return try context.outlivingLosses {
             try client.call(Operation.self, parameters)
         } afterEach: {
-            guard try reconnect(until: nil) else { throw context.wentDown }
+            guard try reconnect() else { throw context.wentDown }
             guard let more = rest() else { return .some(nil) }
             parameters = more
             return nil
@@ -64,9 +66,9 @@ final class GoalSession {
     }
 
     /// False when nothing is left of the project but what could not be ended.
-    private func reconnect(until deadline: ContinuousClock.Instant?) throws -> Bool {
+    private func reconnect() throws -> Bool {
         guard ProjectContext.survivors(saidBy: client) == nil,
-            let (connection, project) = try context.resubscribed(.init(), until: deadline)
+            let (connection, project) = try context.resubscribed(.init())
         else { return false }
         client = connection.client
         view = ProjectView(project)
@@ -87,16 +89,15 @@ final class GoalSession {
     ///   - countsNewLivesOnly: what was there when the session began is not what is waited for.
     ///   - isAsked: this command has asked them to stop; whoever wants one up since has overtaken it.
     func wait(
-        for goal: Goal, of names: [String], timeout: Duration?, countsNewLivesOnly: Bool = false, isAsked: Bool = false
+        for goal: Goal, of names: [String], countsNewLivesOnly: Bool = false, isAsked: Bool = false
     ) throws {
-        let deadline = timeout.map { ContinuousClock.now + $0 }
         let old = countsNewLivesOnly ? before : [:]
         while true {
             do {
-                return try wait(for: goal, of: names, until: deadline, after: old, isAsked: isAsked)
+                return try wait(for: goal, of: names, after: old, isAsked: isAsked)
             } catch let error as ControlError where error.code == .noSupervisor {
                 let survivors = ProjectContext.survivors(saidBy: client)
-                if survivors == nil, try reconnect(until: deadline) { continue }
+                if survivors == nil, try reconnect() { continue }
                 guard survivors?.isEmpty ?? true else { throw Self.takenDown }
                 // What is not there is stopped.
                 if goal == .stopped { return }
@@ -106,8 +107,7 @@ final class GoalSession {
     }
 
     private func wait(
-        for goal: Goal, of names: [String], until deadline: ContinuousClock.Instant?, after old: [String: UInt64],
-        isAsked: Bool
+        for goal: Goal, of names: [String], after old: [String: UInt64], isAsked: Bool
     ) throws {
         // The snapshot is older than what the command asked for since.
         var mustLook = true
@@ -128,13 +128,13 @@ final class GoalSession {
             case .failed(let failed): throw failure(goal, failed)
             case .underWay: break
             }
-            let rest = deadline.map { $0 - ContinuousClock.now }
-            if let rest, rest <= .zero {
+            if context.patience.isOver {
                 let late = instances.filter { goal.progress(of: [$0]) != .reached }.map(\.name)
+                let reason = Silence.standstill(of: client.supervisorPID).map { "\n" + $0 } ?? ""
                 throw CommandFailure(
-                    .timeout, "not \(goal.rawValue) in time: \(late.joined(separator: ", "))")
+                    .timeout, "not \(goal.rawValue) in time: \(late.joined(separator: ", "))" + reason)
             }
-            if let survivors = try takeIn(for: rest, towards: goal, mustLook: &mustLook) {
+            if let survivors = try takeIn(for: context.patience.rest, towards: goal, mustLook: &mustLook) {
                 if goal == .stopped, survivors.isEmpty { return }
                 throw Self.takenDown
             }
@@ -193,10 +193,10 @@ final class GoalSession {
     }
 
     /// Waits for a task's end, and answers its code, whatever became of it.
-    func exitCode(ofTask names: [String], timeout: Duration?) throws -> Int32 {
+    func exitCode(ofTask names: [String]) throws -> Int32 {
         do {
             // One that runs is not started again: its end is the answer.
-            try wait(for: .completed, of: names, timeout: timeout)
+            try wait(for: .completed, of: names)
         } catch let failure as CommandFailure where failure.exitCode == ExitCode.failed.rawValue {
             // Nobody knows when the project was taken down meanwhile.
             let code = (try? lastExitCode(of: names)) ?? 0

@@ -13,25 +13,28 @@ extension ProjectContext {
     /// The project that this manifest was under another `id`, or none, and that still runs. One that was named by
     /// `--project` is another on purpose.
     static func runningFormer(
-        of manifest: String, besides own: ProjectLocation, in root: StateRoot
+        of manifest: String, besides own: ProjectLocation, in root: StateRoot, _ patience: Patience
     ) -> ProjectLocation? {
         root.projects().first { location in
             location.identity != own.identity && runs(location) && lastManifest(of: location) == manifest
-                && isCalledByManifest(location)
+                && isCalledByManifest(location, patience)
         }
     }
 
     /// Where nobody can be asked, it is: to leave it running beside another one would be worse.
-    private static func isCalledByManifest(_ location: ProjectLocation) -> Bool {
-        guard !location.identity.hasPrefix("/"), let client = try? ControlClient(socketPath: location.socketPath),
-            let supervisor = try? client.call(Hello.self, .init(), timeout: .seconds(2))
+    private static func isCalledByManifest(_ location: ProjectLocation, _ patience: Patience) -> Bool {
+        guard !location.identity.hasPrefix("/"),
+            let client = try? ControlClient(socketPath: location.socketPath, patience: patience),
+            let supervisor = try? client.call(Hello.self, .init(), for: .atMost(.seconds(2)))
         else { return true }
         return supervisor.id == location.identity
     }
 
     /// Throws where it would start everything a second time.
-    static func refuseBesideFormer(_ own: ProjectLocation, of manifest: String, in root: StateRoot) throws {
-        guard !runs(own), let former = runningFormer(of: manifest, besides: own, in: root) else { return }
+    static func refuseBesideFormer(
+        _ own: ProjectLocation, of manifest: String, in root: StateRoot, _ patience: Patience
+    ) throws {
+        guard !runs(own), let former = runningFormer(of: manifest, besides: own, in: root, patience) else { return }
         let name = former.identity.hasPrefix("/") ? "without an id" : "as '\(former.identity)'"
         throw CommandFailure(
             .conflict,

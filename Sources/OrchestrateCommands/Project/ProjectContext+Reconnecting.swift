@@ -79,16 +79,11 @@ extension ProjectContext {
 
     /// The one that its keeper started again, or one that takes up what lives. Nil when there is nobody who would start
     /// one, and nothing to take up.
-    func reconnected(until deadline: ContinuousClock.Instant? = nil) throws -> SupervisorStarter.Connection? {
+    func reconnected() throws -> SupervisorStarter.Connection? {
         var attempts = 0
         while true {
-            let check = {
-                try checkInterrupted()
-                guard let deadline, deadline <= .now else { return }
-                throw CommandFailure(.timeout, "not done in time: the supervisor was lost, and is not back")
-            }
-            try check()
-            try Guard.awaitEnd(of: location, check)
+            try checkPatience()
+            try Guard.awaitEnd(of: location, checkPatience)
             do {
                 if let client = try running() { return .init(client: client, isFresh: false) }
                 // Who is there, on the way or about to leave is waited for; what the records say of sidecars is true once
@@ -115,7 +110,7 @@ extension ProjectContext {
     /// One that its keeper starts again although nothing runs at present. Nil: there is none, or it is on its way out.
     func returned() throws -> ControlClient? {
         for _ in 0..<500 {
-            try checkInterrupted()
+            try checkPatience()
             guard SupervisorStarter.isHeld(location.lockPath) else { return nil }
             poll(nil, 0, 20)
             do {
@@ -127,23 +122,22 @@ extension ProjectContext {
         return nil
     }
 
-    /// Ctrl-C while nobody polls for it: what waits for a supervisor that may never come must be ended by it. Only the
-    /// first process obeys once the supervisor is back: everything would be torn away with it, without any grace.
-    func checkInterrupted() throws {
-        guard !FirstProcess.isUs else { return }
-        var waiting = sigset_t()
-        sigpending(&waiting)
-        guard [SIGINT, SIGTERM, SIGHUP].contains(where: { sigismember(&waiting, $0) == 1 }) else { return }
-        throw CommandFailure(
-            .interrupted,
-            "interrupted while the supervisor was away; ask for what became of it: orchestrate status\(selector)")
+    /// What ends the wait for a supervisor that may never come.
+    func checkPatience() throws {
+        if SignalWatch.isInterrupted {
+            throw CommandFailure(
+                .interrupted,
+                "interrupted while the supervisor was away; ask for what became of it: orchestrate status\(selector)")
+        }
+        guard patience.isOver else { return }
+        throw CommandFailure(.timeout, "not done in time: the supervisor was lost, and is not back")
     }
 
     /// A connection to who was started again, with the project as it is found there.
     func resubscribed(
-        _ subscription: Subscribe.Parameters, until deadline: ContinuousClock.Instant? = nil
+        _ subscription: Subscribe.Parameters
     ) throws -> (connection: SupervisorStarter.Connection, project: ProjectReport)? {
-        while let connection = try reconnected(until: deadline) {
+        while let connection = try reconnected() {
             do throws(ControlError) {
                 return (connection, try connection.client.call(Subscribe.self, subscription).project)
             } catch {

@@ -15,9 +15,12 @@ struct ProjectContext {
     let manifest: String?
     /// What to write after `orchestrate <command>` to mean this project again.
     let selector: String
+    /// Of the whole command.
+    let patience: Patience
 
     /// Finds the project by `--project`, the manifest, or, when that is gone, by what is known of projects here.
-    init(_ options: ProjectOptions) throws {
+    init(_ options: ProjectOptions, patience: Patience = .ofCommand()) throws {
+        self.patience = patience
         environment = ProcessEnvironment.variables()
         workingDirectory = ProcessEnvironment.workingDirectory(environment)
         root = try Self.root(environment, workingDirectory)
@@ -37,7 +40,7 @@ struct ProjectContext {
             manifest = found
             let id = ManifestIdentity.id(ofManifestAt: found, environment: environment)
             let own = ProjectLocation(identity: id ?? found, root: root)
-            if !Self.runs(own), let former = Self.runningFormer(of: found, besides: own, in: root) {
+            if !Self.runs(own), let former = Self.runningFormer(of: found, besides: own, in: root, patience) {
                 location = former
             } else {
                 location = own.exists ? own : Self.lastUsing(manifest: found, in: root) ?? own
@@ -55,7 +58,8 @@ struct ProjectContext {
     }
 
     /// The project `up` is to run: the manifest decides, and what is known of projects doesn't.
-    init(upWith options: ProjectOptions) throws {
+    init(upWith options: ProjectOptions, patience: Patience = .ofCommand()) throws {
+        self.patience = patience
         environment = ProcessEnvironment.variables()
         workingDirectory = ProcessEnvironment.workingDirectory(environment)
         root = try Self.root(environment, workingDirectory)
@@ -88,7 +92,7 @@ struct ProjectContext {
         let identity =
             options.project ?? ManifestIdentity.id(ofManifestAt: found, environment: environment) ?? found
         location = ProjectLocation(identity: identity, root: root)
-        if options.project == nil { try Self.refuseBesideFormer(location, of: found, in: root) }
+        if options.project == nil { try Self.refuseBesideFormer(location, of: found, in: root, patience) }
         selector =
             options.project.map { " --project \($0.shellQuoted)" } ?? options.file.map { " --file \($0.shellQuoted)" }
             ?? ""
@@ -117,10 +121,15 @@ struct ProjectContext {
         return try connectOrStart().client
     }
 
+    /// A connection to whoever listens, which may not answer.
+    private func client() throws(ControlError) -> ControlClient? {
+        try ControlClient(socketPath: location.socketPath, patience: patience)
+    }
+
     /// The running supervisor, or nil.
     func running() throws -> ControlClient? {
         try outlivingSupervisors {
-            guard let client = try ControlClient(socketPath: location.socketPath) else { return nil }
+            guard let client = try client() else { return nil }
             _ = try client.call(Hello.self, .init())
             return client
         }
@@ -150,9 +159,9 @@ struct ProjectContext {
     private func connectOrStartOnce(
         isGuarded: Bool, _ meanwhile: () -> Void
     ) throws -> SupervisorStarter.Connection {
-        if try ControlClient(socketPath: location.socketPath) == nil {
+        if try client() == nil {
             try refuseElsewhere()
-            try Guard.awaitEnd(of: location, checkInterrupted)
+            try Guard.awaitEnd(of: location, checkPatience)
         }
         // Of the state, and inherited by keeper and supervisor: whatever the user's is, it is for this user alone.
         let umask = Glibc.umask(0o077)
@@ -167,7 +176,7 @@ struct ProjectContext {
             lockPath: location.lockPath, socketPath: location.socketPath, logPath: location.supervisorLogPath,
             arguments: [
                 SuperviseCommand.name, "--state-directory", location.stateDirectory, "--identity", location.identity,
-            ], isGuarded: isGuarded)
+            ], isGuarded: isGuarded, patience: patience)
         do {
             let connection = try starter.connect(meanwhile: meanwhile)
             // One that was just started is this same program.
@@ -201,6 +210,7 @@ struct ProjectContext {
         for _ in 0..<1500 {
             guard let beacon = BeaconFinder.beacon(ofProject: location.identity) else { return }
             guard beacon.stateDirectory == location.stateDirectory else { return try refuseElsewhere() }
+            try checkPatience()
             poll(nil, 0, 20)
         }
         guard let beacon = BeaconFinder.beacon(ofProject: location.identity) else { return }

@@ -34,13 +34,21 @@ extension UpSession {
 
     func giveUp() throws -> Int32 {
         screen.clear()
-        let instances = try client.call(Status.self, .init()).sidecars.filter { Self.counts($0, of: wanted) }
+        var silence: String?
+        var known = view.instances
+        do throws(ControlError) {
+            known = try client.call(Status.self, .init()).sidecars
+        } catch {
+            guard error.code == .timeout else { throw error }
+            silence = error.message
+        }
+        let instances = known.filter { Self.counts($0, of: wanted) }
         let late = instances.filter { Goal.healthy.progress(of: [$0]) != .reached }
         let now = Timestamp.now
         let lines = late.map { instance in
             "  \(instance.name): \(instance.state.rawValue)  \(StateText.detail(of: instance, now: now))".terminalSafe
         }
-        Console.printError((["not healthy in time:"] + lines).joined(separator: "\n"))
+        Console.printError((["not healthy in time:"] + lines + [silence].compactMap(\.self)).joined(separator: "\n"))
         let list = late.map { "\($0.name) is \($0.state.rawValue)" }.joined(separator: ", ")
         ready?.say(.failed(code: ExitCode.timeout.rawValue, reason: "not healthy in time: \(list)"))
         return try leave(with: .timeout)
@@ -68,8 +76,15 @@ extension UpSession {
     /// The project no longer ends with this command.
     private func release() throws {
         guard isHolder, let lease else { return }
-        _ = try client.call(
-            Lease.self, .init(action: .release, token: lease.token, client: lease.identity))
+        do throws(ControlError) {
+            _ = try client.call(
+                Lease.self, .init(action: .release, token: lease.token, client: lease.identity))
+        } catch {
+            guard error.code == .timeout else { throw error }
+            // It was told all the same, and may take that up when it goes on.
+            Console.printError("nobody answers for what runs, which may end with this command")
+            return
+        }
         isHolder = false
         Console.printError("what runs stays up; 'orchestrate down\(context.selector)' ends it")
     }
@@ -109,6 +124,7 @@ extension UpSession {
 
     func takeDown(presses: Int, code: Code) throws -> Int32 {
         screen.clear()
+        context.patience.deadline = nil
         var primaries: Set<String> = []
         let usual: Int32
         switch code {

@@ -11,7 +11,6 @@ final class UpSession {
         var isDetached: Bool
         var binding: Binding
         var waits: Bool
-        var timeout: Duration?
         var refreshesEnvironment: Bool
         var exitCodeFrom: String?
     }
@@ -42,14 +41,12 @@ final class UpSession {
     private var mustLook = false
     private var phase = Phase.settling
     private let started = Timestamp.now
-    private let deadline: ContinuousClock.Instant?
 
     init(_ context: ProjectContext, options: Options, ready: ReadyChannel? = nil) throws {
         self.context = context
         self.options = options
         self.ready = ready
         terminal = Terminal(environment: context.environment)
-        deadline = options.timeout.map { ContinuousClock.now + $0 }
         let token = Self.token()
         let (attachment, holder) = try options.binding.attachment(isDetached: options.isDetached, token: token)
         lease = holder.map { (token, $0) }
@@ -138,7 +135,7 @@ final class UpSession {
     private var patience: Duration? {
         if screen.isBehind { return .zero }
         guard phase == .settling else { return nil }
-        let rest = deadline.map { max(.zero, $0 - .now) }
+        let rest = context.patience.rest
         guard terminal.isInteractive else { return rest }
         return min(rest ?? .milliseconds(100), .milliseconds(100))
     }
@@ -179,12 +176,14 @@ final class UpSession {
                 screen.settled(view, count: health.count)
                 if options.isDetached { return 0 }
                 phase = .attached
+                // From here on it takes as long as it takes.
+                context.patience.deadline = nil
                 return try verdict()
             case .failed(let names):
                 if let code = try fail(names) { return code }
-                return try isLate ? giveUp() : nil
+                return try context.patience.isOver ? giveUp() : nil
             case .underWay:
-                if isLate { return try giveUp() }
+                if context.patience.isOver { return try giveUp() }
                 screen.draw(view, title: "starting")
                 return try codeOfTheOneThatDecides()
             }
@@ -195,8 +194,6 @@ final class UpSession {
             return isOver && (isHolder || FirstProcess.isUs) ? try takeDown(presses: 0, code: 0) : nil
         }
     }
-
-    private var isLate: Bool { deadline.map { $0 <= .now } ?? false }
 
     private func sayReady() throws {
         guard let ready else { return }

@@ -1,0 +1,63 @@
+/// That a supervisor does not answer, as a person is told of it: which process that is, why, and the way out.
+package struct Silence {
+    private let pid: Int32?
+    private let what: String
+
+    /// - Parameters:
+    ///   - pid: nil where nothing says who it is.
+    ///   - what: what it has not done, such as `answered 'status'`.
+    package init(of pid: Int32?, _ what: String) {
+        self.pid = pid
+        self.what = what
+    }
+
+    package func sentence(after duration: Duration) -> String {
+        let start = "\(Self.name(pid)) has not \(what) for \(Self.text(duration))"
+        return pid.map { "\(start): \(ProcessState(of: $0).explanation(pid: $0))" } ?? start
+    }
+
+    /// Why it would not do anything, though nothing is asked of it at present. Nil: it seems well.
+    package static func standstill(of pid: Int32?) -> String? {
+        guard let pid, ProcessState(of: pid) == .stopped else { return nil }
+        return "\(name(pid)) does nothing: \(ProcessState.stopped.explanation(pid: pid))"
+    }
+
+    private static func name(_ pid: Int32?) -> String {
+        pid.map { "the supervisor with pid \($0)" } ?? "the supervisor"
+    }
+
+    private static func text(_ duration: Duration) -> String {
+        duration < .seconds(1)
+            ? "\(Int(duration / .milliseconds(1))) ms" : "\(Int((duration / .seconds(1)).rounded())) s"
+    }
+}
+
+/// What the kernel says that a process does.
+private enum ProcessState {
+    case stopped
+    /// In the kernel, where not even SIGKILL ends it.
+    case waitingForDisk
+    case alive
+    case gone
+
+    init(of pid: Int32) {
+        // Field 3, after the command, which may hold brackets itself.
+        let stat = smallFile("/proc/\(pid)/stat")
+        switch stat.flatMap({ $0.lastIndex(of: ")").map($0.suffix(from:)) })?.dropFirst(2).first {
+        case "T", "t": self = .stopped
+        case "D": self = .waitingForDisk
+        case nil, "Z", "X": self = .gone
+        case _: self = .alive
+        }
+    }
+
+    func explanation(pid: Int32) -> String {
+        let end = "'kill -9 \(pid)' ends it: its keeper starts another, and the sidecars run on"
+        return switch self {
+        case .stopped: "it is stopped (state T)\n'kill -CONT \(pid)' lets it go on. \(end)"
+        case .waitingForDisk: "it waits in the kernel (state D), as for a disk that does not answer\n\(end)"
+        case .alive: "it is busy, or stuck\nIf it stays so, \(end)"
+        case .gone: "it has ended"
+        }
+    }
+}

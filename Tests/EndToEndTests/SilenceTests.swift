@@ -1,0 +1,104 @@
+import ChaosKit
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// A supervisor that lives and does not answer, as one that was stopped, or waits for a disk.
+    @Suite
+    struct SilenceTests {
+        private static let manifest = """
+              web: { command: [sleep, "1000"] }
+              job: { kind: task, command: ["true"] }
+            """
+
+        /// Runs `body` while the supervisor of a project that is up is stopped; it goes on whatever becomes of that.
+        private static func whileStopped(_ body: (Sandbox, SeenProcess) throws -> Void) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(manifest)
+                try sandbox.succeed("up", "-d")
+                let supervisor = try #require(sandbox.supervisor)
+                supervisor.signal(SIGSTOP)
+                defer { supervisor.signal(SIGCONT) }
+                try body(sandbox, supervisor)
+                supervisor.signal(SIGCONT)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `a command gives up at its timeout, and says who does not answer and what helps`() throws {
+            try Self.whileStopped { sandbox, supervisor in
+                let before = sandbox.sidecars("web")
+                let commands = [
+                    ["up", "-d"], ["up"], ["up", "-d", "web"], ["wait", "web"], ["start", "web"], ["restart", "web"],
+                    ["stop", "web"], ["run", "job"],
+                ]
+                for command in commands {
+                    // Half a minute is what they wait for an answer otherwise.
+                    let ended = try sandbox.start(command + ["--timeout", "300ms"]).end(within: 20)
+                    #expect(ended.status == 6, "\(command): \(ended.everything)")
+                    for part in ["pid \(supervisor.pid)", "stopped (state T)", "kill -CONT \(supervisor.pid)"] {
+                        #expect(ended.errors.contains(part), "\(command): \(ended.errors)")
+                    }
+                }
+                #expect(sandbox.sidecars("web") == before)
+            }
+        }
+
+        @Test func `a wait that had begun says at its end that the supervisor is stopped`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  web: { command: [sleep, \"1000\"], health: { exec: [\"false\"] } }")
+                try sandbox.succeed("up", "-d", "--no-wait")
+                let supervisor = try #require(sandbox.supervisor)
+                let wait = try sandbox.start("wait", "web", "--timeout", "3s")
+                let up = try sandbox.start("up", "--timeout", "3s")
+                try up.prints("attached to a project that is up")
+                supervisor.signal(SIGSTOP)
+                defer { supervisor.signal(SIGCONT) }
+                for command in [wait, up] {
+                    let ended = try command.end(within: 20)
+                    #expect(ended.status == 6, "\(ended.everything)")
+                    #expect(ended.errors.contains("kill -CONT \(supervisor.pid)"), "\(ended.errors)")
+                }
+                supervisor.signal(SIGCONT)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `up says once that nobody answers, and goes on when somebody does`() throws {
+            try Self.whileStopped { sandbox, supervisor in
+                let up = try sandbox.start("up", "-d")
+                try up.prints("still waiting: the supervisor with pid \(supervisor.pid) has not answered")
+                supervisor.signal(SIGCONT)
+                let ended = try up.end()
+                #expect(ended.status == 0, "\(ended.everything)")
+                let lines = ended.errors.split(separator: "\n")
+                #expect(lines.count { $0.hasPrefix("still waiting") } == 1, "\(ended.errors)")
+            }
+        }
+
+        @Test(arguments: [SIGINT, SIGTERM])
+        func `a signal ends the wait for an answer`(signal: Int32) throws {
+            try Self.whileStopped { sandbox, supervisor in
+                let wait = try sandbox.start("wait", "web")
+                let up = try sandbox.start("up", "-d")
+                // It would do something for the signal, if somebody answered.
+                try up.prints("still waiting")
+                for command in [wait, up] { command.signal(signal) }
+                for command in [wait, up] {
+                    let ended = try command.end(within: 20)
+                    #expect(ended.status == 130, "\(ended.everything)")
+                    #expect(ended.errors.contains("interrupted; the supervisor with pid \(supervisor.pid)"))
+                }
+            }
+        }
+
+        @Test func `ls tells a supervisor that does not answer from none`() throws {
+            try Self.whileStopped { sandbox, supervisor in
+                let ended = try sandbox.orchestrate("ls")
+                #expect(ended.status == 0)
+                #expect(ended.output.contains("supervisor-silent"), "\(ended.output)")
+                #expect(ended.errors.contains("the supervisor with pid \(supervisor.pid)"), "\(ended.errors)")
+            }
+        }
+    }
+}
