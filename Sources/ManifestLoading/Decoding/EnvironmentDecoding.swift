@@ -83,9 +83,7 @@ extension ManifestDecoder {
                 decode(item, by: environmentFileKeys, named: "env_file", into: &form) { _, node, form in
                     form.path = path(node, named: "path")
                 }
-                if document.kind(item) == .mapping, document.value(of: "path", in: item) == nil,
-                    !hasSlip(for: ["path"], of: environmentFileKeys, in: item, orAnything: true)
-                {
+                if lacks(["path"], of: environmentFileKeys, in: item) {
                     report(.missingKey, at: item, "the entry doesn't say which file", help: "add 'path:'")
                 }
             }

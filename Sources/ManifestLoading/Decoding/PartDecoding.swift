@@ -47,9 +47,7 @@ extension ManifestDecoder {
             }
         }
         guard let wanted else {
-            if document.value(of: "port", in: node) == nil,
-                !hasSlip(for: ["port"], of: portKeys, in: node, orAnything: true)
-            {
+            if lacks(["port"], of: portKeys, in: node) {
                 report(
                     .missingKey, at: key, "the port '\(name)' doesn't say which",
                     help: "add 'port:' with a number, a range, or auto")
@@ -197,9 +195,7 @@ extension ManifestDecoder {
             }
         }
         guard document.kind(node) == .mapping else { return nil }
-        if actions == 0, !hasForm(of: hookKeys, in: node),
-            !hasSlip(for: ["exec", "shell", "webhook"], of: hookKeys, in: node, orAnything: true)
-        {
+        if actions == 0, lacksForm(of: hookKeys, in: node) {
             report(
                 .hookWithoutAction, at: node, "'\(event.rawValue)' does nothing",
                 help: "add 'exec', 'shell' or 'webhook'")

@@ -54,11 +54,7 @@ extension ManifestDecoder {
                 help: "keep one, or use one for readiness and one for liveness",
                 related: [related("the first is here", checks[0])])
         } else if checks.isEmpty, base == nil {
-            // One that works not yet is reported as that.
-            let names = probeKeys.keys.compactMap { key in if case .form = key.codec { key.name } else { nil } }
-            if !hasForm(of: probeKeys, in: node), document.entry("grpc", in: node) == nil,
-                !hasSlip(for: names, of: probeKeys, in: node, orAnything: true)
-            {
+            if lacksForm(of: probeKeys, in: node) {
                 report(
                     .probeWithoutCheck, at: node, "the \(role.rawValue) probe has no check",
                     help: "add one of http, tcp, exec, unix, file, log and notify")
@@ -131,9 +127,7 @@ extension ManifestDecoder {
         var file = FileCheck()
         decode(node, by: fileKeys, named: "file", into: &file) { _, node, file in file.path = path(node, named: "path")
         }
-        if document.kind(node) == .mapping, document.value(of: "path", in: node) == nil,
-            !hasSlip(for: ["path"], of: fileKeys, in: node, orAnything: true)
-        {
+        if lacks(["path"], of: fileKeys, in: node) {
             report(.missingKey, at: node, "the file check doesn't say which file", help: "add 'path:'")
         }
         return file.path.map { .file(path: $0, maxAge: file.maxAge) }
@@ -147,9 +141,7 @@ extension ManifestDecoder {
         decode(node, by: logCheckKeys, named: "log", into: &log) { _, node, log in
             log.pattern = pattern(node, named: "pattern")
         }
-        if document.kind(node) == .mapping, document.value(of: "pattern", in: node) == nil,
-            !hasSlip(for: ["pattern"], of: logCheckKeys, in: node, orAnything: true)
-        {
+        if lacks(["pattern"], of: logCheckKeys, in: node) {
             report(.missingKey, at: node, "the log check doesn't say what to look for", help: "add 'pattern:'")
         }
         return log.pattern.map { .log(pattern: $0, stream: log.stream) }

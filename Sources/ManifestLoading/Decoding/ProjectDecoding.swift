@@ -40,9 +40,7 @@ extension ManifestDecoder {
         // After the secrets, wherever those stand: what they come from is left out of the files.
         topEnvironment = merged(files.map { environmentFiles($0) } ?? [], own)
         guard let node = sidecarsNode else {
-            if document.kind(root) == .mapping, document.entry("sidecars", in: root) == nil,
-                !hasSlip(for: ["sidecars"], of: projectKeys, in: root)
-            {
+            if lacks(["sidecars"], of: projectKeys, in: root, orAnything: false) {
                 report(
                     .noSidecars, at: root, "there is no 'sidecars:'",
                     help: "list them by name: sidecars: { web: { command: [./server] } }")

@@ -46,7 +46,7 @@ extension ManifestDecoder {
         let names = secretSourceKeys.keys.map(\.name).filter { document.value(of: $0, in: node) != nil }
         guard names.count == 1 else {
             let all = secretSourceKeys.keys.map(\.name)
-            if names.isEmpty, hasSlip(for: all, of: secretSourceKeys, in: node, orAnything: true) { return nil }
+            if names.isEmpty, !lacks(all, of: secretSourceKeys, in: node) { return nil }
             report(
                 .secretSource, at: key,
                 names.isEmpty
@@ -133,7 +133,7 @@ extension ManifestDecoder {
             decode(node, by: secretUseKeys, named: "a secret's use", into: &form) { _, _, _ in }
             guard document.kind(node) == .mapping else { return nil }
             guard let from = document.value(of: "from", in: node) else {
-                if !hasSlip(for: ["from"], of: secretUseKeys, in: node, orAnything: true) {
+                if lacks(["from"], of: secretUseKeys, in: node) {
                     report(
                         .missingKey, at: key, "'\(variable)' doesn't say which secret",
                         help: "add 'from:' with its name")

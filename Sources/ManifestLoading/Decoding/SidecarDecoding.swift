@@ -145,25 +145,15 @@ extension ManifestDecoder {
                 "'\(spec.name)' is external, so nothing is started for it",
                 help: "remove 'command', or make it a service")
         case (_, nil):
-            if layers.commandKey == nil, document.kind(node) == .mapping,
-                !hasForm(of: sidecarKeys, in: node, where: { $0 == .command || $0 == .script }),
-                !hasSlip(for: ["command", "shell"], of: sidecarKeys, in: node)
+            if layers.commandKey == nil,
+                lacksForm(
+                    of: sidecarKeys, in: node, orAnything: false, where: { $0 == .command || $0 == .script })
             {
                 report(
                     .commandMissing, at: key, "'\(spec.name)' has neither 'command' nor 'shell'",
                     help: "say what runs, or write 'kind: external' for what runs elsewhere")
             }
         case (_, .some): break
-        }
-    }
-
-    /// A key of the group that takes such a form is written, if only without a value: that is reported once.
-    func hasForm<Owner>(
-        of group: KeyGroup<Owner>, in mapping: NodeID, where isMeant: (Form) -> Bool = { _ in true }
-    ) -> Bool {
-        group.keys.contains { key in
-            guard case .form(let form) = key.codec, isMeant(form) else { return false }
-            return document.entry(key.name, in: mapping) != nil
         }
     }
 

@@ -52,11 +52,28 @@ extension ManifestDecoder {
         return candidates.compactMap(\.self).first { known.contains(prefix(of: $0)) }
     }
 
-    /// Whether a key there, reported as unknown, was most likely to be one of these: it is missing for that reason.
+    /// Whether the mapping has none of these keys, and none, reported as unknown, that was most likely to be one of them.
+    /// One without a value was reported as that.
     ///
     /// - Parameter orAnything: one that nothing is known of may be it, too. In a small mapping it mostly is.
-    func hasSlip<Owner>(
-        for names: [String], of group: KeyGroup<Owner>, in mapping: NodeID, orAnything: Bool = false
+    func lacks<Owner>(
+        _ names: [String], of group: KeyGroup<Owner>, in mapping: NodeID, orAnything: Bool = true
+    ) -> Bool {
+        document.kind(mapping) == .mapping && names.allSatisfy { document.entry($0, in: mapping) == nil }
+            && !hasSlip(for: names, of: group, in: mapping, orAnything: orAnything)
+    }
+
+    /// The same of the keys that take such a form.
+    func lacksForm<Owner>(
+        of group: KeyGroup<Owner>, in mapping: NodeID, orAnything: Bool = true,
+        where isMeant: (Form) -> Bool = { _ in true }
+    ) -> Bool {
+        let keys = group.keys.filter { if case .form(let form) = $0.codec { isMeant(form) } else { false } }
+        return lacks(keys.map(\.name), of: group, in: mapping, orAnything: orAnything)
+    }
+
+    private func hasSlip<Owner>(
+        for names: [String], of group: KeyGroup<Owner>, in mapping: NodeID, orAnything: Bool
     ) -> Bool {
         let known = group.keys.map(\.name)
         return document.pairs(mapping).contains { key, _ in

@@ -11,9 +11,8 @@ extension ManifestDecoder {
                 help: "a name as in /etc/\(key == "user" ? "passwd" : "group"), or a number")
         }
         if sidecar.privileges.staleExecutable == nil,
-            let stale = document.value(of: "stale", in: places[position].value), document.kind(stale) == .mapping,
-            document.value(of: "exe", in: stale) == nil,
-            !hasSlip(for: ["exe"], of: staleKeys, in: stale, orAnything: true)
+            let stale = document.value(of: "stale", in: places[position].value),
+            lacks(["exe"], of: staleKeys, in: stale)
         {
             report(.missingKey, at: stale, "'stale' doesn't say of which executable", help: "add 'exe:' with its path")
         }
