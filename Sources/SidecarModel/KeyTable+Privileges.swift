@@ -40,7 +40,7 @@ package let secretUseKeys = KeyGroup<SecretUseForm>([
     ManifestKey(
         "as", .choice(\.form), onChange: .restart,
         "`env`: the variable holds the value; `file`: it holds the path of a file with the value, 0400 and the "
-            + "sidecar's user's, in the directory `CREDENTIALS_DIRECTORY` names.", example: "file"),
+            + "sidecar's user's, in the directory `\(SecretUse.directoryVariable)` names.", example: "file"),
 ])
 
 /// A limit in its long form, while it is read.

@@ -43,6 +43,11 @@ package struct KeyGroup<Owner: Sendable>: Sendable {
         hashes = keys.map { StableHasher.keyHash($0.name) }
     }
 
+    /// What the key that takes this form is called, where there is one.
+    package func key(of form: Form) -> String? {
+        keys.first { if case .form(form) = $0.codec { true } else { false } }?.name
+    }
+
     /// The row whose name has this hash. The caller compares the name.
     package func position(ofHash hash: UInt32) -> Int? { hashes.firstIndex(of: hash) }
 }

@@ -29,6 +29,9 @@ package struct SecretUse: Hashable, Codable, Sendable {
         case file
     }
 
+    /// Where one is a file, this variable holds the directory of those.
+    package static let directoryVariable = "CREDENTIALS_DIRECTORY"
+
     package var variable: String
     package var secret: String
     package var form: Form

@@ -33,7 +33,14 @@ package struct ProjectLocation: Hashable, Sendable {
     package var reportsDirectory: String { stateDirectory + "/reports" }
     package var supervisorLogPath: String { stateDirectory + "/supervisor.log" }
     /// The identity in clear, for people and against a collision of hashes.
-    package var namePath: String { stateDirectory + "/name" }
+    package var namePath: String { Self.namePath(in: stateDirectory) }
+
+    private static func namePath(in stateDirectory: String) -> String { stateDirectory + "/name" }
+
+    /// The identity of the project that keeps its state there.
+    package static func identity(keptIn stateDirectory: String) -> String? {
+        readSmallFile(namePath(in: stateDirectory))?.split(separator: "\n").first.map(String.init)
+    }
 
     package var exists: Bool { access(stateDirectory, F_OK) == 0 }
 
@@ -48,10 +55,8 @@ package struct ProjectLocation: Hashable, Sendable {
     /// Makes the directory, for this user alone, and writes who it belongs to.
     package func prepare() throws(ProjectLocationError) {
         try makeDirectories()
-        if let owner = readSmallFile(namePath)?.split(separator: "\n").first {
-            guard owner == identity else {
-                throw .taken(directory: stateDirectory, by: String(owner))
-            }
+        if let owner = Self.identity(keptIn: stateDirectory) {
+            guard owner == identity else { throw .taken(directory: stateDirectory, by: owner) }
             return
         }
         let descriptor = open(namePath, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -174,9 +179,9 @@ package struct StateRoot: Hashable, Sendable {
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             guard !name.hasPrefix("."),
-                let identity = readSmallFile(path + "/" + name + "/name")?.split(separator: "\n").first
+                let identity = ProjectLocation.identity(keptIn: path + "/" + name)
             else { continue }
-            found.append(ProjectLocation(identity: String(identity), stateDirectory: path + "/" + name))
+            found.append(ProjectLocation(identity: identity, stateDirectory: path + "/" + name))
         }
         return found.sorted { $0.identity < $1.identity }
     }

@@ -5,8 +5,6 @@ import Supervision
 
 /// Secrets, users and limits: what a sidecar and its helpers are started with beside their environment.
 extension Launcher {
-    static let credentialsVariable = "CREDENTIALS_DIRECTORY"
-
     /// Lays the secrets over the environment.
     func addSecrets(
         of spec: SidecarSpec, _ name: InstanceName, to environment: inout SidecarEnvironment
@@ -17,7 +15,7 @@ extension Launcher {
             case .file:
                 let directory = credentials.directory(of: spec, name)
                 environment[use.variable] = directory + "/" + use.secret
-                environment[Self.credentialsVariable] = directory
+                environment[SecretUse.directoryVariable] = directory
             case .environment:
                 environment.set(use.variable, toSecret: try text(value, of: use.secret))
             }

@@ -64,7 +64,7 @@ struct SidecarEnvironment {
         for name in [project, sidecar, replica] { environment[name] = "" }
         for use in spec.secrets {
             environment[use.variable] = ""
-            if use.form == .file { environment[Launcher.credentialsVariable] = "" }
+            if use.form == .file { environment[SecretUse.directoryVariable] = "" }
         }
         if spec.privileges.user != nil {
             for variable in spec.accountVariables { environment[variable.rawValue] = "" }

@@ -188,7 +188,7 @@ extension ManifestDecoder {
         decode(node, by: hookKeys, named: event.rawValue, into: &draft) { form, node, draft in
             actions += 1
             switch form {
-            case .command: draft.action = command(node, named: "exec", isBesideShell: true).map { .command($0) }
+            case .command: draft.action = command(node, named: "exec", of: hookKeys).map { .command($0) }
             case .script: draft.action = script(node).map { .shell($0) }
             case .path: draft.action = webhook(node).map { .webhook($0) }
             default: break

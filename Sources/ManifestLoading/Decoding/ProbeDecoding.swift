@@ -67,7 +67,7 @@ extension ManifestDecoder {
         switch form {
         case .http: http(node, of: scope).map { .http($0) }
         case .tcp: tcp(node, of: scope)
-        case .exec: command(node, named: "exec", isBesideShell: false).map { .exec($0) }
+        case .exec: command(node, named: "exec", of: probeKeys).map { .exec($0) }
         case .unix: path(node, named: "unix").map { .unix(path: $0) }
         case .file: file(node)
         case .log: log(node)

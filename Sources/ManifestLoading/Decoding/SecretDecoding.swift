@@ -76,7 +76,7 @@ extension ManifestDecoder {
     }
 
     private func literalCommand(_ node: NodeID) -> [String]? {
-        guard let words = command(node, named: "command", isBesideShell: false) else { return nil }
+        guard let words = command(node, named: "command", of: secretSourceKeys) else { return nil }
         let literals = words.compactMap { literal($0, named: "command", at: node) }
         return literals.count == words.count ? literals : nil
     }

@@ -104,7 +104,7 @@ struct ShellWords {
 }
 
 extension ManifestDecoder {
-    func splitCommand(_ node: NodeID, named name: String, isBesideShell: Bool) -> [Template]? {
+    func splitCommand<Owner>(_ node: NodeID, named name: String, of group: KeyGroup<Owner>) -> [Template]? {
         let text = document.string(node)
         let split: ShellWords
         do {
@@ -123,7 +123,7 @@ extension ManifestDecoder {
             report(.commandEmpty, at: node, "the command is empty")
             return nil
         }
-        checkOperators(split.words, at: node, named: name, isBesideShell: isBesideShell)
+        checkOperators(split.words, at: node, named: name, of: group)
         var isUnresolved = false
         let words = split.words.map { parts in
             var collector = SegmentCollector()
@@ -142,16 +142,17 @@ extension ManifestDecoder {
         return words
     }
 
-    private func checkOperators(
-        _ words: [[ShellWords.Part]], at node: NodeID, named name: String, isBesideShell: Bool
+    private func checkOperators<Owner>(
+        _ words: [[ShellWords.Part]], at node: NodeID, named name: String, of group: KeyGroup<Owner>
     ) {
         let operators: Set<String> = ["&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1", "2>", "&>"]
         for word in words where word.count == 1 && !word[0].isLiteral {
             let text = String(decoding: word[0].bytes, as: UTF8.self)
             guard operators.contains(text) else { continue }
+            let shell = group.key(of: .script)
             report(
                 .shellOperatorInCommand, at: node, "'\(text)' is a plain argument here, as no shell reads '\(name)'",
-                help: (isBesideShell ? "use 'shell:' instead of '\(name):'" : "write [sh, -c, \"…\"]")
+                help: (shell.map { "use '\($0):' instead of '\(name):'" } ?? "write [sh, -c, \"…\"]")
                     + ", or quote it when it is meant as an argument")
             return
         }

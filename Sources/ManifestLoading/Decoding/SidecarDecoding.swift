@@ -85,7 +85,7 @@ extension ManifestDecoder {
                 ownProgram = form
                 layers.commandKey = node
                 if form == .command {
-                    spec.program = command(node, named: "command", isBesideShell: true).map { .command($0) }
+                    spec.program = command(node, named: "command", of: sidecarKeys).map { .command($0) }
                 } else {
                     spec.program = script(node).map { .shell($0) }
                 }
@@ -124,14 +124,19 @@ extension ManifestDecoder {
         }
     }
 
-    /// Steps stand in place of a signal and its grace: of the two, what a layer says replaces what the one below said.
+    /// The keys by which a layer says how to stop: steps stand in place of a signal and its grace.
+    func stopKeys(in layer: NodeID) -> (steps: NodeID?, instead: [NodeID]) {
+        guard let own = document.value(of: "stop", in: layer) else { return (nil, []) }
+        func key(_ name: String) -> NodeID? { document.entry(name, in: own)?.key }
+        return (key("steps"), ["signal", "grace"].compactMap(key))
+    }
+
+    /// Of the two, what a layer says replaces what the one below said.
     private func replaceStop(by layer: NodeID, in stop: inout StopSpec) {
-        guard document.kind(layer) == .mapping, let own = document.value(of: "stop", in: layer),
-            document.kind(own) == .mapping
-        else { return }
-        if document.value(of: "steps", in: own) != nil {
+        let own = stopKeys(in: layer)
+        if own.steps != nil {
             (stop.signal, stop.grace) = (StopSpec().signal, StopSpec().grace)
-        } else if ["signal", "grace"].contains(where: { document.value(of: $0, in: own) != nil }) {
+        } else if !own.instead.isEmpty {
             stop.steps = []
         }
     }
@@ -159,10 +164,9 @@ extension ManifestDecoder {
 
     // MARK: Commands and paths
 
-    /// - Parameter isBesideShell: a key `shell` would be taken in its place.
-    func command(_ node: NodeID, named name: String, isBesideShell: Bool) -> [Template]? {
+    func command<Owner>(_ node: NodeID, named name: String, of group: KeyGroup<Owner>) -> [Template]? {
         switch document.kind(node) {
-        case .scalar: return splitCommand(node, named: name, isBesideShell: isBesideShell)
+        case .scalar: return splitCommand(node, named: name, of: group)
         case .mapping:
             report(.wrongType, at: node, "'\(name)' takes a list of arguments or one text, and this is a mapping")
             return nil

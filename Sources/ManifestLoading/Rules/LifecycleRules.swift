@@ -54,13 +54,11 @@ extension ManifestDecoder {
                 .stopBySIGKILL, at: place(position, "stop"), "SIGKILL leaves no time to finish anything",
                 help: "use SIGTERM; SIGKILL follows after 'grace' anyway")
         }
-        guard !sidecar.stop.steps.isEmpty, let stop = document.value(of: "stop", in: places[position].value),
-            document.value(of: "steps", in: stop) != nil
-        else { return }
-        for key in ["signal", "grace"] {
-            guard let entry = document.entry(key, in: stop) else { continue }
+        let own = stopKeys(in: places[position].value)
+        guard !sidecar.stop.steps.isEmpty, own.steps != nil else { return }
+        for key in own.instead {
             report(
-                .stepsAndSignal, at: entry.key, "'\(key)' has no meaning beside 'steps'",
+                .stepsAndSignal, at: key, "'\(document.string(key))' has no meaning beside 'steps'",
                 help: "make it a step, or remove it")
         }
     }

@@ -35,7 +35,7 @@ extension PortSpec {
 private func hasMeaning(_ variable: String) -> Bool {
     let names = [
         "PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "LANG", "TZ", "TMPDIR", "IFS", "ENV", "NOTIFY_SOCKET",
-        "CREDENTIALS_DIRECTORY",
+        SecretUse.directoryVariable,
     ]
     return names.contains(variable) || ["LD_", "LC_", "ORCHESTRATE_"].contains { variable.hasPrefix($0) }
 }

@@ -57,7 +57,7 @@ extension ManifestDecoder {
 
     /// Beside a secret that is a file, the variable for the directory of those is set by us.
     private func checkDirectoryVariable(of sidecar: SidecarSpec, _ position: Int) {
-        let name = "CREDENTIALS_DIRECTORY"
+        let name = SecretUse.directoryVariable
         guard sidecar.secrets.contains(where: { $0.form == .file }) else { return }
         let use = sidecar.secrets.first { $0.variable == name }
         guard use != nil || sidecar.environment.contains(where: { $0.name == name }) else { return }

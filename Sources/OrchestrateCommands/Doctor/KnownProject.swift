@@ -26,7 +26,8 @@ struct KnownProject {
         var locations = root.projects()
         let known = Set(locations.map(\.stateDirectory))
         for directory in directoriesInUse() where !known.contains(directory) {
-            locations.append(ProjectLocation(identity: identity(of: directory), stateDirectory: directory))
+            let identity = ProjectLocation.identity(keptIn: directory) ?? directory
+            locations.append(ProjectLocation(identity: identity, stateDirectory: directory))
         }
         return locations.map(KnownProject.init)
     }
@@ -52,9 +53,5 @@ struct KnownProject {
             }
         }
         return found
-    }
-
-    private static func identity(of directory: String) -> String {
-        ProcFile.text(directory + "/name", limit: 4096)?.split(separator: "\n").first.map(String.init) ?? directory
     }
 }
