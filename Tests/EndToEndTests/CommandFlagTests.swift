@@ -331,9 +331,9 @@ extension EndToEnd {
             try Sandbox.run { sandbox in
                 let script = """
                     source <("$1" completion bash)
-                    complete -p orchestrate | grep -q -- '-F _orchestrate orchestrate' || exit 1
+                    complete -p orchestrate | grep -q -- '-F __orchestrate_anywhere orchestrate' || exit 1
                     ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; COMPREPLY=()
-                      _orchestrate orchestrate "${@: -1}" "${@: -2:1}"; echo "${COMPREPLY[@]}"; }
+                      __orchestrate_anywhere orchestrate "${@: -1}" "${@: -2:1}"; echo "${COMPREPLY[@]}"; }
                     ask orchestrate sta
                     ask orchestrate down --rel
                     ask orchestrate completion z

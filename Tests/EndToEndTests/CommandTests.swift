@@ -221,7 +221,8 @@ extension EndToEnd {
                 source <(orchestrate completion bash)
                 COMP_WORDS=(\(words)); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_LINE="${COMP_WORDS[*]}"
                 COMP_POINT=${#COMP_LINE}
-                _orchestrate orchestrate "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+                function="$(complete -p orchestrate)"; function="${function##*-F }"
+                "${function% *}" orchestrate "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
                 printf '%s\\n' "${COMPREPLY[@]}"
                 """
             let path = ["PATH": "\(sandbox.programs):\(Sandbox.path)"]
@@ -229,6 +230,19 @@ extension EndToEnd {
             #expect(ended.status == 0)
             #expect(ended.everything == ended.output)
             return Set(ended.output.split(separator: "\n"))
+        }
+
+        /// What says which project is meant stands before the command.
+        private func expectLeadingOptions(in sandbox: Sandbox) throws {
+            #expect(try offered("orchestrate -f sidecars.yaml sta", in: sandbox) == ["start", "status"])
+            #expect(try offered("orchestrate -f sidecars.yaml ''", in: sandbox).contains("down"))
+            #expect(try offered("orchestrate -f si", in: sandbox) == ["sidecars.yaml"])
+            #expect(try offered("orchestrate --file = si", in: sandbox) == ["sidecars.yaml"])
+            #expect(try offered("orchestrate -f sidecars.yaml stop alpha be", in: sandbox).contains("beta/1"))
+            #expect(try offered("orchestrate --file = sidecars.yaml logs -f al", in: sandbox) == ["alpha"])
+            let flags = try offered("orchestrate --project x -f sidecars.yaml down --rel", in: sandbox)
+            #expect(flags == ["--release-ports"])
+            #expect(try offered("orchestrate --file /nowhere.yaml why ''", in: sandbox) == [])
         }
 
         @Test func `bash completes the names of sidecars, tasks and projects`() throws {
@@ -249,6 +263,7 @@ extension EndToEnd {
                 #expect(try offered("orchestrate run ''", in: sandbox) == ["tidy"])
                 #expect(try offered("orchestrate up --exit-code-from t", in: sandbox) == ["tidy"])
                 #expect(try offered("orchestrate why --file /nowhere.yaml ''", in: sandbox) == [])
+                try expectLeadingOptions(in: sandbox)
                 #expect(sandbox.processes.isEmpty)
                 #expect(try offered("orchestrate status --project s", in: sandbox) == [])
                 try sandbox.declare(#"  alpha: { command: [sleep, "1000"] }"#, top: "name: shop")

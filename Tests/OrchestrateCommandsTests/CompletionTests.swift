@@ -9,7 +9,10 @@ import Testing
             ("orchestrate logs ", nil, nil), ("orchestrate why -f a.yaml ", "a.yaml", nil),
             ("orchestrate logs -f a", nil, nil), ("orchestrate logs -f --file=a.yaml x", "a.yaml", nil),
             ("orchestrate stop --project shop x", nil, "shop"),
-            ("orchestrate stop --project 'my\\\"shop x", nil, #"my\"shop"#),
+            ("orchestrate stop --project 'my\\\"shop' x", nil, #"my\"shop"#),
+            (#"orchestrate stop --project "my\"shop\x"\'s x"#, nil, #"my"shop\x's"#),
+            // Not whole: as it stands.
+            ("orchestrate stop --project 'shop x", nil, "'shop"),
             // As bash splits it.
             ("orchestrate stop --file = a.yaml x", "a.yaml", nil),
             // Not what stands behind the cursor's word, nor what is for another program.

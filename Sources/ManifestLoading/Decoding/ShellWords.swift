@@ -6,7 +6,7 @@ import YAMLReading
 /// Spaces separate; single quotes keep everything; double quotes keep spaces; a backslash keeps the next character.
 /// `${…}` is never split, so what it stands for changes no word's borders. Nothing is expanded by a shell: operators,
 /// globs and `~` are plain text.
-struct ShellWords {
+package struct ShellWords {
     struct Part: Hashable {
         var bytes: [UInt8]
         /// Quoted so that `$` is a dollar sign.
@@ -43,6 +43,12 @@ struct ShellWords {
             }
         }
         endWord()
+    }
+
+    /// What one word means, whether it is quoted or not. Nil: it is not whole, or several.
+    package static func meaning(ofWord text: String) -> String? {
+        guard let words = try? ShellWords(text).words, words.count < 2 else { return nil }
+        return String(decoding: words.joined().flatMap(\.bytes), as: UTF8.self)
     }
 
     private mutating func takeDoubleQuoted(_ bytes: [UInt8], from start: Int) throws(Failure) -> Int {

@@ -18,7 +18,7 @@ struct CompletionCommand: ParsableCommand {
     func run() {
         let script =
             switch shell {
-            case .bash: OrchestrateCommand.completionScript(for: .bash)
+            case .bash: BashCompletion.script
             case .zsh: OrchestrateCommand.completionScript(for: .zsh)
             case .fish: OrchestrateCommand.completionScript(for: .fish)
             }

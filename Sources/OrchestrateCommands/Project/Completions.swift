@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlClient
 import ManifestLoading
 import Planning
 import SidecarModel
@@ -22,6 +23,8 @@ extension CompletionKind {
 struct Completions {
     enum Wanted { case instances, sidecars, tasks }
 
+    /// Whoever types waits for it.
+    private static let patience = Duration.milliseconds(300)
     /// More than fit a screen are offered once their sidecar is written out.
     private static let mostInstances = 10
 
@@ -57,7 +60,11 @@ struct Completions {
     }
 
     func names(_ wanted: Wanted) -> [String] {
-        let context = command == "up" ? try? ProjectContext(upWith: options) : try? ProjectContext(options)
+        let patience = Patience.ofCommand(timeout: Self.patience)
+        let context =
+            command == "up"
+            ? try? ProjectContext(upWith: options, patience: patience)
+            : try? ProjectContext(options, patience: patience)
         guard let context else { return [] }
         let declared = context.manifest.flatMap { manifest in
             loadManifest(
@@ -101,23 +108,7 @@ struct Completions {
 
 /// One word without the quotes of the shell it is typed in.
 private func unquoted(_ word: String) -> String {
-    var text = ""
-    var quote: Character?
-    var isEscaped = false
-    for character in word {
-        if isEscaped {
-            text.append(character)
-            isEscaped = false
-        } else if character == "\\", quote != "'" {
-            isEscaped = true
-        } else if character == quote {
-            quote = nil
-        } else if quote == nil, character == "'" || character == "\"" {
-            quote = character
-        } else {
-            text.append(character)
-        }
-    }
+    let text = ShellWords.meaning(ofWord: word) ?? word
     guard text.hasPrefix("~/"), let home = ProcessEnvironment.variables()["HOME"] else { return text }
     return home + text.dropFirst()
 }
