@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -46,9 +45,19 @@ static uint64_t pid_namespace(void) {
     return stat("/proc/self/ns/pid", &facts) == 0 ? (uint64_t)facts.st_ino : 0;
 }
 
-static uint32_t make_nonce(void) {
-    uint32_t nonce = 0;
-    if (getrandom(&nonce, sizeof nonce, GRND_NONBLOCK) != sizeof nonce) nonce = (uint32_t)getpid() * 2654435761u;
+static uint64_t add_to_hash(uint64_t hash, const void *bytes, size_t size) {
+    for (size_t at = 0; at < size; at++) hash = (hash ^ ((const unsigned char *)bytes)[at]) * 0x100000001b3u;
+    return hash;
+}
+
+uint32_t orch_records_nonce(const char *directory) {
+    struct stat facts;
+    // The same path may be another directory in another container.
+    uint64_t place = stat("/proc/self/ns/mnt", &facts) == 0 ? (uint64_t)facts.st_ino : 0;
+    uint32_t user = geteuid();
+    uint64_t hash = add_to_hash(0xcbf29ce484222325u, directory, strlen(directory));
+    hash = add_to_hash(add_to_hash(hash, &user, sizeof user), &place, sizeof place);
+    uint32_t nonce = (uint32_t)(hash ^ hash >> 32);
     struct rlimit limit;
     // Inside another orchestrator's sidecar the hard limit is that one's mark, and ours has to stay below it.
     if (getrlimit(RLIMIT_RTTIME, &limit) == 0 && limit.rlim_max != RLIM_INFINITY && limit.rlim_max >= mark_base) {
@@ -56,6 +65,15 @@ static uint32_t make_nonce(void) {
         if (outer > 0) nonce %= outer;
     }
     return nonce;
+}
+
+/// Of the directory, so that a life whose records were lost is known again by what it left running.
+static uint32_t make_nonce(int directory_fd) {
+    char link[64], path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", directory_fd);
+    ssize_t size = readlink(link, path, sizeof path - 1);
+    path[size < 0 ? 0 : size] = 0;
+    return orch_records_nonce(path);
 }
 
 static int map_file(int fd, struct orch_records *records) {
@@ -111,7 +129,8 @@ static int create_file(int directory_fd, struct orch_records *records) {
     header->slot_count = ORCH_SLOT_COUNT;
     header->boot_hash = orch_boot_hash();
     header->pid_namespace = pid_namespace();
-    header->nonce = make_nonce();
+    header->nonce = make_nonce(directory_fd);
+    header->must_search = 1;
     memcpy(header->magic, file_magic, sizeof file_magic);
     return 0;
 }

@@ -3,7 +3,7 @@ import Glibc
 import SidecarModel
 import Supervision
 
-/// Ends what an earlier life of a sidecar left running, once, before the first of its instances starts.
+/// Ends what an earlier life left running, before anything that could be in its way starts.
 ///
 /// Confined to the loop's thread; the search itself is done elsewhere. Each process is held by a pidfd from the moment it
 /// was proved to be the one that was found, so nothing else is ever signalled.
@@ -14,11 +14,11 @@ final class StaleSweeper {
         var leftAlone: [(process: StaleProcess, reason: String)] = []
     }
 
-    private static let grace: Duration = .seconds(2)
     private static let patience: Duration = .seconds(5)
 
     private final class Sweep {
         let signal: Signal
+        let grace: Duration
         let completion: (Outcome) -> Void
         var outcome = Outcome()
         var roots: Set<Int32> = []
@@ -26,8 +26,9 @@ final class StaleSweeper {
         var timer: EventLoop.TimerID?
         var hasSignalledRest = false
 
-        init(signal: Signal, completion: @escaping (Outcome) -> Void) {
+        init(signal: Signal, grace: Duration, completion: @escaping (Outcome) -> Void) {
             self.signal = signal
+            self.grace = grace
             self.completion = completion
         }
     }
@@ -41,12 +42,15 @@ final class StaleSweeper {
     }
 
     /// The completion comes when nothing of what was found lives, or not all of it can be ended.
-    func run(_ search: StaleSearch, signal: Signal, completion: @escaping (Outcome) -> Void) {
+    func run(
+        signal: Signal, grace: Duration, search: @escaping @Sendable () -> StaleSearch.Result,
+        completion: @escaping (Outcome) -> Void
+    ) {
         let poster = loop.poster
         // Only handed through the spawner's thread: they are used again on the loop's, where `post` brings them.
-        nonisolated(unsafe) let (sweeper, sweep) = (self, Sweep(signal: signal, completion: completion))
+        nonisolated(unsafe) let (sweeper, sweep) = (self, Sweep(signal: signal, grace: grace, completion: completion))
         host.perform {
-            let result = search.run()
+            let result = search()
             poster.post { sweeper.begin(sweep, result) }
         }
     }
@@ -56,7 +60,7 @@ final class StaleSweeper {
         sweep.roots = Set(result.found.map(\.pid))
         for process in result.found { hold(process, in: sweep, depth: 0) }
         for pid in sweep.roots { signal(pid, sweep.signal, in: sweep) }
-        sweep.timer = loop.schedule(at: loop.now + Self.grace) { [self] in kill(sweep) }
+        sweep.timer = loop.schedule(at: loop.now + sweep.grace) { [self] in kill(sweep) }
         look(sweep)
     }
 

@@ -12,11 +12,11 @@ extension Supervisor {
     func finish(_ code: Int32) {
         ending = code
         helpers.onIdle = { [unowned self] in endWhenIdle() }
-        endWhenIdle()
+        whenLostLifeIsOver { [unowned self] _ in endWhenIdle() }
     }
 
     func endWhenIdle() {
-        guard let code = ending, helpers.isIdle, openPosts == 0 else { return }
+        guard let code = ending, helpers.isIdle, openPosts == 0, !lostLife.isBeingEnded else { return }
         // An `up` came between the last sidecar's end and this.
         guard engine.reconciler.isShuttingDown else {
             ending = nil
@@ -58,7 +58,13 @@ extension Supervisor {
                 instance: index.map(builder.shownName) ?? name, pid: survivor.pid, state: survivor.state,
                 waitChannel: survivor.waitChannel)
         }
-        return hanging
+        let lost = lostLife.survivors.compactMap { process in
+            host.survivor(process.pid).map {
+                SurvivorReport(
+                    instance: "a life without records", pid: $0.pid, state: $0.state, waitChannel: $0.waitChannel)
+            }
+        }
+        return hanging + lost
             + engine.reconciler.instances.flatMap { index -> [SurvivorReport] in
                 guard engine.reconciler.stateName(of: index) == .stopping else { return [] }
                 return processes(of: index).flatMap { host.survivors(of: $0) }.map {

@@ -11,6 +11,13 @@ extension Supervisor {
     func whenNothingIsStale(
         of spec: SidecarSpec, _ body: @escaping (SpawnFailure?) -> Void
     ) {
+        whenLostLifeIsOver { [unowned self] failure in
+            if let failure { return body(failure) }
+            whenNothingIsStaleBesides(spec, body)
+        }
+    }
+
+    private func whenNothingIsStaleBesides(_ spec: SidecarSpec, _ body: @escaping (SpawnFailure?) -> Void) {
         guard let executable = spec.privileges.staleExecutable, sweptFor[spec.name] != executable else {
             return body(nil)
         }
@@ -20,7 +27,7 @@ extension Supervisor {
         let search = StaleSearch(
             executable: executable, user: spec.privileges.user, project: project, sidecar: spec.name,
             ownNonce: StaleSearch.nonce(ofRecordsAt: location.spawnRecordsPath), others: location.othersByNonce)
-        sweeper.run(search, signal: spec.stop.signal) { [unowned self] outcome in
+        sweeper.run(signal: spec.stop.signal, grace: .seconds(2), search: search.run) { [unowned self] outcome in
             swept(spec.name, executable, outcome)
         }
     }

@@ -38,6 +38,7 @@ final class Supervisor {
     let sessions: ClientSessions
     /// By sidecar: the executable of which nothing stale is left.
     var sweptFor: [String: String] = [:]
+    var lostLife = LostLife()
     var waitingForSweep: [String: [(SpawnFailure?) -> Void]] = [:]
     private let rest: RestKeeper
     let ahead: LogsAhead

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -191,6 +193,24 @@ void start_supervisor(void) {
         say("cannot watch the supervisor");
 }
 
+/// No supervisor can serve where it is not, and no command would find it.
+static bool is_state_lost(void) {
+    struct stat ours, there;
+    char path[PATH_MAX];
+    if (fstat(keeper.lock, &ours) < 0) return false;
+    if (snprintf(path, sizeof path, "%s/lock", keeper.state_directory) >= (int)sizeof path) return false;
+    if (stat(path, &there) < 0) return errno == ENOENT || errno == ENOTDIR;
+    return there.st_ino != ours.st_ino || there.st_dev != ours.st_dev;
+}
+
+/// A supervisor would bring the project down now. The guard does, as soon as we are gone.
+static void leave_to_guard(void) {
+    say("the state directory was deleted or moved away while no supervisor lived: the guard ends what runs");
+    keeper.records.header->on_exit = ORCH_ON_EXIT_STOP;
+    want_guard(true);
+    if (keeper.guard.pid > 0) exit(1);
+}
+
 /// Both its process and everyone who might still announce a child through its socket are gone.
 static void supervisor_is_gone(void) {
     if (keeper.supervisor.pid > 0 || keeper.supervisor.socket >= 0) return;
@@ -202,6 +222,7 @@ static void supervisor_is_gone(void) {
         keeper.supervisor.start_at_ns = now_ns();
         return;
     }
+    if (is_state_lost()) leave_to_guard();
     schedule_restart();
 }
 

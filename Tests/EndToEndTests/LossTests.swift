@@ -34,6 +34,52 @@ extension EndToEnd {
             }
         }
 
+        /// What it left is known by the mark it carries.
+        @Test(arguments: ["spawns deleted", "spawns cut off", "state deleted", "all killed, state deleted"])
+        func `a life whose records are lost is ended before another one starts, and by down`(_ how: String) throws {
+            for command in [["up", "-d"], ["down"]] {
+                try Sandbox.run { sandbox in
+                    try sandbox.declare(
+                        """
+                          one: { shell: "setsid -f sleep 2000; exec sleep 1000", restart: { delay: 50ms, jitter: 0 } }
+                        """)
+                    try sandbox.succeed("up", "-d")
+                    try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 2 }
+                    let before = sandbox.sidecars("one")
+                    let state = try #require(sandbox.stateDirectory)
+                    switch how {
+                    case "spawns deleted":
+                        unlink("\(state)/spawns")
+                        try sandbox.killSupervision()
+                    case "spawns cut off":
+                        // Whoever looks at it next dies by that.
+                        truncate("\(state)/spawns", 0)
+                        _ = try sandbox.orchestrate("restart", "one")
+                    case "state deleted":
+                        let supervisor = try #require(sandbox.supervisor)
+                        supervisor.signal(SIGSTOP)
+                        Directory.remove(state)
+                        supervisor.kill()
+                    default:
+                        try sandbox.killSupervision()
+                        Directory.remove(state)
+                    }
+                    let ended = try sandbox.start(command).end()
+                    #expect(ended.status == 0, "\(ended.everything)")
+                    if command == ["down"] {
+                        #expect(sandbox.sidecars().isEmpty)
+                        return
+                    }
+                    try sandbox.eventually("one life runs, and it is another one") {
+                        let now = sandbox.sidecars("one")
+                        return now.count == 2 && Set(now).isDisjoint(with: before)
+                    }
+                    try sandbox.succeed("down")
+                    #expect(sandbox.sidecars().isEmpty)
+                }
+            }
+        }
+
         @Test func `with a damaged journal nothing is started until it is moved away, and then what lives is found`()
             throws
         {

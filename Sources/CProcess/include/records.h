@@ -11,7 +11,8 @@
 /// The layout. Another one can't be read at all; what is added where there were zeros is a revision.
 #define ORCH_RECORDS_VERSION 1u
 /// 1: how each is stopped, what becomes of the project when nobody supervises it, and its guard.
-#define ORCH_RECORDS_REVISION 1u
+/// 2: whether what a life before them left is to be looked for.
+#define ORCH_RECORDS_REVISION 2u
 #define ORCH_SLOT_COUNT 16384u
 #define ORCH_SLOT_SIZE 256u
 #define ORCH_HEADER_SIZE 4096u
@@ -145,6 +146,8 @@ struct orch_records_header {
     uint32_t upgrades;
     /// The errno of the last upgrade that failed, 0 after one that worked.
     uint32_t upgrade_errno;
+    /// They are new: a life before them, whose records were lost, may have left something running.
+    uint32_t must_search;
 };
 
 struct orch_records {
@@ -161,6 +164,9 @@ uint32_t orch_records_await_change(const struct orch_records *records, uint32_t 
 /// Opens or creates `spawns` under the directory and maps it. Records of another boot or pid namespace are moved aside,
 /// as nothing in them can be proved. Returns 0 or -errno; -EPROTONOSUPPORT: of this boot, in another version's layout.
 int orch_records_open(int directory_fd, struct orch_records *records);
+/// What marks the processes of the project with its state in that directory, as new records there have it.
+/// - directory: absolute, without links
+uint32_t orch_records_nonce(const char *directory);
 /// Maps an inherited descriptor. Returns 0 or -errno (-EPROTO: not such a file).
 int orch_records_map(int fd, struct orch_records *records);
 void orch_records_unmap(struct orch_records *records);

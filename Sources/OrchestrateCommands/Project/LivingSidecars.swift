@@ -1,6 +1,7 @@
 import CProcess
 import Glibc
 import StateStore
+import Supervision
 
 /// What the spawn records say of a project whose supervisor does not answer. Looks only: nothing is created, moved or
 /// signalled.
@@ -10,7 +11,9 @@ enum LivingSidecars {
     static func exist(in location: ProjectLocation) -> Bool {
         switch look(at: location, someLive) {
         case .success(let live): live
-        case .failure(.absent), .failure(.unusable): false
+        // What a life that lost its records left shows by its mark.
+        case .failure(.absent), .failure(.unusable):
+            LostLifeSearch(stateDirectory: location.stateDirectory).findsAny
         case .failure(.closed): true
         }
     }

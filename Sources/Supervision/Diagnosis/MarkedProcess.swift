@@ -22,6 +22,18 @@ package struct MarkedProcess: Hashable, Sendable {
         (ProcFile.pids() ?? []).sorted().compactMap(look)
     }
 
+    /// Those with the mark itself, which is quicker to find; of zombies nothing is told.
+    package static func carrying(_ nonce: UInt32) -> [MarkedProcess] {
+        (ProcFile.pids() ?? []).sorted().compactMap { pid in
+            guard pid != getpid(), owner(of: pid) != nil, marks(of: pid).contains(nonce),
+                let facts = orch_process_facts(living: pid), let uid = owner(of: pid), marks(of: pid).contains(nonce)
+            else { return nil }
+            return MarkedProcess(
+                pid: pid, startTime: facts.start_time, uid: uid,
+                command: ProcFile.text("/proc/\(pid)/comm")?.trimmed ?? "", evidence: .mark, nonces: [nonce])
+        }
+    }
+
     /// It is still there, and no other has its pid.
     package var isAlive: Bool { orch_process_lives(pid, startTime) != 0 }
 
@@ -58,9 +70,9 @@ package struct MarkedProcess: Hashable, Sendable {
         }
     }
 
-    /// `orchestrate-1a2b3c`
+    /// `orchestrate-1a2b3c.4d5e6f`
     private static func nonce(ofGroup name: Substring) -> UInt32? {
         let prefix = ControlGroups.namePrefix
-        return name.hasPrefix(prefix) ? UInt32(name.dropFirst(prefix.count), radix: 16) : nil
+        return name.hasPrefix(prefix) ? UInt32(name.dropFirst(prefix.count).prefix { $0 != "." }, radix: 16) : nil
     }
 }

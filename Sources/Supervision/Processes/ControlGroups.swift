@@ -5,7 +5,8 @@ import Glibc
 ///
 /// Nothing in it changes after `init`; what it does are system calls, from the loop's thread and the spawner's.
 struct ControlGroups: Sendable {
-    /// Of the directory's name; the nonce of the project's records follows in hexadecimal.
+    /// Of the directory's name; the nonce of the project's records follows in hexadecimal, and a number of its own: what
+    /// a life whose records were lost left there is not to be mixed up with what is new.
     static let namePrefix = "orchestrate-"
 
     let path: String
@@ -18,12 +19,13 @@ struct ControlGroups: Sendable {
     static func find(recorded: String, nonce: UInt32) throws(Unusable) -> ControlGroups {
         if !recorded.isEmpty, let groups = try? ControlGroups(path: recorded) { return groups }
         guard let mount = mountPoint() else { throw Unusable(reason: "no cgroup2 is mounted") }
-        guard let own = ownGroup() else { throw Unusable(reason: "no cgroup2 membership is readable") }
-        if own == "/", access("/run/systemd/system", F_OK) == 0 {
+        guard let ownGroup = ownGroup() else { throw Unusable(reason: "no cgroup2 membership is readable") }
+        if ownGroup == "/", access("/run/systemd/system", F_OK) == 0 {
             throw Unusable(reason: "in the root cgroup beside systemd, which owns it")
         }
-        let parent = own == "/" ? mount : mount + own
-        return try ControlGroups(path: parent + "/" + namePrefix + String(nonce, radix: 16))
+        let parent = ownGroup == "/" ? mount : mount + ownGroup
+        let own = String(UInt32.random(in: 0 ... .max), radix: 16)
+        return try ControlGroups(path: "\(parent)/\(namePrefix)\(String(nonce, radix: 16)).\(own)")
     }
 
     private init(path: String) throws(Unusable) {
@@ -51,6 +53,16 @@ struct ControlGroups: Sendable {
     func discard() {
         close(directory)
         removeTree(path, depth: 0)
+    }
+
+    /// Removes those beside it that lives without records left, as far as nobody is in them.
+    func removeFormer() {
+        guard let slash = path.lastIndex(of: "/"), let dot = path.lastIndex(of: ".") else { return }
+        let (parent, name) = (String(path[..<slash]), String(path[path.index(after: slash)...]))
+        let stem = path[path.index(after: slash)...dot]
+        for other in (try? Directory.names(in: parent)) ?? [] where other.hasPrefix(stem) && other != name {
+            removeTree(parent + "/" + other, depth: 0)
+        }
     }
 
     // MARK: One process's cgroup

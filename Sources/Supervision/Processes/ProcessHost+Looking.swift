@@ -46,7 +46,7 @@ extension ProcessHost {
     }
 
     /// Nil: it has ended.
-    func survivor(_ pid: Int32) -> Survivor? {
+    package func survivor(_ pid: Int32) -> Survivor? {
         guard let facts = orch_process_facts(living: pid) else { return nil }
         let state = String(UnicodeScalar(UInt8(bitPattern: facts.state)))
         var channel = [CChar](repeating: 0, count: 64)

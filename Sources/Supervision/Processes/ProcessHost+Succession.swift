@@ -16,6 +16,14 @@ extension ProcessHost {
     /// They are known to whoever decides now.
     package func tookUpLeftovers() { records.mustEnd = false }
 
+    /// A life before ours, whose records were lost, may have left something running.
+    package var mustSearchLostLife: Bool { records.mustSearch }
+    package func foundNoLostLife() {
+        records.mustSearch = false
+        groups?.removeFormer()
+    }
+    package var lostLifeSearch: LostLifeSearch { LostLifeSearch(nonce: records.nonce) }
+
     package func record(_ stop: StopRecord, of id: ProcessID) {
         if process(id) != nil { records.setStop(stop, of: id.slot) }
     }

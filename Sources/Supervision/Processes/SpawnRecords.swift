@@ -53,6 +53,12 @@ package final class SpawnRecords: @unchecked Sendable {
         set { raw.header.pointee.must_end = newValue ? 1 : 0 }
     }
 
+    /// A life before these records may have left something running.
+    var mustSearch: Bool {
+        get { raw.header.pointee.must_search != 0 }
+        set { raw.header.pointee.must_search = newValue ? 1 : 0 }
+    }
+
     func setOnExit(_ value: Int) { raw.header.pointee.on_exit = UInt32(value) }
 
     func setStop(_ stop: StopRecord, of index: UInt32) { slot(index).pointee.stop = stop.raw }

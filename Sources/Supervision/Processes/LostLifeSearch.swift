@@ -1,0 +1,41 @@
+import CProcess
+import Glibc
+
+/// What a life of a project left running of which there are no records any more: all that carries the project's mark.
+///
+/// New records of a state directory mark what is started as those before them did, and nobody else does.
+package struct LostLifeSearch: Sendable {
+    package var nonce: UInt32
+
+    package init(nonce: UInt32) { self.nonce = nonce }
+
+    /// - Parameter stateDirectory: of the project; need not be there.
+    package init(stateDirectory: String) {
+        nonce = orch_records_nonce(Self.withoutLinks(stateDirectory))
+    }
+
+    package var findsAny: Bool { !MarkedProcess.carrying(nonce).isEmpty }
+
+    /// Of those that belong together, the first; the others are found as its descendants.
+    package func run() -> StaleSearch.Result {
+        let all = MarkedProcess.carrying(nonce)
+        let pids = Set(all.map(\.pid))
+        var result = StaleSearch.Result()
+        for process in all where process.isAlive {
+            var facts = orch_process_facts()
+            guard orch_process_look(process.pid, &facts) == 0, !pids.contains(facts.parent) else { continue }
+            result.found.append(
+                StaleProcess(pid: process.pid, startTime: process.startTime, executable: process.command))
+        }
+        return result
+    }
+
+    private static func withoutLinks(_ path: String) -> String {
+        if let resolved = realpath(path, nil) {
+            defer { free(resolved) }
+            return String(cString: resolved)
+        }
+        guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return path }
+        return withoutLinks(String(path[..<slash])) + path[slash...]
+    }
+}
