@@ -107,7 +107,7 @@ final class RequestHandler: ControlHandler {
         let plan = supervisor.engine.reconciler.plan
         guard let spec = plan.sidecars.first(where: { names.contains($0.name) }), spec.kind == .task else {
             throw ControlError(
-                .failed, "'\(parameters.name)' is no task: it runs until it is stopped. Use start or restart")
+                .failed, RunTask.refusal(of: parameters.name, use: "start or restart"))
         }
         supervisor.engine.observe(.run(parameters.name))
         let instances = supervisor.engine.reconciler.instances(named: parameters.name)

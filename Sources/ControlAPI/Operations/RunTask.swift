@@ -2,6 +2,11 @@
 package enum RunTask: ControlOperation {
     package static let method = "run"
 
+    /// Why what runs until it is stopped is not run.
+    package static func refusal(of name: String, use: String) -> String {
+        "'\(name)' is no task: it runs until it is stopped. Use \(use)"
+    }
+
     package struct Parameters: Hashable, Codable, Sendable {
         package var name: String
 

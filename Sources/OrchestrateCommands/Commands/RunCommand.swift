@@ -1,6 +1,8 @@
 import ArgumentParser
 import ControlAPI
 import ControlClient
+import ManifestLoading
+import Planning
 import SidecarModel
 
 struct RunCommand: ParsableCommand {
@@ -34,14 +36,29 @@ struct RunCommand: ParsableCommand {
                 }?.instances ?? session.instances(named: task)
         } else {
             // Nothing is up: the task and what it needs are.
+            let upContext = try ProjectContext(upWith: project, patience: context.patience)
+            try refuseService(upContext)
             let applying = Applying(
-                context: try ProjectContext(upWith: project, patience: context.patience), names: [task],
-                refreshesEnvironment: false, attachment: .detached)
+                context: upContext, names: [task], refreshesEnvironment: false, attachment: .detached)
             let client = try applying.run().client
             session = try GoalSession(context, client: client)
             instances = [task]
         }
         let code = try session.exitCode(ofTask: instances)
         if code != 0 { throw CommandFailure(exitCode: code) }
+    }
+
+    /// Before anything is started for it: nobody would wait for its end. What is wrong with the manifest is said by who
+    /// takes it up.
+    private func refuseService(_ context: ProjectContext) throws {
+        let options = LoadOptions(checksHost: false, readsFiles: true, makesFingerprints: false)
+        let loaded = loadManifest(
+            path: context.manifest ?? "", environment: context.environment, options: options, files: HostFiles())
+        let meant = loaded.plan?.sidecars.first { spec in
+            spec.name == task || (0..<spec.replicas).contains { task == "\(spec.name)/\($0)" }
+        }
+        guard let meant, meant.kind != .task else { return }
+        throw CommandFailure(
+            .failed, RunTask.refusal(of: task, use: "orchestrate up\(context.selector) \(meant.name)"))
     }
 }

@@ -1,0 +1,35 @@
+import ChaosKit
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// Commands that are about a part of a project.
+    @Suite
+    struct SubsetTests {
+        private static let four = """
+              a: { command: [sleep, "1000"] }
+              m: { command: [sleep, "1000"], depends_on: { a: started } }
+              z: { command: [sleep, "1000"] }
+              ext: { kind: external, health: { exec: ["true"] } }
+            """
+
+        @Test(arguments: [
+            "{ command: [sleep, \"1000\"] }", "{ command: [sleep, \"1000\"], primary: true }",
+            "{ kind: external, health: { exec: [\"true\"] } }",
+        ])
+        func `run refuses what is no task before it starts anything`(sidecar: String) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  a: \(sidecar)\n  job: { kind: task, command: [\"true\"] }")
+                let refused = try sandbox.orchestrate("run", "a")
+                #expect(refused.status == 1)
+                #expect(refused.errors.contains("'a' is no task: it runs until it is stopped. Use orchestrate up a"))
+                #expect(sandbox.processes.isEmpty)
+                try sandbox.succeed("run", "job")
+                let again = try sandbox.orchestrate("run", "a")
+                #expect(again.status == 1)
+                #expect(again.errors.contains("'a' is no task: it runs until it is stopped. Use start or restart"))
+                try sandbox.succeed("down")
+            }
+        }
+    }
+}
