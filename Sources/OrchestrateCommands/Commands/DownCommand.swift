@@ -28,7 +28,8 @@ struct DownCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project)
         let running = try context.runningOrReturned()
-        if running == nil, !LivingSidecars.exist(in: context.location) {
+        let isDown = running == nil && !LivingSidecars.exist(in: context.location)
+        if isDown {
             try context.refuseElsewhere()
             Console.print("nothing of \(context.name.terminalSafe) is running")
             // Only a supervisor knows which were its ports.
@@ -40,5 +41,6 @@ struct DownCommand: ParsableCommand {
             context: context, client: client, terminal: terminal, releasesPorts: releasePorts
         ).run()
         if code != 0 { throw CommandFailure(exitCode: code) }
+        if !isDown { Console.print("nothing is left running") }
     }
 }
