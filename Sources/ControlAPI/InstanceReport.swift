@@ -127,7 +127,10 @@ package struct InstanceReport: Hashable, Codable, Sendable {
     package var lastExit: ExitReport?
     /// Why it is in this state, as a sentence.
     package var reason: String
+    /// `waiting`, `blocked`: whom it needs first. `stopping`: who is to be gone first.
     package var waitingFor: [String]
+    /// `stopping`: how far that is. Nil otherwise, and where nobody supervises it.
+    package var stop: StopReport?
     /// `backoff`, `failed`: when it is tried again.
     package var until: Timestamp?
     package var ports: [PortReport]
@@ -147,7 +150,7 @@ package struct InstanceReport: Hashable, Codable, Sendable {
     package var isRestartPending: Bool?
 
     enum CodingKeys: String, CodingKey {
-        case name, sidecar, replica, kind, state, health, incarnation, pid, since, reason, until, ports, usage
+        case name, sidecar, replica, kind, state, health, incarnation, pid, since, reason, stop, until, ports, usage
         case socket, clients
         case isWanted = "wanted"
         case startedAt = "started_at"
@@ -166,7 +169,8 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         name: String, sidecar: String, replica: Int, kind: SidecarSpec.Kind, state: StateName, isWanted: Bool,
         incarnation: UInt64, pid: Int32? = nil, startedAt: Timestamp? = nil, since: Timestamp, restartsTotal: Int = 0,
         consecutiveFailures: Int = 0, lastExit: ExitReport? = nil, reason: String = "", waitingFor: [String] = [],
-        until: Timestamp? = nil, ports: [PortReport] = [], isUnverified: Bool = false, lastProbe: String? = nil,
+        stop: StopReport? = nil, until: Timestamp? = nil, ports: [PortReport] = [], isUnverified: Bool = false,
+        lastProbe: String? = nil,
         usage: UsageReport? = nil, isPrimary: Bool = false, socket: String? = nil, clients: [ClientReport]? = nil,
         isRemoved: Bool? = nil, isRestartPending: Bool? = nil
     ) {
@@ -186,6 +190,7 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         self.lastExit = lastExit
         self.reason = reason
         self.waitingFor = waitingFor
+        self.stop = stop
         self.until = until
         self.ports = ports
         self.isUnverified = isUnverified

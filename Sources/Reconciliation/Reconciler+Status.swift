@@ -51,7 +51,7 @@ extension Reconciler {
 
     package func status(of index: InstanceIndex) -> InstanceStatus? {
         guard isThere(index) else { return nil }
-        return slots[index.value].status(in: groups)
+        return slots[index.value].status(in: groups, waitingFor: waitedFor(by: index.value))
     }
 
     /// What an instance is called: its sidecar and its number among the replicas.
@@ -70,6 +70,15 @@ extension Reconciler {
         isThere(index) ? slots[index.value].phase.name : nil
     }
 
+    private func waitedFor(by slot: Int) -> [String] {
+        switch slots[slot].phase {
+        case .waiting(let targets), .blocked(let targets): targets.map { groups[$0].name }
+        case .stopping(_, let stop):
+            if case .queued = stop.step { dependentsLeaving(before: slot).map { groups[$0].name } } else { [] }
+        case .stopped, .backoff, .failed, .completed, .starting, .healthy, .unhealthy: []
+        }
+    }
+
     private func isThere(_ index: InstanceIndex) -> Bool {
         slots.indices.contains(index.value) && !slots[index.value].isRetired
     }
@@ -79,21 +88,30 @@ extension Reconciler {
 
 // Methods of the instance, read where it is: a copy of one is some fifty references to count.
 extension Instance {
-    fileprivate func status(in groups: [Group]) -> InstanceStatus {
+    fileprivate func status(in groups: [Group], waitingFor: [String]) -> InstanceStatus {
         let run = phase.run
         return InstanceStatus(
             sidecar: groups[group].name, replica: replica, state: phase.name, incarnation: incarnation, pid: run?.pid,
             startedAt: run?.pid == nil ? nil : run?.startedAt, since: since, restartsTotal: restartsTotal,
             consecutiveFailures: consecutiveFailures, lastExit: lastExit, reason: reason,
-            waitingFor: waitedFor(in: groups), until: until, isWanted: isWanted, lastProbe: run?.lastProbe,
+            waitingFor: waitingFor, stop: stopProgress, until: until, isWanted: isWanted, lastProbe: run?.lastProbe,
             lastProbeAt: run?.lastProbeAt, isUnverified: run?.lastProbe == .unverified,
             isDeclared: isDeclared, isRestartPending: pendingRestart != nil, kind: groups[group].shared.value.kind)
     }
 
-    private func waitedFor(in groups: [Group]) -> [String] {
-        switch phase {
-        case .waiting(let targets), .blocked(let targets): targets.map { groups[$0].name }
-        case .stopped, .backoff, .failed, .completed, .starting, .healthy, .unhealthy, .stopping: []
+    private var stopProgress: StopProgress? {
+        guard case .stopping(_, let stop) = phase else { return nil }
+        let sequence = spec.stop.sequence
+        switch stop.step {
+        case .queued: return .queued
+        case .endingHook, .awaitingSpawn: return .endingStart
+        case .preStop(let until): return .preStop(next: sequence[0].signal, at: until)
+        case .signalled(let index, let until):
+            let next = index + 1 < sequence.count ? sequence[index + 1].signal : .kill
+            return .signalled(sequence[min(index, sequence.count - 1)].signal, next: next, at: until)
+        case .clearing(let until): return .clearing(killAt: until)
+        case .killing: return .killed
+        case .stuck: return .stuck
         }
     }
 

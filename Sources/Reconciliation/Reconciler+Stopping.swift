@@ -37,7 +37,7 @@ extension Reconciler {
         guard case .stopping(let run, var stop) = slots[slot].phase else { return false }
         switch stop.step {
         case .queued:
-            guard hurry == .killNow || !waitsForDependents(slot, stop) else { return false }
+            guard hurry == .killNow || !waitsForDependents(slot) else { return false }
             return beginSequence(slot, run, stop, at: now)
         case .preStop(let until):
             guard hurry != nil || until <= now else { return false }
@@ -63,12 +63,15 @@ extension Reconciler {
     }
 
     /// Dependents leave first: they may still write through this one's sockets. Those that stay are not waited for.
-    private func waitsForDependents(_ slot: Int, _ stop: Stop) -> Bool {
-        if slots[slot].isWanted { return false }
-        return groups[slots[slot].group].dependents.contains { dependent in
-            groups[dependent].instances.contains { slots[$0].isLeaving }
-        }
+    private func waitsForDependents(_ slot: Int) -> Bool {
+        !slots[slot].isWanted && groups[slots[slot].group].dependents.contains(where: isLeaving)
     }
+
+    func dependentsLeaving(before slot: Int) -> [Int] {
+        slots[slot].isWanted ? [] : groups[slots[slot].group].dependents.filter(isLeaving)
+    }
+
+    private func isLeaving(_ group: Int) -> Bool { groups[group].instances.contains { slots[$0].isLeaving } }
 
     private mutating func beginSequence(_ slot: Int, _ run: Run, _ stop: Stop, at now: Instant) -> Bool {
         var stop = stop

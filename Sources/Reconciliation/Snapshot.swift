@@ -17,8 +17,10 @@ package struct InstanceStatus: Hashable, Sendable {
     package var lastExit: ExitStatus?
     /// Why it is in this state, as a sentence.
     package var reason: String
-    /// `waiting` and `blocked`: the sidecars it waits for.
+    /// `waiting` and `blocked`: the sidecars it waits for. `stopping`: those that leave before it is told to.
     package var waitingFor: [String]
+    /// `stopping`: how far that is.
+    package var stop: StopProgress?
     /// `backoff`: when it will be started.
     package var until: Instant?
     /// Declared and wanted up by the last request.
@@ -34,6 +36,23 @@ package struct InstanceStatus: Hashable, Sendable {
     package var isRestartPending: Bool
     /// As it is declared now.
     package var kind: SidecarSpec.Kind
+}
+
+/// How far the end of a life is that was asked for.
+package enum StopProgress: Hashable, Sendable {
+    /// Others leave first.
+    case queued
+    /// Its start was under way, and comes to its own end first.
+    case endingStart
+    /// `pre_stop` runs, and the signal follows then at the latest.
+    case preStop(next: Signal, at: Instant)
+    /// The one was sent, and the other follows then if it is not gone.
+    case signalled(Signal, next: Signal, at: Instant)
+    /// The leader is gone. What it left behind gets SIGKILL then.
+    case clearing(killAt: Instant)
+    case killed
+    /// SIGKILL did not end it.
+    case stuck
 }
 
 /// What the store keeps of an instance, and what `Reconciler.restore` takes it up from.

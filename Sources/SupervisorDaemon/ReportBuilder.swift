@@ -27,10 +27,24 @@ struct ReportBuilder {
             startedAt: status.startedAt.map(clock.timestamp), since: clock.timestamp(status.since),
             restartsTotal: status.restartsTotal, consecutiveFailures: status.consecutiveFailures,
             lastExit: status.lastExit.map(ExitReport.init), reason: status.reason, waitingFor: status.waitingFor,
-            until: status.until.map(clock.timestamp), ports: ports(of: status, spec, shown: shown),
+            stop: status.stop.map(stopReport), until: status.until.map(clock.timestamp),
+            ports: ports(of: status, spec, shown: shown),
             isUnverified: status.isUnverified, lastProbe: status.lastProbe?.shown, usage: usage,
             isPrimary: spec.primary, socket: book.socket, clients: spec.stdio == .none ? nil : book.clients,
             isRemoved: status.isDeclared ? nil : true, isRestartPending: status.isRestartPending ? true : nil)
+    }
+
+    private func stopReport(_ progress: StopProgress) -> StopReport {
+        switch progress {
+        case .queued: StopReport(.queued)
+        case .endingStart: StopReport(.endingStart)
+        case .preStop(let next, let at): StopReport(.preStop, next: next, at: clock.timestamp(at))
+        case .signalled(let signal, let next, let at):
+            StopReport(.signalled, signal: signal, next: next, at: clock.timestamp(at))
+        case .clearing(let killAt): StopReport(.clearing, next: .kill, at: clock.timestamp(killAt))
+        case .killed: StopReport(.killed)
+        case .stuck: StopReport(.stuck)
+        }
     }
 
     /// Nothing was asked whether it is healthy: it is for having lived long enough.

@@ -16,6 +16,32 @@ extension EndToEnd {
                 health: { log: deaf }
             """
 
+        @Test func `down, status and why say who waits for whom`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.stubborn)
+                try sandbox.succeed("up", "-d")
+                let down = try sandbox.start("down")
+                try down.prints("still stopping: a: the project goes down; waits for b to stop\n")
+                try down.prints("still stopping: b: the project goes down; SIGTERM was sent, SIGKILL in 5")
+                let status = try sandbox.succeed("status")
+                #expect(status.contains("a: the project goes down; waits for b to stop"), "\(status)")
+                #expect(status.contains("b: the project goes down; SIGTERM was sent, SIGKILL in 5"), "\(status)")
+                let json = try sandbox.succeed("status", "--json").filter { $0 != " " && $0 != "\n" }
+                #expect(json.contains("\"waiting_for\":[\"b\"]"), "\(json)")
+                #expect(json.contains("\"step\":\"queued\""), "\(json)")
+                #expect(json.contains("\"next\":\"SIGKILL\""), "\(json)")
+                let why = try sandbox.succeed("why", "a").split(separator: "\n").first ?? ""
+                #expect(why.hasPrefix("a is stopping since ") && why.hasSuffix(": waits for b to stop"), "\(why)")
+                for press in ["stopping in order", "no more grace"] {
+                    down.signal(SIGINT)
+                    try down.prints(press)
+                }
+                let ended = try down.end()
+                #expect(ended.status == 0, "\(ended.everything)")
+                #expect(ended.output.hasSuffix("a stopped: the project goes down\nnothing is left running\n"))
+            }
+        }
+
         @Test func `down says at its end that nothing is left, also where nothing ran any more`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare("  web: { command: [sleep, \"1000\"] }")

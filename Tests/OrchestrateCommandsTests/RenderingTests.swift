@@ -80,6 +80,22 @@ private struct Scene {
             is: "tree-short")
     }
 
+    @Test(arguments: [
+        (StopReport(.queued), "waits for web, api to stop"), (StopReport(.endingStart), "its start ends first"),
+        (StopReport(.preStop, next: .terminate), "pre_stop runs, SIGTERM in 1.5s"),
+        (StopReport(.signalled, signal: .interrupt, next: .kill), "SIGINT was sent, SIGKILL in 1.5s"),
+        (StopReport(.clearing, next: .kill), "what it started is to go too, SIGKILL in 1.5s"),
+        (StopReport(.killed), "SIGKILL was sent"), (StopReport(.stuck), "SIGKILL did not end it"),
+    ])
+    func `a stop says what it waits for`(stop: StopReport, text: String) {
+        let instance = scene.instance("db", .stopping, reason: "asked to stop") {
+            $0.waitingFor = ["web", "api"]
+            $0.stop = stop
+            $0.stop?.nextAt = Timestamp(microseconds: scene.now.microseconds + 1_500_000)
+        }
+        #expect(StateText.detail(of: instance, now: scene.now) == "asked to stop; \(text)")
+    }
+
     @Test func `no line of the tree is wider than the terminal`() {
         let view = ProjectView(scene.project)
         for columns in [40, 60, 80] {

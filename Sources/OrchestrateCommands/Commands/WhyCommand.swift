@@ -1,5 +1,7 @@
 import ArgumentParser
 import ControlAPI
+import ControlClient
+import SidecarModel
 import StateStore
 
 struct WhyCommand: ParsableCommand {
@@ -38,8 +40,12 @@ struct WhyCommand: ParsableCommand {
         if parts.count == 2, replica == nil {
             throw context.unknownSidecar(name, among: Set(known.map(\.sidecar)).sorted())
         }
+        let isStopping = known.contains {
+            $0.sidecar == sidecar && (replica == nil || $0.replica == replica) && $0.state == .stopping
+        }
         let lines = WhyChain.lines(
             for: sidecar, replica: replica, journal: journal, isRunning: ProjectContext.runs(context.location),
+            present: isStopping ? Self.present(name, in: context) : [],
             palette: Terminal(environment: context.environment).palette)
         guard !lines.isEmpty else {
             guard known.contains(where: { $0.sidecar == sidecar && (replica == nil || $0.replica == replica) }) else {
@@ -48,5 +54,11 @@ struct WhyCommand: ParsableCommand {
             return Console.print("nothing has happened to \(name.terminalSafe) yet")
         }
         Console.print(lines.joined(separator: "\n"))
+    }
+
+    /// Whom a stop waits for is no step on the way there, and so not in the journal. Empty: nobody can be asked.
+    private static func present(_ name: String, in context: ProjectContext) -> [InstanceReport] {
+        guard let client = (try? context.running()) ?? nil else { return [] }
+        return (try? client.call(Status.self, .init(names: [name])).sidecars) ?? []
     }
 }

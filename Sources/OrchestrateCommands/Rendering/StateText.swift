@@ -28,8 +28,27 @@ enum StateText {
             return instance.isUnverified ? "unverified: who owns the port could not be read" : ""
         case .starting, .unhealthy:
             return instance.lastProbe ?? instance.reason
-        case .stopping, .failed, .scheduled, .completed, .stopped:
+        case .stopping:
+            return [instance.reason, stopping(instance, now: now)].filter { !$0.isEmpty }.joined(separator: "; ")
+        case .failed, .scheduled, .completed, .stopped:
             return instance.reason
         }
     }
+
+    /// Who or what its end waits for; empty when that is not known.
+    static func stopping(_ instance: InstanceReport, now: Timestamp) -> String {
+        guard let stop = instance.stop else { return "" }
+        let next = "\(stop.next ?? "") in \(UnitText.duration(max(.zero, (stop.nextAt ?? now) - now)))"
+        switch stop.step {
+        case .queued:
+            return instance.waitingFor.isEmpty ? "" : "waits for \(instance.waitingFor.joined(separator: ", ")) to stop"
+        case .endingStart: return "its start ends first"
+        case .preStop: return "pre_stop runs, \(next)"
+        case .signalled: return "\(stop.signal ?? "") was sent, \(next)"
+        case .clearing: return "what it started is to go too, \(next)"
+        case .killed: return "SIGKILL was sent"
+        case .stuck: return "SIGKILL did not end it"
+        }
+    }
+
 }

@@ -8,18 +8,22 @@ enum WhyChain {
     /// - Parameters:
     ///   - journal: of all sidecars, oldest first.
     ///   - isRunning: false where nothing of the project is left: what was under way has ended with its supervision.
+    ///   - present: what the supervisor says now of those that stop.
     static func lines(
-        for sidecar: String, replica: Int?, journal: [TransitionRow], isRunning: Bool = true, palette: Palette
+        for sidecar: String, replica: Int?, journal: [TransitionRow], isRunning: Bool = true,
+        present: [InstanceReport] = [], palette: Palette
     ) -> [String] {
         guard let last = journal.last(where: { $0.sidecar == sidecar && (replica == nil || $0.replica == replica) })
         else { return [] }
         let own = journal.filter { $0.sidecar == sidecar && $0.replica == last.replica }
         let state = palette.paint(last.to.rawValue, palette.color(of: last.to))
         let since = Timestamp(microseconds: last.atWall)
+        let now = last.to == .stopping ? present.first { $0.replica == last.replica } : nil
+        let stop = now.map { StateText.stopping($0, now: .now) } ?? ""
         var lines = [
             palette.paint(name(last, in: journal), .bold)
                 + (isRunning || last.to.isFinal
-                    ? " is \(state) since \(since)"
+                    ? " is \(state) since \(since)\(stop.isEmpty ? "" : ": \(stop.terminalSafe)")"
                     : " is stopped: its supervision was lost while it was \(state), which it had been since \(since)"),
             "",
         ]
