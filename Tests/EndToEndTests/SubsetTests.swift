@@ -13,6 +13,22 @@ extension EndToEnd {
               ext: { kind: external, health: { exec: ["true"] } }
             """
 
+        @Test func `the tree shows and counts what was asked for and what that needs`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.four)
+                // Of a new project, and of one that runs.
+                for (name, count) in [("m", 2), ("z", 1)] {
+                    let up = try sandbox.start(["up", "-d", name], onTerminal: true).end()
+                    #expect(up.status == 0, "\(up.everything)")
+                    #expect(up.output.contains("up  \(count) of \(count) ready"), "\(up.output)")
+                    #expect(up.output.contains("─ \(name) "), "\(up.output)")
+                    #expect(!up.output.contains("─ ext"), "\(up.output)")
+                    #expect(up.output.contains("─ a ") == (name == "m"), "\(up.output)")
+                }
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test(arguments: [
             "{ command: [sleep, \"1000\"] }", "{ command: [sleep, \"1000\"], primary: true }",
             "{ kind: external, health: { exec: [\"true\"] } }",

@@ -80,6 +80,15 @@ private struct Scene {
             is: "tree-short")
     }
 
+    @Test func `the tree of a part shows and counts that part`() {
+        var tree = LiveTree(terminal: Terminal(isInteractive: true, usesColor: false, columns: 90))
+        tree.sidecars = ["db", "web"]
+        let lines = tree.lines(ProjectView(scene.project), started: scene.now, now: scene.now, title: "starting")
+        #expect(lines.first == "mediar  starting  1 of 2 ready  0ms")
+        #expect(lines.count == 3)
+        #expect(lines[1].hasPrefix("├─ db ") && lines[2].hasPrefix("└─ web "))
+    }
+
     @Test(arguments: [
         (StopReport(.queued), "waits for web, api to stop"), (StopReport(.endingStart), "its start ends first"),
         (StopReport(.preStop, next: .terminate), "pre_stop runs, SIGTERM in 1.5s"),

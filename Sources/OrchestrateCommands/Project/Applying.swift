@@ -79,7 +79,7 @@ struct Applying {
         }
         var outcome = Outcome(client: client, answer: answer)
         if let empty, !answer.created.isEmpty {
-            outcome.view = ProjectView(empty, created: answer.created)
+            outcome.view = ProjectView(empty, created: answer.created, wanted: Set(answer.summary.wanted))
         } else if let subscription {
             do throws(ControlError) {
                 outcome.view = ProjectView(try client.call(Subscribe.self, subscription).project)

@@ -12,14 +12,17 @@ struct ProjectView {
     }
 
     /// Of a project of which nothing was there but these, which nothing has happened to yet.
-    init(_ project: ProjectReport, created: [Apply.Created]) {
+    /// - Parameter wanted: the sidecars that were asked for.
+    init(_ project: ProjectReport, created: [Apply.Created], wanted: Set<String>) {
         var project = project
         let now = Timestamp.now
         project.sidecars = created.map { instance in
             let replica = instance.name.split(separator: "/").dropFirst().first.flatMap { Int($0) } ?? 0
+            let isWanted = wanted.contains(instance.sidecar)
             return InstanceReport(
-                name: instance.name, sidecar: instance.sidecar, replica: replica, kind: instance.kind, state: .waiting,
-                isWanted: true, incarnation: 0, since: now, isPrimary: instance.isPrimary ?? false)
+                name: instance.name, sidecar: instance.sidecar, replica: replica, kind: instance.kind,
+                state: isWanted ? .waiting : .stopped, isWanted: isWanted, incarnation: 0, since: now,
+                isPrimary: instance.isPrimary ?? false)
         }
         self.init(project)
     }

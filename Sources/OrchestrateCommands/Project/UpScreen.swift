@@ -6,6 +6,8 @@ final class UpScreen {
     private let terminal: Terminal
     private let context: ProjectContext
     private let started: Timestamp
+    /// What the tree is about. Nil: all.
+    private let sidecars: Set<String>?
     private let follower: LogFollower?
     private var hasMoreLogs = false
     private var drawnLines = 0
@@ -13,7 +15,10 @@ final class UpScreen {
     private var lastFrame = ContinuousClock.now - .seconds(1)
     private var lastLines: [String: String] = [:]
 
-    init(terminal: Terminal, context: ProjectContext, followsLogs: Bool, started: Timestamp) {
+    init(
+        terminal: Terminal, context: ProjectContext, followsLogs: Bool, started: Timestamp, sidecars: Set<String>?
+    ) {
+        self.sidecars = sidecars
         self.terminal = terminal
         self.context = context
         self.started = started
@@ -65,6 +70,7 @@ final class UpScreen {
         lastFrame = .now
         var tree = LiveTree(terminal: terminal)
         tree.lastLines = lastLines
+        tree.sidecars = sidecars
         let lines = tree.lines(view, started: started, now: .now, title: title)
         // Each line is written over the one before: erasing all of them first would flicker.
         let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A" : ""

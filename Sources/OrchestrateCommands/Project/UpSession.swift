@@ -70,7 +70,9 @@ final class UpSession {
         let instances = view.instances.filter { Self.counts($0, of: names) }
         health = GoalTracker(.healthy, instances)
         completion = GoalTracker(.completed, instances)
-        screen = UpScreen(terminal: terminal, context: context, followsLogs: !options.isDetached, started: started)
+        screen = UpScreen(
+            terminal: terminal, context: context, followsLogs: !options.isDetached, started: started,
+            sidecars: options.names.isEmpty ? nil : names)
         screen.show(outcome.answer.summary)
     }
 

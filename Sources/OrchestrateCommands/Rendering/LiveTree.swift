@@ -6,6 +6,8 @@ struct LiveTree {
     var terminal: Terminal
     /// The last line each of those that fail has written.
     var lastLines: [String: String] = [:]
+    /// The only sidecars it is about. Nil: all.
+    var sidecars: Set<String>?
 
     private struct Row {
         var prefix: String
@@ -37,10 +39,15 @@ struct LiveTree {
         return lines.map { trimmed(painted($0)) }
     }
 
+    private func shown(of view: ProjectView) -> [InstanceReport] {
+        guard let sidecars else { return view.instances }
+        return view.instances.filter { sidecars.contains($0.sidecar) }
+    }
+
     private typealias Line = [(text: String, color: Palette.Color?)]
 
     private func headline(_ view: ProjectView, title: String, elapsed: String) -> Line {
-        let wanted = view.instances.filter(\.isWanted)
+        let wanted = shown(of: view).filter(\.isWanted)
         let ready = wanted.filter { $0.state == .healthy || $0.state == .completed }.count
         let rest = "  \(title)  \(ready) of \(wanted.count) ready  \(elapsed)"
         let name = shortened(view.project.project.terminalSafe, to: terminal.columns - 1 - rest.count)
@@ -65,7 +72,7 @@ struct LiveTree {
     }
 
     private func rows(_ view: ProjectView, now: Timestamp) -> [Row] {
-        let groups = view.instances.reduce(into: [[InstanceReport]]()) { groups, instance in
+        let groups = shown(of: view).reduce(into: [[InstanceReport]]()) { groups, instance in
             if groups.last?.first?.sidecar == instance.sidecar {
                 groups[groups.count - 1].append(instance)
             } else {
