@@ -31,6 +31,8 @@ extension Supervisor {
     }
 
     func status(_ parameters: Status.Parameters, _ reply: @escaping ControlHandler.Reply) {
+        // Who listens hears how it came to that before it sees that it did.
+        announcer.tell()
         do throws(ControlError) {
             let instances = try instances(named: parameters.names, withLeaving: true)
             guard parameters.withUsage else { return reply(.success(.status(projectReport(of: instances)))) }
@@ -45,6 +47,7 @@ extension Supervisor {
         of names: [String], with usages: UsageReader.Usages, _ reply: @escaping ControlHandler.Reply
     ) {
         do throws(ControlError) {
+            announcer.tell()
             let instances = try instances(named: names, withLeaving: true)
             reply(.success(.status(projectReport(of: instances, usages: usages))))
         } catch {

@@ -42,6 +42,25 @@ extension EndToEnd {
             }
         }
 
+        @Test func `stop says what it did, however busy others are`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      z: { command: [sleep, "1000"] }
+                      ext: { kind: external, health: { tcp: { port: 1 }, period: 200ms } }
+                    """)
+                try sandbox.succeed("up", "-d", "z")
+                try sandbox.succeed("start", "ext", "--no-wait")
+                for _ in 0..<10 {
+                    #expect(try sandbox.succeed("stop", "z") == "z stopped: asked to stop\n")
+                    try sandbox.succeed("start", "z")
+                }
+                try sandbox.succeed("stop", "z")
+                #expect(try sandbox.succeed("stop", "z") == "z stopped: asked to stop\n")
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `down says at its end that nothing is left, also where nothing ran any more`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare("  web: { command: [sleep, \"1000\"] }")

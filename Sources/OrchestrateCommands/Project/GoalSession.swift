@@ -9,6 +9,8 @@ final class GoalSession {
     private var client: ControlClient
     private var view: ProjectView
     private var before: [String: UInt64] = [:]
+    /// By instance: the last state that was printed of it.
+    private var told: [String: StateName] = [:]
     private let terminal: Terminal
     private let signals = SignalWatch()
 
@@ -124,6 +126,7 @@ final class GoalSession {
             case .reached:
                 // What was said before that answer is told before the end.
                 if client.hasArrived { _ = try takeIn(for: .zero, towards: goal, mustLook: &mustLook) }
+                if isAsked { sayWhatWasNotTold(of: instances) }
                 return
             case .failed(let failed): throw failure(goal, failed)
             case .underWay: break
@@ -158,6 +161,7 @@ final class GoalSession {
                 let isStopped = transition.to == .stopped
                 if goal == .stopped ? transition.from == .stopping && !isStopped : isStopped { mustLook = true }
                 if EventLine.isWorthALine(transition, in: view) {
+                    told[transition.instance] = transition.to
                     Console.print(EventLine.text(transition, palette: terminal.palette))
                 }
             // Instances may have come or left, have other names, or are to be restarted.
@@ -168,6 +172,13 @@ final class GoalSession {
             }
         }
         return nil
+    }
+
+    /// They had stopped before, or a supervisor that was lost saw it.
+    private func sayWhatWasNotTold(of instances: [InstanceReport]) {
+        for instance in instances where told[instance.name] != instance.state {
+            Console.print(EventLine.text(instance, palette: terminal.palette))
+        }
     }
 
     private func selected(_ names: [String], for goal: Goal) throws -> [InstanceReport] {

@@ -5,9 +5,18 @@ import SidecarModel
 enum EventLine {
     /// `db  starting → healthy  after 1.2s  tcp 127.0.0.1:5432 accepts`
     static func text(_ transition: TransitionEvent, palette: Palette) -> String {
-        let state = palette.paint(transition.to.rawValue, palette.color(of: transition.to))
-        let cause = transition.cause.isEmpty ? "" : ": \(transition.cause.terminalSafe)"
-        return "\(palette.paint(transition.instance.terminalSafe, .bold)) \(state)\(cause)"
+        line(transition.instance, transition.to, transition.cause, palette)
+    }
+
+    /// Where it got to, though nobody saw it get there.
+    static func text(_ instance: InstanceReport, palette: Palette) -> String {
+        line(instance.name, instance.state, instance.reason, palette)
+    }
+
+    private static func line(_ name: String, _ state: StateName, _ cause: String, _ palette: Palette) -> String {
+        let reason = cause.isEmpty ? "" : ": \(cause.terminalSafe)"
+        return
+            "\(palette.paint(name.terminalSafe, .bold)) \(palette.paint(state.rawValue, palette.color(of: state)))\(reason)"
     }
 
     /// What a task has come to shows at its end: that it lives is no news, unless it was asked.
