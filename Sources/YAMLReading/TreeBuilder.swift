@@ -190,10 +190,12 @@ struct TreeBuilder {
             for item in links[Int(node.start)..<Int(node.start + node.count)] {
                 if nodes[Int(item)].kind == .mapping {
                     mergeMapping(item, into: start)
-                } else {
+                } else if nodes[Int(item)].tag != .unread {
                     report(.mergeNotMapping, "'<<' merges mappings, and this is none", at: item)
                 }
             }
+        // What stands for an alias that means nothing was reported as that.
+        case .scalar where node.tag == .unread: break
         case .scalar:
             report(.mergeNotMapping, "'<<' merges a mapping or a list of mappings, and this is text", at: value)
         }

@@ -177,10 +177,33 @@ import YAMLReading
         ),
         ("sidecars: { a: { command: &a [*a] } }", "yaml-recursive-alias"),
         ("sidecars: { a: { command: [*a] } }", "yaml-unknown-alias"),
+        ("x-a: &s { <<: *s }\nsidecars: { a: { command: a } }", "yaml-recursive-alias"),
+        ("x-a: &s { <<: [*s] }\nsidecars: { a: { command: a } }", "yaml-recursive-alias"),
+        ("sidecars: { a: { <<: *b, command: a } }", "yaml-unknown-alias"),
+        ("sidecars: { a: { command: a, ports: { p: 70000 }, health: { tcp: p } } }", "invalid-port"),
+        ("sidecars: { a: { command: a, ports: { p: 70000 }, health: { http: / } } }", "invalid-port"),
+        ("sidecars: { a: { command: a, ports: { p: 70000 }, health: { tcp: {} } } }", "invalid-port"),
+        ("sidecars: { a: { command: a, ports: { p: 70000 }, env: { P: \"${ports.p}\" } } }", "invalid-port"),
+        ("env: { P: \"${ports.p}\" }\nsidecars: { a: { command: a, ports: { p: 70000 } } }", "invalid-port"),
+        (
+            "sidecars: { a: { command: a, ports: { p: 7-3 } }, "
+                + "b: { command: [b, \"${sidecars.a.ports.p}\"], depends_on: [a] } }", "port-range-reversed"
+        ),
+        ("sidecars: { a: { command: a, ports: { P: 7000 }, health: { tcp: P } } }", "invalid-port-name"),
+        ("sidecars: { a: { command: a, ports: 7000, health: { http: / } } }", "wrong-type"),
+        (
+            "defaults: { ports: { p: 70000 } }\nsidecars: { a: { command: a, health: { tcp: p } } }", "invalid-port"
+        ),
     ])
     func `one problem is one diagnostic`(text: String, rule: String) {
         let loaded = ManifestLoadingTests.load(text + "\n")
         #expect(loaded.diagnostics.map(\.rule) == [rule], "\(loaded.report)")
+    }
+
+    @Test func `a port that is declared nowhere is reported beside one that is wrong`() {
+        let loaded = ManifestLoadingTests.load(
+            "sidecars: { a: { command: a, ports: { p: 70000 }, health: { tcp: q } } }\n")
+        #expect(loaded.diagnostics.map(\.rule).sorted() == ["invalid-port", "unknown-port"], "\(loaded.report)")
     }
 
     @Test func `a mapping that lacks a key beside a slip in another still says so`() {

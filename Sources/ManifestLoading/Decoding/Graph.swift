@@ -106,6 +106,7 @@ extension ManifestDecoder {
     private func checkEverywhere(_ written: WrittenReference) {
         guard case .port(let port) = written.reference else { return }
         for sidecar in sidecars where !sidecar.ports.contains(where: { $0.name == port }) {
+            if unreadPorts[sidecar.name]?.mayHold(port) ?? false { continue }
             report(
                 .unknownPort, at: written.node, "'\(sidecar.name)' gets this too and has no port '\(port)'",
                 help: "say it in the sidecars that have the port")
@@ -130,6 +131,7 @@ extension ManifestDecoder {
     private func portExists(_ port: String, of sidecar: Int, at node: NodeID) -> Bool {
         let names = sidecars[sidecar].ports.map(\.name)
         if names.contains(port) { return true }
+        if unreadPorts[sidecars[sidecar].name]?.mayHold(port) ?? false { return false }
         report(
             .unknownPort, at: node, "'\(sidecars[sidecar].name)' has no port '\(port)'",
             help: closest(to: port, among: names).map { "did you mean '\($0)'?" }

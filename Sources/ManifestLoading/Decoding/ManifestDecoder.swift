@@ -39,6 +39,8 @@ final class ManifestDecoder {
     var indexByName: [String: Int] = [:]
     var dependencies: [WrittenDependency] = []
     var references: [WrittenReference] = []
+    /// By sidecar.
+    var unreadPorts: [String: UnreadPorts] = [:]
     /// By name: where the secret is declared.
     var secretKeys: [String: NodeID] = [:]
     /// By variable of the client's environment: the secret it holds.

@@ -1,22 +1,40 @@
 import SidecarModel
 import YAMLReading
 
+/// Ports that are declared and could not be read: that was said where they are, and who names one is not wrong too.
+struct UnreadPorts {
+    var names: Set<String> = []
+    /// Nobody knows which were meant.
+    var isAny = false
+
+    var isEmpty: Bool { names.isEmpty && !isAny }
+
+    func mayHold(_ name: String) -> Bool { isAny || names.contains(name) }
+}
+
 /// Ports, dependencies, stop steps and hooks.
 extension ManifestDecoder {
     // MARK: Ports
 
-    func decodePorts(_ node: NodeID, into ports: inout [PortSpec]) {
-        guard expect(.mapping, node, named: "ports") else { return }
+    func decodePorts(_ node: NodeID, into ports: inout [PortSpec], unread: inout UnreadPorts) {
+        guard expect(.mapping, node, named: "ports") else {
+            unread.isAny = true
+            return
+        }
         for (key, value) in document.pairs(node) {
             let name = document.string(key)
             guard isSidecarName(name) else {
                 report(
                     .invalidPortName, at: key, "'\(name)' can't be a port's name",
                     help: "lower-case letters, digits, '-' and '_', beginning with a letter or digit")
+                unread.names.insert(name)
                 continue
             }
             let position = ports.firstIndex { $0.name == name }
-            guard let port = port(value, named: name, key: key, over: position.map { ports[$0] }) else { continue }
+            guard let port = port(value, named: name, key: key, over: position.map { ports[$0] }) else {
+                unread.names.insert(name)
+                continue
+            }
             if let position { ports[position] = port } else { ports.append(port) }
         }
     }

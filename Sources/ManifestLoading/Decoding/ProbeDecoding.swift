@@ -6,6 +6,7 @@ import YAMLReading
 struct PortScope {
     var sidecar: String
     var ports: [PortSpec]
+    var unread: UnreadPorts
 }
 
 extension ManifestDecoder {
@@ -159,6 +160,7 @@ extension ManifestDecoder {
     // MARK: Their parts
 
     private func onlyPort(of scope: PortScope, at node: NodeID) -> Probe.PortChoice? {
+        guard scope.unread.isEmpty else { return nil }
         if scope.ports.count == 1 { return .named(scope.ports[0].name) }
         report(
             .probeNeedsPort, at: node,
@@ -180,6 +182,7 @@ extension ManifestDecoder {
         guard let text = text(node, named: "port") else { return nil }
         if let number = UInt16(text), number > 0 { return .number(number) }
         if scope.ports.contains(where: { $0.name == text }) { return .named(text) }
+        if scope.unread.mayHold(text) { return nil }
         let names = scope.ports.map(\.name)
         report(
             .unknownPort, at: node, "'\(scope.sidecar)' has no port '\(text)'",

@@ -7,6 +7,7 @@ struct SidecarLayers {
     var environment: [EnvironmentEntry] = []
     /// Read last: probes name ports, and both layers may say something of the same probe.
     var health: [NodeID] = []
+    var unreadPorts = UnreadPorts()
     var commandKey: NodeID?
     var setsPolicy = false
     var setsRetryFailedAfter = false
@@ -45,8 +46,9 @@ extension ManifestDecoder {
             decodeLayer(node, into: &spec, &layers)
         }
         checkProgram(of: spec, layers, node: node, key: key)
+        if !layers.unreadPorts.isEmpty { unreadPorts[name] = layers.unreadPorts }
         if !layers.health.isEmpty {
-            let scope = PortScope(sidecar: name, ports: spec.ports)
+            let scope = PortScope(sidecar: name, ports: spec.ports, unread: layers.unreadPorts)
             for health in layers.health { decodeHealth(health, into: &spec.health, scope) }
             if spec.kind == .external { acceptAnyOwner(of: &spec.health) }
         }
@@ -94,7 +96,7 @@ extension ManifestDecoder {
                 if let path = path(node, named: "cwd") { spec.workingDirectory = path }
             case .environment: layers.environment = merged(layers.environment, environment(node))
             case .environmentFiles: layers.fileEnvironment = environmentFiles(node)
-            case .ports: decodePorts(node, into: &spec.ports)
+            case .ports: decodePorts(node, into: &spec.ports, unread: &layers.unreadPorts)
             case .dependencies: decodeDependencies(node, into: &spec.dependencies)
             case .health: layers.health.append(node)
             case .restartPolicy:
