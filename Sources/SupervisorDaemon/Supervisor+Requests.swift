@@ -138,10 +138,16 @@ extension Supervisor {
         return found
     }
 
+    /// Of names that mean no instance. One that is declared without replicas is there all the same.
     func unknownSidecars(_ names: [String]) -> ControlError {
-        let known = engine.reconciler.plan.sidecars.map(\.name).joined(separator: ", ")
-        let list = names.map { "'\($0)'" }.joined(separator: ", ")
-        return ControlError(.unknownSidecar, "there is no sidecar \(list) here; there are: \(known)", names: names)
+        let known = engine.reconciler.plan.sidecars.map(\.name)
+        let unknown = names.filter { !known.contains($0) }
+        let list = (unknown.isEmpty ? names : unknown).map { "'\($0)'" }.joined(separator: ", ")
+        let sentence =
+            unknown.isEmpty
+            ? "\(list) \(names.count == 1 ? "has" : "have") no instances"
+            : "there is no sidecar \(list) here; there are: \(known.joined(separator: ", "))"
+        return ControlError(.unknownSidecar, sentence, names: names)
     }
 }
 

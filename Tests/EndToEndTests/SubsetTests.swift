@@ -47,5 +47,21 @@ extension EndToEnd {
                 try sandbox.succeed("down")
             }
         }
+
+        @Test(arguments: [["exec", "none", "--", "true"], ["env", "none"], ["start", "none"], ["restart", "none"]])
+        func `a sidecar without replicas has no instances, and is there`(command: [String]) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      web: { command: [sleep, "1000"] }
+                      none: { command: [sleep, "1000"], replicas: 0 }
+                    """)
+                try sandbox.succeed("up", "-d")
+                let ended = try sandbox.start(command).end()
+                #expect(ended.status == 4)
+                #expect(ended.errors == "orchestrate: 'none' has no instances\n", "\(ended.everything)")
+                try sandbox.succeed("down")
+            }
+        }
     }
 }
