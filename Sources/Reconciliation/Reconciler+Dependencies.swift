@@ -109,15 +109,41 @@ extension Reconciler {
         }
     }
 
-    /// Sidecars with running instances that require one of these, transitively: whom a stop would pull the ground from.
-    /// In manifest order.
+    /// Sidecars with running instances that require one of these, transitively: who goes with them in a cascade. In
+    /// manifest order.
     package func dependents(runningOn sidecars: [String]) -> [String] {
+        runningDependents(of: sidecars.compactMap { groupPlaces[$0] }, where: requires)
+    }
+
+    /// Those of them whom a stop of these sidecars or instances would pull the ground from: a quorum that the others still
+    /// make is none the worse for it.
+    package func dependents(losing names: [String]) -> [String] {
+        let named = instances(named: names)
+        var isNamed = [Bool](repeating: false, count: slots.count)
+        var roots: [Int] = []
+        for slot in named {
+            isNamed[slot] = true
+            if !roots.contains(slots[slot].group) { roots.append(slots[slot].group) }
+        }
+        return runningDependents(of: roots) { dependent, group in
+            groups[dependent].edges.contains { edge in
+                guard edge.target == group, edge.required else { return false }
+                // Of a dependency that goes as a dependent itself nothing stays.
+                guard edge.quorum != nil, roots.contains(group) else { return true }
+                let level = Levels.level(for: edge.condition)
+                let staying = groups[group].instances.count { !isNamed[$0] && slots[$0].levels.contains(level) }
+                return staying < needed(for: edge)
+            }
+        }
+    }
+
+    private func runningDependents(of roots: [Int], where follows: (_ dependent: Int, _ group: Int) -> Bool) -> [String]
+    {
         var isMeant = [Bool](repeating: false, count: groups.count)
-        var stack = sidecars.compactMap { groupPlaces[$0] }
-        let roots = stack
+        var stack = roots
         var found = isMeant
         while let group = stack.popLast() {
-            for dependent in groups[group].dependents where requires(dependent, group) && !isMeant[dependent] {
+            for dependent in groups[group].dependents where !isMeant[dependent] && follows(dependent, group) {
                 isMeant[dependent] = true
                 stack.append(dependent)
                 found[dependent] = groups[dependent].instances.contains { !slots[$0].isGone }

@@ -74,24 +74,31 @@ final class RequestHandler: ControlHandler {
 
     private func stop(_ parameters: Stop.Parameters) throws(ControlError) -> Touched {
         let names = try sidecars(named: parameters.names)
-        let dependents = supervisor.engine.reconciler.dependents(runningOn: names)
         switch parameters.dependents {
-        case .refuse where !dependents.isEmpty:
-            let list = dependents.joined(separator: ", ")
-            throw ControlError(
-                .dependentsRunning,
-                "cannot stop \(names.joined(separator: ", ")): \(list) \(dependents.count == 1 ? "needs" : "need") it "
-                    + "and \(dependents.count == 1 ? "runs" : "run"). Use --cascade to stop "
-                    + "\(dependents.count == 1 ? "it" : "them") too, or --force to leave "
-                    + "\(dependents.count == 1 ? "it" : "them") running",
-                names: dependents)
-        case .refuse, .leave:
+        case .refuse:
+            let dependents = supervisor.engine.reconciler.dependents(losing: parameters.names)
+            guard dependents.isEmpty else { throw refusal(toStop: parameters.names, for: dependents) }
+            supervisor.engine.observe(.stop(parameters.names, scope: .only, by: .user))
+            return Touched(sidecars: names)
+        case .leave:
             supervisor.engine.observe(.stop(parameters.names, scope: .only, by: .user))
             return Touched(sidecars: names)
         case .cascade:
+            let dependents = supervisor.engine.reconciler.dependents(runningOn: names)
             supervisor.engine.observe(.stop(parameters.names, scope: .cascade, by: .user))
             return Touched(sidecars: names + dependents.filter { !names.contains($0) })
         }
+    }
+
+    private func refusal(toStop names: [String], for dependents: [String]) -> ControlError {
+        let isOne = dependents.count == 1
+        let them = isOne ? "it" : "them"
+        return ControlError(
+            .dependentsRunning,
+            "cannot stop \(names.joined(separator: ", ")): \(dependents.joined(separator: ", ")) "
+                + "\(isOne ? "needs" : "need") it and \(isOne ? "runs" : "run"). Use --cascade to stop \(them) too, or "
+                + "--force to leave \(them) running",
+            names: dependents)
     }
 
     private func restart(_ parameters: Restart.Parameters) throws(ControlError) -> Touched {

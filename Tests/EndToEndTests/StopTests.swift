@@ -72,5 +72,23 @@ extension EndToEnd {
                     try sandbox.succeed("down", "--release-ports") == "nothing of \(sandbox.manifest) is running\n")
             }
         }
+
+        @Test func `a replica that a quorum can do without is stopped`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      db: { command: [sleep, "1000"], replicas: 2 }
+                      web: { command: [sleep, "1000"], depends_on: { db: { quorum: 1 } } }
+                    """)
+                try sandbox.succeed("up", "-d")
+                let web = sandbox.sidecars("web")
+                #expect(try sandbox.succeed("stop", "db/1") == "db/1 stopped: asked to stop\n")
+                let refused = try sandbox.orchestrate("stop", "db/0")
+                #expect(refused.status == 7)
+                #expect(refused.everything.contains("web runs and needs it"), "\(refused.everything)")
+                #expect(sandbox.sidecars("web") == web)
+                try sandbox.succeed("down")
+            }
+        }
     }
 }

@@ -35,4 +35,49 @@ import Testing
         _ = bench.pass(.seconds(1))
         #expect(bench.status("db")?.stop == .signalled(.quit, next: .kill, at: bench.now + .seconds(2)))
     }
+
+    /// `web` needs one of two healthy `db`, `top` needs `web`.
+    private func quorum() throws -> Bench {
+        var db = service("db")
+        db.replicas = 2
+        var web = service("web")
+        web.dependencies = [DependencySpec(sidecar: "db", condition: .healthy, quorum: 1)]
+        var bench = try Bench(db, web, service("top", after: ("web", .started)))
+        _ = bench.up()
+        _ = bench.spawned("db", 0)
+        _ = bench.spawned("db", 1)
+        _ = bench.pass(db.start.settle)
+        _ = bench.spawned("web")
+        _ = bench.spawned("top")
+        #expect(bench.state("top") == .starting)
+        return bench
+    }
+
+    @Test func `who needs a quorum loses nothing while the others make it`() throws {
+        let bench = try quorum()
+        #expect(bench.reconciler.dependents(losing: ["db/1"]) == [])
+        #expect(bench.reconciler.dependents(losing: ["db/0", "db/1"]) == ["web", "top"])
+        #expect(bench.reconciler.dependents(losing: ["db"]) == ["web", "top"])
+        #expect(bench.reconciler.dependents(losing: ["web"]) == ["top"])
+        #expect(bench.reconciler.dependents(runningOn: ["db"]) == ["web", "top"])
+    }
+
+    @Test func `one that is not healthy makes no quorum`() throws {
+        var bench = try quorum()
+        let (place, incarnation) = (bench.place("db", 0), bench.incarnation("db", 0))
+        _ = bench.send(.exited(place, incarnation, .code(1)), .emptied(place, incarnation))
+        #expect(bench.reconciler.dependents(losing: ["db/1"]) == ["web", "top"])
+        // It is not what they stand on.
+        #expect(bench.reconciler.dependents(losing: ["db/0"]) == [])
+    }
+
+    @Test func `who needs all replicas loses by the stop of one`() throws {
+        var db = service("db")
+        db.replicas = 2
+        var bench = try Bench(db, service("web", after: ("db", .started)))
+        _ = bench.up()
+        for replica in 0..<2 { _ = bench.spawned("db", replica) }
+        _ = bench.spawned("web")
+        #expect(bench.reconciler.dependents(losing: ["db/1"]) == ["web"])
+    }
 }
