@@ -188,7 +188,7 @@ extension Supervisor {
         prepareForeignNotifySocket(for: plan)
         let moved = assignPorts(in: plan)
         cancelPendingDowns(because: "an up overtook it")
-        let restartingBefore = isFirst ? [] : restarting
+        let (restartingBefore, idle) = isFirst ? ([], []) : (restarting, idle)
         stateWatch?.resume()
         engine.observe(.apply(plan, selection: parameters.names.isEmpty ? nil : parameters.names))
         for name in moved {
@@ -199,7 +199,8 @@ extension Supervisor {
         settleLoss()
         takeOverChanges(difference)
         let restarted = isFirst ? [] : restarting.subtracting(restartingBefore)
-        let summary = ApplySummary(difference, of: plan, names: parameters.names, restarted: restarted)
+        let summary = ApplySummary(
+            difference, of: plan, names: parameters.names, restarted: restarted, idle: idle)
         publish(.applied(summary))
         let lowered = parameters.refreshesEnvironment ? clientLimits.lowered : []
         return Apply.Answer(
@@ -217,6 +218,17 @@ extension Supervisor {
                     status.isRestartPending || status.state == .stopping
                 else { return nil }
                 return engine.name(of: index)?.sidecar
+            })
+    }
+
+    /// The sidecars of which something does not run and would not start by itself.
+    private var idle: Set<String> {
+        Set(
+            engine.reconciler.instances.compactMap { index in
+                guard let status = engine.reconciler.status(of: index), status.isDeclared,
+                    !status.isWanted || status.state == .failed
+                else { return nil }
+                return status.sidecar
             })
     }
 
@@ -362,30 +374,5 @@ extension Supervisor {
                 directory: plan.project.directory, workingDirectory: workingDirectory, plan: sources.encoded,
                 environment: inherited.filter { !secretVariables.contains($0.key) }, umask: clientUmask,
                 limits: clientLimits.all, seed: seed, isDetached: isDetached, isWanted: isWanted, bootID: bootID))
-    }
-}
-
-extension ApplySummary {
-    /// - Parameter restarted: also those that hold addresses which are others now.
-    init(_ difference: PlanDifference, of plan: Plan, names: [String], restarted: Set<String>) {
-        let isWanted = names.isEmpty ? plan.sidecars.map { _ in true } : plan.closure(of: names)
-        let wanted = plan.sidecars.indices.filter { isWanted[$0] }.map { plan.sidecars[$0].name }
-        let selected = names.isEmpty ? nil : Set(wanted)
-        var changes: [Change] = []
-        var unchanged = 0
-        for entry in difference.entries where selected?.contains(entry.sidecar) ?? true {
-            switch entry.action {
-            case .create: changes.append(Change(sidecar: entry.sidecar, action: .create))
-            case .restart(let keys): changes.append(Change(sidecar: entry.sidecar, action: .restart, keys: keys))
-            case .updateInPlace where restarted.contains(entry.sidecar),
-                .unchanged where restarted.contains(entry.sidecar):
-                changes.append(Change(sidecar: entry.sidecar, action: .restart, keys: ["addresses"]))
-            case .updateInPlace(let keys): changes.append(Change(sidecar: entry.sidecar, action: .update, keys: keys))
-            case .scale: changes.append(Change(sidecar: entry.sidecar, action: .scale, keys: ["replicas"]))
-            case .remove: changes.append(Change(sidecar: entry.sidecar, action: .remove))
-            case .unchanged: unchanged += 1
-            }
-        }
-        self.init(changes: changes, unchanged: unchanged, wanted: wanted)
     }
 }

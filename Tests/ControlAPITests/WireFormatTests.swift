@@ -164,6 +164,16 @@ import Testing
     }
 }
 
+@Suite struct EarlierVersionTests {
+    @Test func `a summary that does not tell what was started is read`() throws {
+        let line =
+            #"{"jsonrpc":"2.0","id":1,"result":{"summary":{"changes":[],"unchanged":3,"wanted":["a"]},"#
+            + #""lease_holder":false,"diagnostics":[],"created":[]}}"#
+        let answer = try WireFormat.answer(Array(line.utf8)[...], of: Apply.self)
+        #expect(answer.summary == ApplySummary(changes: [], started: [], unchanged: 3, wanted: ["a"]))
+    }
+}
+
 @Suite struct TimestampTests {
     @Test(arguments: [
         (0, "1970-01-01T00:00:00.000000Z"),

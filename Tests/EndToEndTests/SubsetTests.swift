@@ -29,6 +29,18 @@ extension EndToEnd {
             }
         }
 
+        @Test func `an up after one of a part says how many it starts`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.four)
+                #expect(try sandbox.succeed("up", "-d", "a").hasPrefix("1 new (a)\n"))
+                #expect(try sandbox.succeed("up", "-d").hasPrefix("3 started (m; z; ext), 1 unchanged\n"))
+                #expect(try sandbox.succeed("up", "-d").hasPrefix("4 unchanged\n"))
+                try sandbox.succeed("stop", "z")
+                #expect(try sandbox.succeed("up", "-d").hasPrefix("1 started (z), 3 unchanged\n"))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test(arguments: [
             "{ command: [sleep, \"1000\"] }", "{ command: [sleep, \"1000\"], primary: true }",
             "{ kind: external, health: { exec: [\"true\"] } }",

@@ -192,6 +192,8 @@ private struct Scene {
             SummaryText.line(summary)
                 == "1 new (new), 1 restarted (db: command, env), 1 removed (old), 4 unchanged")
         #expect(SummaryText.line(ApplySummary(changes: [], unchanged: 0, wanted: [])) == "nothing to do")
+        let started = ApplySummary(changes: [], started: ["a", "b", "c", "d", "e"], unchanged: 1, wanted: [])
+        #expect(SummaryText.line(started) == "5 started (a; b; c; d, …), 1 unchanged")
     }
 
     @Test func `nothing printed steers the terminal`() {

@@ -118,7 +118,7 @@ package enum Apply: ControlOperation {
     }
 }
 
-/// What a manifest changes, by sidecar. `unchanged` names are counted only.
+/// What a manifest changes, by sidecar. Those that stay as they are are counted only.
 package struct ApplySummary: Hashable, Codable, Sendable {
     package struct Change: Hashable, Codable, Sendable {
         package enum Action: String, Hashable, Codable, Sendable, CaseIterable {
@@ -138,13 +138,26 @@ package struct ApplySummary: Hashable, Codable, Sendable {
     }
 
     package var changes: [Change]
+    /// Sidecars that are declared as they were and did not run, and now are to.
+    package var started: [String]
+    /// How many are left as they are.
     package var unchanged: Int
     /// Sidecars this `apply` wants up, dependencies included, in manifest order.
     package var wanted: [String]
 
-    package init(changes: [Change], unchanged: Int, wanted: [String]) {
+    package init(changes: [Change], started: [String] = [], unchanged: Int, wanted: [String]) {
         self.changes = changes
+        self.started = started
         self.unchanged = unchanged
         self.wanted = wanted
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        changes = try container.decode([Change].self, forKey: .changes)
+        // A supervisor of an earlier version does not tell them apart.
+        started = try container.decodeIfPresent([String].self, forKey: .started) ?? []
+        unchanged = try container.decode(Int.self, forKey: .unchanged)
+        wanted = try container.decode([String].self, forKey: .wanted)
     }
 }

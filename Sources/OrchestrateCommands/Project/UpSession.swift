@@ -277,7 +277,11 @@ final class UpSession {
             mustLook = true
         // Instances may have left, have other names, or are not to be restarted any more.
         case .applied(let summary):
-            if summary.changes.isEmpty || summary.changes.contains(where: { $0.action != .create }) { mustLook = true }
+            if summary.changes.isEmpty || !summary.started.isEmpty
+                || summary.changes.contains(where: { $0.action != .create })
+            {
+                mustLook = true
+            }
         case .leaseTaken: break
         }
         return nil

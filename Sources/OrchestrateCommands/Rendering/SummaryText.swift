@@ -2,7 +2,7 @@ import ControlAPI
 
 /// What a manifest changed, in a line.
 enum SummaryText {
-    /// `2 created, 1 restarted (db: command), 4 unchanged`
+    /// `2 new (db; web), 1 restarted (api: command), 1 started (cache), 4 unchanged`
     static func line(_ summary: ApplySummary) -> String {
         var parts: [String] = []
         for (action, word) in [
@@ -17,6 +17,11 @@ enum SummaryText {
             }
             let more = changes.count > names.count ? ", …" : ""
             parts.append("\(changes.count) \(word) (\(names.joined(separator: "; "))\(more))")
+        }
+        if !summary.started.isEmpty {
+            let more = summary.started.count > 4 ? ", …" : ""
+            parts.append(
+                "\(summary.started.count) started (\(summary.started.prefix(4).joined(separator: "; "))\(more))")
         }
         if summary.unchanged > 0 { parts.append("\(summary.unchanged) unchanged") }
         return parts.isEmpty ? "nothing to do" : parts.joined(separator: ", ").terminalSafe
