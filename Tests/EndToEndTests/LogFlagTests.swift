@@ -53,6 +53,30 @@ extension EndToEnd {
             }
         }
 
+        @Test(arguments: ["state", "logs.dir"])
+        func `a replica that was scaled away leaves its log`(place: String) throws {
+            try Sandbox.run { sandbox in
+                func declare(replicas: Int) throws {
+                    let logs = place == "state" ? "" : ", logs: { dir: ./written }"
+                    try sandbox.declare(
+                        """
+                          r:
+                            { shell: "echo here $REPLICA; exec sleep 1000", env: { REPLICA: "${replica}" },
+                              health: { log: here }, replicas: \(replicas)\(logs) }
+                        """)
+                }
+                try declare(replicas: 4)
+                try sandbox.succeed("up", "-d")
+                try declare(replicas: 2)
+                try sandbox.succeed("up", "-d")
+                #expect(try sandbox.succeed("logs", "r/3") == "r/3 | here 3\n")
+                #expect(try sandbox.succeed("logs", "r").split(separator: "\n").count == 4)
+                #expect(try sandbox.orchestrate("logs", "r/4").status == 4)
+                try sandbox.succeed("down")
+                #expect(try sandbox.succeed("logs", "r/3") == "r/3 | here 3\n")
+            }
+        }
+
         @Test func `previous is the life before, and following shows what comes`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(

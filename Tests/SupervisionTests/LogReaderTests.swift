@@ -188,6 +188,8 @@ struct LogReaderTests {
         file("web.0.log", [])
         file("db.0.log", [])
         file("db.0.\(time(1).compact).log", [])
-        #expect(try LogSource.found(in: directory.path).map { "\($0.instance)" } == ["db/0", "web/0", "web/1"])
+        file("db.3.\(time(1).compact).log.gz", [])
+        file("db.4.old.log", [])
+        #expect(try LogSource.found(in: directory.path).map { "\($0.instance)" } == ["db/0", "db/3", "web/0", "web/1"])
     }
 }

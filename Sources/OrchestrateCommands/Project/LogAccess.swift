@@ -15,6 +15,7 @@ struct LogAccess {
     init(_ context: ProjectContext) {
         location = context.location
         var sources: [LogSource] = []
+        var left = (try? LogSource.found(in: location.logsDirectory)) ?? []
         // Only the manifest knows of `logs.dir`. Without it, what is in the usual place is all there is to find.
         if let manifest = context.manifest {
             let options = LoadOptions(checksHost: false, readsFiles: true, makesFingerprints: false)
@@ -22,6 +23,7 @@ struct LogAccess {
                 path: manifest, environment: context.environment, options: options, files: HostFiles())
             for sidecar in loaded.plan?.sidecars ?? [] {
                 let directory = sidecar.logs.directory ?? location.logsDirectory
+                if sidecar.logs.directory != nil { left += Self.found(in: directory, of: sidecar.name) }
                 for replica in 0..<sidecar.replicas {
                     let instance = LogInstance(sidecar: sidecar.name, replica: replica)
                     sources.append(LogSource(instance: instance, directory: directory))
@@ -29,8 +31,12 @@ struct LogAccess {
             }
         }
         let known = Set(sources.map(\.instance))
-        let left = (try? LogSource.found(in: location.logsDirectory)) ?? []
         self.sources = sources + left.filter { !known.contains($0.instance) }
+    }
+
+    /// With replicas that were scaled away. Whose the other files of such a place are nobody knows.
+    private static func found(in directory: String, of sidecar: String) -> [LogSource] {
+        ((try? LogSource.found(in: directory)) ?? []).filter { $0.instance.sidecar == sidecar }
     }
 
     /// As people write them: the replica only where there are several.

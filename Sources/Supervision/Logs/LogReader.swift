@@ -14,14 +14,15 @@ package struct LogSource: Hashable, Sendable {
 
     /// All instances that have a log in this directory, by name and number.
     package static func found(in directory: String) throws(SystemError) -> [LogSource] {
-        var instances: [LogInstance] = []
-        for name in try Directory.names(in: directory) where name.hasSuffix(".log") {
-            let parts = name.dropLast(4).split(separator: ".", omittingEmptySubsequences: false)
-            guard parts.count == 2, let replica = Int(parts[1]) else { continue }
-            instances.append(LogInstance(sidecar: String(parts[0]), replica: replica))
+        var instances: Set<LogInstance> = []
+        for name in try Directory.names(in: directory) {
+            let parts = name.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3, let replica = Int(parts[1]) else { continue }
+            let instance = LogInstance(sidecar: String(parts[0]), replica: replica)
+            if name == instance.fileName || instance.rotatedName(ofFile: name) != nil { instances.insert(instance) }
         }
-        instances.sort { ($0.sidecar, $0.replica) < ($1.sidecar, $1.replica) }
-        return instances.map { LogSource(instance: $0, directory: directory) }
+        return instances.sorted { ($0.sidecar, $0.replica) < ($1.sidecar, $1.replica) }
+            .map { LogSource(instance: $0, directory: directory) }
     }
 
     /// There is a log, if only an empty one.
