@@ -77,6 +77,18 @@ extension EndToEnd {
             }
         }
 
+        @Test func `JSON tells the parts of a line that is too long from whole ones`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    "  wide: { kind: task, shell: \"head -c 1200000 /dev/zero | tr '\\\\0' x; echo; echo short\" }")
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("down")
+                let lines = try sandbox.succeed("logs", "--json").split(separator: "\n")
+                #expect(lines.map { $0.contains("\"partial\":true") } == [true, false, false])
+                #expect(lines.map { $0.contains("\"partial\":false") } == [false, true, true])
+            }
+        }
+
         @Test func `previous is the life before, and following shows what comes`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(

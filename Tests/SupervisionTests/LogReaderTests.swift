@@ -167,6 +167,22 @@ struct LogReaderTests {
         #expect(try read([source("a")]) == ["a: between", "a: abcdef"])
     }
 
+    @Test(arguments: [64 << 10, 400 << 10]) func `pieces as long as they come are put together, to a limit`(piece: Int)
+        throws
+    {
+        let mark = "\(time(1)) stdout "
+        let text = String(repeating: "x", count: piece)
+        directory.write(
+            "a.0.log", "\(mark)F before\n\(mark)P \(text)\n\(mark)P \(text)\n\(mark)F end\n\(mark)F after\n")
+        #expect(try read([source("a")]) == ["a: before", "a: \(text)\(text)end", "a: after"])
+        directory.write("a.0.log", String(repeating: "\(mark)P \(text)\n", count: 20) + "\(mark)F end\n")
+        var lines: [LogLine] = []
+        try LogReader([source("a")], query: LogQuery()).read { lines.append($0.line) }
+        #expect(lines.map(\.text.count).reduce(0, +) == 20 * piece + 3)
+        #expect(lines.dropLast().allSatisfy { $0.isPartial && $0.text.count >= 1 << 20 })
+        #expect(lines.last?.isPartial == false)
+    }
+
     @Test func `what is no line of ours is text of stdout`() throws {
         directory.write("a.0.log", "plain text\n{\"time\":1}\n")
         #expect(try read([source("a")]) == ["a: plain text", "a: {\"time\":1}"])

@@ -57,6 +57,8 @@ struct LogsCommand: ParsableCommand {
         var time: String
         var instance: String
         var stream: String
+        /// A piece of a line that was too long: the next one of its stream goes on with it.
+        var partial: Bool
         var text: String
     }
 
@@ -132,7 +134,7 @@ struct LogsCommand: ParsableCommand {
         WireFormat.json(
             Line(
                 time: entry.time.description, instance: names[entry.instance] ?? "\(entry.instance)",
-                stream: entry.line.stream.rawValue, text: entry.line.string))
+                stream: entry.line.stream.rawValue, partial: entry.line.isPartial, text: entry.line.string))
     }
 }
 

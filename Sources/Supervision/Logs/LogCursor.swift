@@ -4,6 +4,9 @@ import Glibc
 ///
 /// It only takes whole lines: a half one is either still being written or will be mended away.
 final class LogCursor {
+    /// Longer than any that is written, with each byte escaped; and as much of one as is put together.
+    private static let longestLine = 1 << 20
+
     let source: LogSource
     private var file: OpenFile?
     private var buffer: [UInt8] = []
@@ -37,7 +40,7 @@ final class LogCursor {
                 whole = open
             }
             // Something is shown of a line that never ends.
-            if whole.isPartial, whole.text.count < 1 << 20 {
+            if whole.isPartial, whole.text.count < Self.longestLine {
                 pieces[line.stream] = whole
                 continue
             }
@@ -80,8 +83,12 @@ final class LogCursor {
     private func refill() -> Bool {
         guard var current = file else { return false }
         let pending = buffer.count - start
-        let room = max(64 << 10, pending)
-        let more = current.content.read(room, at: current.offset)
+        var room = max(64 << 10, pending)
+        var more = current.content.read(room, at: current.offset)
+        while more.count == room, room < Self.longestLine, !more.contains(0x0a) {
+            room *= 2
+            more = current.content.read(room, at: current.offset)
+        }
         // The half line is read again with the rest: it may have been mended meanwhile.
         guard let last = more.lastIndex(of: 0x0a) else {
             return more.count == room && growHalfLine(more, &current)
