@@ -15,6 +15,9 @@ struct Instance: Sendable {
     var since: Instant
     /// It is to be replaced by a new life as soon as the order allows.
     var pendingRestart: Initiator?
+    /// Addresses of others that its life was started with are no longer theirs: true until it starts anew, whatever becomes
+    /// of a replacement meanwhile.
+    var holdsDeadAddresses = false
     /// It is being replaced; others wait for it to arrive.
     var isCycling = false
     /// Its next start is no first one.

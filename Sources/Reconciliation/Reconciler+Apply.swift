@@ -36,8 +36,10 @@ extension Reconciler {
     /// What runs there was given addresses that are not those of today.
     mutating func restartHolders(in group: Int) {
         for slot in groups[group].instances where !slots[slot].isGone && slots[slot].isWanted {
-            guard slots[slot].pendingRestart == nil else { continue }
-            change(slot) { $0.pendingRestart = .dependency }
+            change(slot) {
+                $0.holdsDeadAddresses = true
+                if $0.pendingRestart == nil { $0.pendingRestart = .dependency }
+            }
         }
     }
 
@@ -166,8 +168,8 @@ extension Reconciler {
                 instance.pendingRestart = .apply
                 return
             }
-            // What it refers to has moved all the same.
-            if instance.pendingRestart != .dependency { instance.pendingRestart = nil }
+            // What it refers to has moved all the same, be it in an earlier change whose branch was halted.
+            instance.pendingRestart = !instance.isGone && instance.holdsDeadAddresses ? .dependency : nil
             instance.rearmProbes(changedBy: spec, at: now)
             let stop = instance.spec.stop
             instance.shared = shared

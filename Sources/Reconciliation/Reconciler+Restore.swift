@@ -165,6 +165,8 @@ extension Instance {
         healthySince = record.healthySince
         recentRestarts = record.recentRestarts
         pendingRestart = isWanted ? record.pendingRestart : nil
+        // Earlier versions of the program did not say so of themselves.
+        holdsDeadAddresses = record.holdsDeadAddresses || record.pendingRestart == .dependency
         waitsForChangedRun = isWanted && record.state.isBeforeStart && record.end != nil
         // A start that was decided has been counted; one that still waits has not.
         isRestart = record.state == .backoff || record.consecutiveFailures > 0 && record.state.isBeforeStart

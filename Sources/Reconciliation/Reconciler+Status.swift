@@ -121,7 +121,7 @@ extension Instance {
             isWanted: isWanted, since: since, startedAt: phase.run?.startedAt, restartsTotal: restartsTotal,
             consecutiveFailures: consecutiveFailures, lastExit: lastExit, reason: reason, until: until,
             startedFingerprint: startedFingerprint, healthySince: healthySince, recentRestarts: recentRestarts,
-            end: end, pendingRestart: pendingRestart)
+            end: end, pendingRestart: pendingRestart, holdsDeadAddresses: holdsDeadAddresses)
     }
 
     fileprivate var end: End? {

@@ -100,6 +100,7 @@ extension Reconciler {
             instance.incarnation = incarnation
             instance.startedFingerprint = spec.restartFingerprint
             instance.pendingRestart = nil
+            instance.holdsDeadAddresses = false
             instance.hasHopeFrom = []
             instance.waitsForChangedRun = false
             if instance.isRestart {

@@ -83,12 +83,15 @@ package struct InstanceRecord: Hashable, Codable, Sendable {
     package var end: End?
     /// It is to be replaced as soon as the order allows, and who asked for that.
     package var pendingRestart: Initiator?
+    /// Addresses of others that it was started with are no longer theirs.
+    package var holdsDeadAddresses: Bool
 
     package init(
         sidecar: String, replica: Int, state: StateName, incarnation: UInt64, isWanted: Bool, since: Instant,
         startedAt: Instant? = nil, restartsTotal: Int = 0, consecutiveFailures: Int = 0, lastExit: ExitStatus? = nil,
         reason: String = "", until: Instant? = nil, startedFingerprint: UInt64 = 0, healthySince: Instant? = nil,
-        recentRestarts: [Instant] = [], end: End? = nil, pendingRestart: Initiator? = nil
+        recentRestarts: [Instant] = [], end: End? = nil, pendingRestart: Initiator? = nil,
+        holdsDeadAddresses: Bool = false
     ) {
         self.sidecar = sidecar
         self.replica = replica
@@ -107,6 +110,7 @@ package struct InstanceRecord: Hashable, Codable, Sendable {
         self.recentRestarts = recentRestarts
         self.end = end
         self.pendingRestart = pendingRestart
+        self.holdsDeadAddresses = holdsDeadAddresses
     }
 }
 

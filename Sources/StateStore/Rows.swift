@@ -66,13 +66,14 @@ package struct InstanceRow: Hashable, Sendable {
     /// How its life comes to its end without being asked to, encoded by its owner.
     package var ending: String?
     package var pendingRestart: Initiator?
+    package var holdsDeadAddresses: Bool
 
     package init(
         sidecar: String, replica: Int, state: StateName, incarnation: UInt64, isWanted: Bool, since: Instant,
         sinceWall: Int64, startedAt: Instant? = nil, restartsTotal: Int = 0, consecutiveFailures: Int = 0,
         lastExit: ExitStatus? = nil, reason: String = "", until: Instant? = nil, startedFingerprint: UInt64 = 0,
         healthySince: Instant? = nil, recentRestarts: [Instant] = [], ending: String? = nil,
-        pendingRestart: Initiator? = nil
+        pendingRestart: Initiator? = nil, holdsDeadAddresses: Bool = false
     ) {
         self.sidecar = sidecar
         self.replica = replica
@@ -92,6 +93,7 @@ package struct InstanceRow: Hashable, Sendable {
         self.recentRestarts = recentRestarts
         self.ending = ending
         self.pendingRestart = pendingRestart
+        self.holdsDeadAddresses = holdsDeadAddresses
     }
 }
 

@@ -37,6 +37,10 @@ enum Schema {
         ALTER TABLE project ADD COLUMN limits TEXT NOT NULL DEFAULT '[]';
         ALTER TABLE instances ADD COLUMN is_over INTEGER NOT NULL DEFAULT 0;
         """,
+        // That what an instance was started with is dead was forgotten when its restart was called off.
+        """
+        ALTER TABLE instances ADD COLUMN holds_dead_addresses INTEGER NOT NULL DEFAULT 0;
+        """,
     ]
 
     /// Where a journal of that version keeps the lease: whoever only reads one leaves its version as it is.
@@ -47,6 +51,9 @@ enum Schema {
 
     /// What is read as whether an instance is one of a life of the project that is over.
     static func overColumn(in version: Int) -> String { version < 4 ? "0" : "is_over" }
+
+    /// What is read as whether an instance was started with addresses that are others now.
+    static func deadAddressesColumn(in version: Int) -> String { version < 5 ? "0" : "holds_dead_addresses" }
 
     static let tables = """
         CREATE TABLE project (
@@ -85,6 +92,7 @@ enum Schema {
             ending TEXT,
             pending_restart TEXT,
             is_over INTEGER NOT NULL DEFAULT 0,
+            holds_dead_addresses INTEGER NOT NULL DEFAULT 0,
             PRIMARY KEY (sidecar, replica)
         ) WITHOUT ROWID;
         CREATE TABLE transitions (

@@ -131,7 +131,7 @@ extension InstanceRow {
             consecutiveFailures: record.consecutiveFailures, lastExit: record.lastExit, reason: record.reason,
             until: record.until, startedFingerprint: record.startedFingerprint, healthySince: record.healthySince,
             recentRestarts: record.recentRestarts, ending: record.end.flatMap(Self.text),
-            pendingRestart: record.pendingRestart)
+            pendingRestart: record.pendingRestart, holdsDeadAddresses: record.holdsDeadAddresses)
     }
 
     var record: InstanceRecord {
@@ -140,7 +140,7 @@ extension InstanceRow {
             since: since, startedAt: startedAt, restartsTotal: restartsTotal, consecutiveFailures: consecutiveFailures,
             lastExit: lastExit, reason: reason, until: until, startedFingerprint: startedFingerprint,
             healthySince: healthySince, recentRestarts: recentRestarts, end: ending.flatMap(Self.end),
-            pendingRestart: pendingRestart)
+            pendingRestart: pendingRestart, holdsDeadAddresses: holdsDeadAddresses)
     }
 
     private static func text(_ end: End) -> String? {

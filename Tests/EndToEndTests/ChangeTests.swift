@@ -129,6 +129,28 @@ extension EndToEnd {
             }
         }
 
+        @Test func `who refers to a port that moved gets it with the up that mends what failed meanwhile`() throws {
+            try Sandbox.run { sandbox in
+                let base = Self.base + 60
+                func sidecars(_ port: Int, _ script: String = "") -> String {
+                    """
+                      api: { shell: "\(script)exec sleep 1000", ports: { h: \(port) }, restart: never }
+                      web: { command: [sleep, "${sidecars.api.ports.h}"], depends_on: [api] }
+                    """
+                }
+                _ = try up(sidecars(base), in: sandbox)
+                try sandbox.declare(sidecars(base + 1, "exit 1; "))
+                #expect(try sandbox.orchestrate("up", "-d", within: 20).status == 1)
+                #expect(sandbox.sidecars("web").map(\.arguments) == [["sleep", "\(base)"]])
+                try #require(sandbox.supervisor).kill()
+                let printed = try up(sidecars(base + 1), in: sandbox)
+                #expect(printed.contains("web: addresses"), "\(printed)")
+                #expect(sandbox.sidecars("web").map(\.arguments) == [["sleep", "\(base + 1)"]])
+                #expect(try up(sidecars(base + 1), in: sandbox).contains("2 unchanged"))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `an instance is stopped and started without its siblings`() throws {
             try Sandbox.run { sandbox in
                 _ = try up("  web: { command: [sleep, \"1000\"], replicas: 3 }", in: sandbox)

@@ -9,9 +9,10 @@ struct Bench {
 
     init(_ sidecars: SidecarSpec..., cap: Int? = nil) throws {
         let project = ProjectSpec(name: "test", directory: "/", maxParallelStarts: cap)
-        let plan = try Plan(project: project, sidecars: sidecars)
-        reconciler = Reconciler(plan: plan, seed: 7)
+        self.init(plan: try Plan(project: project, sidecars: sidecars))
     }
+
+    init(plan: Plan) { reconciler = Reconciler(plan: plan, seed: 7) }
 
     mutating func up(_ names: [String]? = nil) -> [Effect] { send(.apply(reconciler.plan, selection: names)) }
 

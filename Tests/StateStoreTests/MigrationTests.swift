@@ -67,6 +67,12 @@ import Testing
         PRAGMA user_version = 3;
         """
 
+    private static let toVersionFour = """
+        ALTER TABLE project ADD COLUMN limits TEXT NOT NULL DEFAULT '[]';
+        ALTER TABLE instances ADD COLUMN is_over INTEGER NOT NULL DEFAULT 0;
+        PRAGMA user_version = 4;
+        """
+
     private static let lease = LeaseRow(token: "token", pid: 11, startTime: 12, bootID: "boot", takenAt: 13)
 
     private static func run(_ sql: String, in path: String) throws {
@@ -120,6 +126,18 @@ import Testing
         project.limits = [LimitSpec(.core, soft: 0, hard: LimitSpec.unlimited)]
         try store.save(project)
         #expect(try StateStore(reading: shelf.journal).project() == project)
+    }
+
+    @Test func `a journal of version 4 is taken over, and knew nothing of dead addresses`() throws {
+        let shelf = try Shelf()
+        let versionThree = Self.versionOne + Self.content + Self.toVersionTwo + Self.toVersionThree
+        try Self.run(versionThree + Self.toVersionFour, in: shelf.journal)
+        #expect(try StateStore(reading: shelf.journal).instances().map(\.holdsDeadAddresses) == [false])
+        let store = try StateStore(writing: shelf.journal)
+        var instance = try #require(try store.instances().first)
+        instance.holdsDeadAddresses = true
+        try store.save(instance)
+        #expect(try StateStore(reading: shelf.journal).instances() == [instance])
     }
 
     @Test func `a journal of version 1 that is only read stays what its supervisor expects`() throws {
