@@ -89,6 +89,9 @@ struct Instance: Sendable {
         return false
     }
 
+    /// It is to be replaced for what an apply, or another sidecar, changed.
+    var isRolled: Bool { pendingRestart == .apply || pendingRestart == .dependency }
+
     var isStarting: Bool { if case .starting = phase { spec.kind != .external } else { false } }
 
     /// Its health ends: long enough without a break, and the row of failures before it is over. What a window counts it

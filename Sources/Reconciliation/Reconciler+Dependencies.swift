@@ -83,12 +83,30 @@ extension Reconciler {
     func mayBeReplaced(_ slot: Int) -> Bool {
         let group = slots[slot].group
         for edge in groups[group].edges where groups[edge.target].unsettled > 0 { return false }
+        guard isGround(for: slot) else { return false }
         if case .starting = slots[slot].phase { return true }
         for sibling in groups[group].instances where sibling != slot {
             if slots[sibling].isOnItsWay || slots[sibling].isCycling { return false }
             if slots[sibling].pendingRestart != nil, slots[sibling].replica > slots[slot].replica { return false }
         }
         return true
+    }
+
+    /// True when its successor could start. A life is not ended for one that could not; but who asks for the restart of
+    /// one by name gets it.
+    private func isGround(for slot: Int) -> Bool {
+        guard slots[slot].isRolled else { return true }
+        if case .go = verdict(for: slot) { return true }
+        return false
+    }
+
+    /// By whom the replacement that is to come is made impossible, when it is by somebody.
+    func obstacle(toReplacementOf slot: Int) -> [Int]? {
+        let group = slots[slot].group
+        guard slots[slot].isRolled, groups[group].edges.allSatisfy({ groups[$0.target].unsettled == 0 }),
+            case .blocked(let by) = verdict(for: slot)
+        else { return nil }
+        return by
     }
 
     /// A replacement went wrong: what would have followed it in this branch keeps its old life.

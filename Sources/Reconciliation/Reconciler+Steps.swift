@@ -155,6 +155,7 @@ extension Reconciler {
             beginStop(slot, .restart, by: initiator, cause: "to be restarted", at: now)
             return true
         }
+        if obstacle(toReplacementOf: slot) != nil { haltReplacements(of: slots[slot].group) }
         if case .starting(_, let step) = slots[slot].phase {
             guard case .running = step else { return false }
         }

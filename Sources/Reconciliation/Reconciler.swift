@@ -241,7 +241,7 @@ extension Reconciler {
         if after.unsettled > before.unsettled { wakeWaiters(on: group) }
         if after.starts < before.starts { giveNextTurn() }
         if before.leavingLives != after.leavingLives || before.replacements != after.replacements
-            || (before.unsettled + after.unsettled > 0 && before.name != after.name)
+            || replacements > 0 && (before.levels != after.levels || before.name != after.name)
         {
             for waiter in applyWaiters { touch(waiter) }
             applyWaiters.removeAll(keepingCapacity: true)
@@ -286,7 +286,8 @@ extension Reconciler {
                         slots[slot].hasHopeFrom.append(group)
                         touch(slot)
                     }
-                case .stopped, .backoff, .completed, .starting, .healthy, .unhealthy, .stopping: break
+                case .starting, .healthy, .unhealthy: if slots[slot].pendingRestart != nil { touch(slot) }
+                case .stopped, .backoff, .completed, .stopping: break
                 }
             }
         }

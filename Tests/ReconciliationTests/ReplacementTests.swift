@@ -45,6 +45,67 @@ import Testing
         #expect(bench.status("user")?.isRestartPending == true)
     }
 
+    @Test func `who waits to be replaced keeps its life when what it depends on is stopped`() throws {
+        var (bench, _) = try rolling()
+        _ = bench.send(.stop(["db"], scope: .only, by: .user))
+        _ = bench.exited("db", .code(0))
+        #expect(bench.state("db") == .stopped)
+        #expect(bench.state("web") == .healthy)
+        #expect(bench.status("web")?.isRestartPending == false)
+        #expect(bench.up().contains(bench.spawn(of: "db")))
+        #expect(bench.status("web")?.isRestartPending == true)
+        let next = bench.spawned("db")
+        #expect(next.contains(.signal(bench.place("web"), bench.incarnation("web"), .terminate, .leader)))
+    }
+
+    @Test func `who waits to be replaced keeps its life while what it depends on is not ready`() throws {
+        let db = service("db")
+        var probed = db
+        probed.health.readiness = Probe(.tcp(port: .number(1), host: nil))
+        let web = service("web", after: ("db", .healthy))
+        var bench = try Bench(probed, web)
+        _ = bench.up()
+        _ = bench.spawned("db")
+        _ = bench.send(.probed(bench.place("db"), bench.incarnation("db"), .readiness, .success))
+        _ = bench.spawned("web")
+        _ = bench.pass(.seconds(1))
+        for _ in 0..<3 {
+            _ = bench.wait()
+            _ = bench.send(.probed(bench.place("db"), bench.incarnation("db"), .readiness, .timeout))
+        }
+        #expect(bench.state("db") == .unhealthy)
+        let plan = try Plan(project: bench.reconciler.plan.project, sidecars: [probed, web.changed()])
+        #expect(bench.send(.apply(plan, selection: nil)) == [])
+        _ = bench.wait()
+        let next = bench.send(.probed(bench.place("db"), bench.incarnation("db"), .readiness, .success))
+        #expect(next.contains(.signal(bench.place("web"), bench.incarnation("web"), .terminate, .leader)))
+    }
+
+    @Test func `who is restarted by name is, whatever it depends on`() throws {
+        var (bench, _) = try rolling(isChanged: false)
+        _ = bench.send(.stop(["db"], scope: .only, by: .user))
+        _ = bench.exited("db", .code(0))
+        let next = bench.send(.restart(["web"], by: .user))
+        #expect(next.contains(.signal(bench.place("web"), bench.incarnation("web"), .terminate, .leader)))
+        #expect(next.contains(bench.spawn(of: "db")))
+    }
+
+    /// Both are up; changed, `db` is on its way to its new life and `web` waits for that.
+    private func rolling(isChanged: Bool = true) throws -> (Bench, edited: Plan) {
+        var (db, web) = (service("db"), service("web", after: ("db", .healthy)))
+        (db.start.settle, web.start.settle) = (.zero, .zero)
+        var bench = try Bench(db, web)
+        _ = bench.up()
+        _ = bench.spawned("db")
+        _ = bench.spawned("web")
+        let plan = try Plan(project: bench.reconciler.plan.project, sidecars: [db.changed(), web.changed()])
+        guard isChanged else { return (bench, plan) }
+        _ = bench.send(.apply(plan, selection: nil))
+        #expect(bench.state("db") == .stopping)
+        #expect(bench.status("web")?.isRestartPending == true)
+        return (bench, plan)
+    }
+
     /// `api` was changed, its port moved, and the new one failed, which called off the restart of `user`; and the plan in
     /// which `api` is mended.
     private func halted() throws -> (Bench, fixed: Plan) {

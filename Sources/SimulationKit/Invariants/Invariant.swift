@@ -17,6 +17,7 @@ package enum Invariant: String, CaseIterable, Sendable {
     case startBounded = "nothing is starting for longer than its start.timeout"
     case runBounded = "no task runs longer than its timeout"
     case stopHasReason = "nothing that is well is ended unless somebody asks for it"
+    case groundForSuccessor = "nothing is replaced before what it depends on holds"
     case oneAtATime = "the instances of a sidecar are replaced one at a time"
     case clearAfterExit = "what a leader left behind is cleared after the leader's exit"
     case probeAlive = "only running incarnations are probed, one run of a probe at a time"

@@ -44,10 +44,20 @@ extension World {
             throw InvariantBroken(
                 invariant: .stopHasReason, detail: "\(it.label) \(lives[life].incarnation) by \(initiator)")
         }
+        if initiator == .apply || initiator == .dependency { try checkGround(slot) }
         switch initiator {
         case .exit, .probe, .supervisor: break
         // With one that is not up yet nothing is lost.
         case .user, .dependency, .apply, .watch, .schedule, .lease: if state != .starting { try checkReplacement(slot) }
+        }
+    }
+
+    /// It is ended for a successor, which what it depends on must let start.
+    private func checkGround(_ slot: Int) throws(InvariantBroken) {
+        for edge in slots[slot].rules.edges where edge.required && !holds(edge) {
+            throw InvariantBroken(
+                invariant: .groundForSuccessor,
+                detail: "\(slots[slot].label) is replaced, \(edge.sidecar) is not \(edge.condition)")
         }
     }
 
