@@ -148,6 +148,8 @@ package struct InstanceReport: Hashable, Codable, Sendable {
     package var isRemoved: Bool?
     /// True: it lives as it was, and its replacement is to come. Nil: none is.
     package var isRestartPending: Bool?
+    /// True: the same, once what failed before its turn is well again; `reason` says what. Nil: nothing did.
+    package var isRestartHalted: Bool?
 
     enum CodingKeys: String, CodingKey {
         case name, sidecar, replica, kind, state, health, incarnation, pid, since, reason, stop, until, ports, usage
@@ -163,6 +165,7 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         case isPrimary = "primary"
         case isRemoved = "removed"
         case isRestartPending = "restart_pending"
+        case isRestartHalted = "restart_halted"
     }
 
     package init(
@@ -172,7 +175,7 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         stop: StopReport? = nil, until: Timestamp? = nil, ports: [PortReport] = [], isUnverified: Bool = false,
         lastProbe: String? = nil,
         usage: UsageReport? = nil, isPrimary: Bool = false, socket: String? = nil, clients: [ClientReport]? = nil,
-        isRemoved: Bool? = nil, isRestartPending: Bool? = nil
+        isRemoved: Bool? = nil, isRestartPending: Bool? = nil, isRestartHalted: Bool? = nil
     ) {
         self.name = name
         self.sidecar = sidecar
@@ -201,5 +204,6 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         self.clients = clients
         self.isRemoved = isRemoved
         self.isRestartPending = isRestartPending
+        self.isRestartHalted = isRestartHalted
     }
 }

@@ -13,8 +13,7 @@ struct Instance: Sendable {
     /// Why it is where it is, as a sentence, and since when.
     var reason = ""
     var since: Instant
-    /// It is to be replaced by a new life as soon as the order allows.
-    var pendingRestart: Initiator?
+    var replacement = Replacement.none
     /// Addresses of others that its life was started with are no longer theirs: true until it starts anew, whatever becomes
     /// of a replacement meanwhile.
     var holdsDeadAddresses = false
@@ -41,12 +40,33 @@ struct Instance: Sendable {
     /// The initiator of the start, stop or restart under way.
     var initiator = Initiator.apply
 
+    /// Whether its life is to give way to a new one.
+    enum Replacement: Sendable {
+        case none
+        /// As soon as the order allows.
+        case pending(Initiator)
+        /// Its own declaration or an address it holds is another one, and something failed before its turn: when what it
+        /// depends on, and the rest of its sidecar, is well.
+        case halted
+    }
+
     init(group: Int, replica: Int, shared: SharedSpec, at now: Instant) {
         self.group = group
         self.replica = replica
         self.shared = shared
         since = now
     }
+
+    /// Who asked for the replacement that is to come as soon as the order allows.
+    var pendingRestart: Initiator? {
+        get { if case .pending(let initiator) = replacement { initiator } else { nil } }
+        set { replacement = newValue.map { .pending($0) } ?? .none }
+    }
+
+    /// Pending or halted: others decide when.
+    var awaitsReplacement: Bool { if case .none = replacement { false } else { true } }
+
+    var isRestartHalted: Bool { if case .halted = replacement { true } else { false } }
 
     /// The spec its current life was started with; between lives, the one it would be.
     var spec: SidecarSpec {

@@ -16,6 +16,8 @@ extension Reconciler {
                 bring(slot, toSpecOf: group, at: now)
             }
         }
+        // What a halted one depends on may be another one now.
+        if halts > 0 { for slot in slots.indices where slots[slot].isRestartHalted { touch(slot) } }
         guard !readdressed.isEmpty else { return }
         for group in groups.indices where groups[group].isDeclared {
             if groups[group].spec.isOutdated(by: readdressed) { restartHolders(in: group) }
@@ -160,6 +162,7 @@ extension Reconciler {
         let isReplacing = !slots[slot].isGone && slots[slot].startedFingerprint != spec.restartFingerprint
         let runsAgain = slots[slot].isGone && slots[slot].startedFingerprint != spec.restartFingerprint
         let isNew = slots[slot].incarnation.number == 0
+        let wasHalted = slots[slot].isRestartHalted
         change(slot) { instance in
             instance.isWanted = true
             instance.initiator = .apply
@@ -175,6 +178,9 @@ extension Reconciler {
             instance.shared = shared
             // A stop under way ends as it began: half of one sequence and half of another could be no grace at all.
             if case .stopping = instance.phase { instance.spec.stop = stop }
+        }
+        if wasHalted, slots[slot].pendingRestart == nil {
+            enter(slot, slots[slot].phase, by: .apply, cause: "declared again as it runs", at: now)
         }
         switch slots[slot].phase {
         case .waiting where slots[slot].waitsForChangedRun && !runsAgain,

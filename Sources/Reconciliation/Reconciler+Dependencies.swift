@@ -109,8 +109,9 @@ extension Reconciler {
         return by
     }
 
-    /// A replacement went wrong: what would have followed it in this branch keeps its old life.
-    mutating func haltReplacements(of group: Int) {
+    /// A replacement went wrong: what would have followed it in this branch keeps its old life until that is mended.
+    /// - Parameter cause: what is to be well first, by name.
+    mutating func haltReplacements(of group: Int, for cause: String, at now: Instant) {
         var stack = [group]
         var isSeen = [Bool](repeating: false, count: groups.count)
         isSeen[group] = true
@@ -118,12 +119,43 @@ extension Reconciler {
             for slot in groups[next].instances where slots[slot].pendingRestart != nil {
                 // One whose old life is ending anyway has none to keep.
                 if case .stopping = slots[slot].phase { continue }
-                change(slot) { $0.pendingRestart = nil }
+                halt(slot, for: cause, at: now)
             }
             for dependent in groups[next].dependents where !isSeen[dependent] && requires(dependent, next) {
                 isSeen[dependent] = true
                 stack.append(dependent)
             }
+        }
+    }
+
+    /// Nothing is left to do where only a person asked for a new life that is as the old one.
+    private mutating func halt(_ slot: Int, for cause: String, at now: Instant) {
+        let isOutdated = slots[slot].startedFingerprint != groups[slots[slot].group].spec.restartFingerprint
+        guard isOutdated || slots[slot].holdsDeadAddresses else { return change(slot) { $0.pendingRestart = nil } }
+        change(slot) { $0.replacement = .halted }
+        let why = slots[slot].holdsDeadAddresses ? "an address it holds has moved" : "it runs as it was declared before"
+        enter(
+            slot, slots[slot].phase, by: .dependency, cause: "\(why); its restart waits until \(cause) is well",
+            causedBy: cause, at: now)
+    }
+
+    /// What halted it is mended: what it depends on is there, and so are all other instances of its sidecar.
+    func mayResumeReplacement(of slot: Int) -> Bool {
+        guard slots[slot].isRestartHalted, case .go = verdict(for: slot) else { return false }
+        let group = slots[slot].group
+        if groups[group].edges.contains(where: { groups[$0.target].unsettled > 0 }) { return false }
+        return groups[group].instances.allSatisfy { sibling in
+            guard sibling != slot, slots[sibling].isDeclared else { return true }
+            switch slots[sibling].phase {
+            case .healthy, .completed: return !slots[sibling].isCycling
+            case .stopped, .waiting, .blocked, .backoff, .failed, .starting, .unhealthy, .stopping: return false
+            }
+        }
+    }
+
+    mutating func resumeReplacements(of group: Int) {
+        for slot in groups[group].instances where slots[slot].isRestartHalted {
+            change(slot) { $0.pendingRestart = $0.holdsDeadAddresses ? .dependency : .apply }
         }
     }
 

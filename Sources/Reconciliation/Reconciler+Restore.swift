@@ -165,6 +165,7 @@ extension Instance {
         healthySince = record.healthySince
         recentRestarts = record.recentRestarts
         pendingRestart = isWanted ? record.pendingRestart : nil
+        if isWanted, record.isRestartHalted { replacement = .halted }
         // Earlier versions of the program did not say so of themselves.
         holdsDeadAddresses = record.holdsDeadAddresses || record.pendingRestart == .dependency
         waitsForChangedRun = isWanted && record.state.isBeforeStart && record.end != nil

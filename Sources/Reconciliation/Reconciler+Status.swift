@@ -60,6 +60,12 @@ extension Reconciler {
         return (groups[slots[index.value].group].name, slots[index.value].replica)
     }
 
+    /// As people call it.
+    func label(of slot: Int) -> String {
+        let name = groups[slots[slot].group].name
+        return isOneOfSeveral(InstanceIndex(slot)) ? "\(name)/\(slots[slot].replica)" : name
+    }
+
     /// True where an instance's number is part of what people call it: by what is declared now, not by what it runs as.
     package func isOneOfSeveral(_ index: InstanceIndex) -> Bool {
         guard isThere(index) else { return false }
@@ -96,7 +102,8 @@ extension Instance {
             consecutiveFailures: consecutiveFailures, lastExit: lastExit, reason: reason,
             waitingFor: waitingFor, stop: stopProgress, until: until, isWanted: isWanted, lastProbe: run?.lastProbe,
             lastProbeAt: run?.lastProbeAt, isUnverified: run?.lastProbe == .unverified,
-            isDeclared: isDeclared, isRestartPending: pendingRestart != nil, kind: groups[group].shared.value.kind)
+            isDeclared: isDeclared, isRestartPending: pendingRestart != nil,
+            isRestartHalted: isRestartHalted, kind: groups[group].shared.value.kind)
     }
 
     private var stopProgress: StopProgress? {
@@ -121,7 +128,8 @@ extension Instance {
             isWanted: isWanted, since: since, startedAt: phase.run?.startedAt, restartsTotal: restartsTotal,
             consecutiveFailures: consecutiveFailures, lastExit: lastExit, reason: reason, until: until,
             startedFingerprint: startedFingerprint, healthySince: healthySince, recentRestarts: recentRestarts,
-            end: end, pendingRestart: pendingRestart, holdsDeadAddresses: holdsDeadAddresses)
+            end: end, pendingRestart: pendingRestart, holdsDeadAddresses: holdsDeadAddresses,
+            isRestartHalted: isRestartHalted)
     }
 
     fileprivate var end: End? {

@@ -61,7 +61,7 @@ extension Reconciler {
             if case .blocked(by) = slots[slot].phase { return false }
             enter(
                 slot, .blocked(by: by), by: .dependency, cause: blockedCause(by), causedBy: names.first, at: now)
-            haltReplacements(of: slots[slot].group)
+            haltReplacements(of: slots[slot].group, for: label(of: slot), at: now)
             return false
         case .wait(let groups):
             if case .waiting(groups) = slots[slot].phase { return false }
@@ -150,12 +150,15 @@ extension Reconciler {
             beginStop(slot, .stop, by: slots[slot].initiator, cause: stopCause(slot), at: now)
             return true
         }
+        if mayResumeReplacement(of: slot) { resumeReplacements(of: slots[slot].group) }
         if let initiator = slots[slot].pendingRestart, mayBeReplaced(slot) {
             change(slot) { $0.isCycling = true }
             beginStop(slot, .restart, by: initiator, cause: "to be restarted", at: now)
             return true
         }
-        if obstacle(toReplacementOf: slot) != nil { haltReplacements(of: slots[slot].group) }
+        if let obstacle = obstacle(toReplacementOf: slot)?.first {
+            haltReplacements(of: slots[slot].group, for: groups[obstacle].name, at: now)
+        }
         if case .starting(_, let step) = slots[slot].phase {
             guard case .running = step else { return false }
         }

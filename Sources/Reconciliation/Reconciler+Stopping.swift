@@ -145,6 +145,8 @@ extension Reconciler {
             enter(slot, .stopped, by: initiator, cause: cause, at: now)
             return
         }
+        // Its next life is by what is declared now, if there is one.
+        if slots[slot].isRestartHalted { change(slot) { $0.replacement = .none } }
         let hasSucceeded = slots[slot].hasSucceeded(by: ending)
         if slots[slot].pendingRestart == .dependency, hasSucceeded {
             // It got through before it was told that an address it holds had moved.
@@ -219,7 +221,7 @@ extension Reconciler {
             slot, .failed(end, retryAt: retries ? now + spec.restart.retryFailedAfter : nil), by: initiator,
             cause: reason, at: now)
         emitHook(slot, .onFailed, reason: reason)
-        haltReplacements(of: slots[slot].group)
+        haltReplacements(of: slots[slot].group, for: label(of: slot), at: now)
         endWithPrimary(slot, end)
     }
 

@@ -34,6 +34,8 @@ package struct Reconciler: Sendable {
     private(set) var leavingLives = 0
     /// Instances that are to be replaced, or being stopped for it: what an apply's new starts wait for.
     private(set) var replacements = 0
+    /// Instances whose replacement was halted.
+    private(set) var halts = 0
     /// Instances between their start and their first health, against `start.max_parallel`.
     private(set) var starts = 0
     /// Instances that wait for one of those to be over, first come first served.
@@ -229,6 +231,7 @@ extension Reconciler {
         lives += after.lives - before.lives
         leavingLives += after.leavingLives - before.leavingLives
         replacements += after.replacements - before.replacements
+        halts += after.halts - before.halts
         starts += after.starts - before.starts
         groups[group].unsettled += after.unsettled - before.unsettled
         if before.levels != after.levels || before.name != after.name || before.isWanted != after.isWanted {
@@ -239,6 +242,7 @@ extension Reconciler {
             wakeReplacements(around: group)
         }
         if after.unsettled > before.unsettled { wakeWaiters(on: group) }
+        if halts > 0 { touchHalted(in: group) }
         if after.starts < before.starts { giveNextTurn() }
         if before.leavingLives != after.leavingLives || before.replacements != after.replacements
             || replacements > 0 && (before.levels != after.levels || before.name != after.name)
@@ -258,6 +262,7 @@ extension Reconciler {
         var lives: Int
         var leavingLives: Int
         var replacements: Int
+        var halts: Int
         var starts: Int
         var unsettled: Int
 
@@ -270,6 +275,7 @@ extension Reconciler {
             lives = instance.isGone ? 0 : 1
             leavingLives = instance.isDeclared ? 0 : lives
             replacements = instance.isToBeReplaced ? 1 : 0
+            halts = instance.isRestartHalted ? 1 : 0
             starts = instance.isStarting ? 1 : 0
             unsettled = instance.openReplacements
         }
@@ -286,7 +292,7 @@ extension Reconciler {
                         slots[slot].hasHopeFrom.append(group)
                         touch(slot)
                     }
-                case .starting, .healthy, .unhealthy: if slots[slot].pendingRestart != nil { touch(slot) }
+                case .starting, .healthy, .unhealthy: if slots[slot].awaitsReplacement { touch(slot) }
                 case .stopped, .backoff, .completed, .stopping: break
                 }
             }
@@ -309,11 +315,15 @@ extension Reconciler {
     }
 
     private mutating func wakeReplacements(around group: Int) {
-        for slot in groups[group].instances where slots[slot].pendingRestart != nil { touch(slot) }
+        for slot in groups[group].instances where slots[slot].awaitsReplacement { touch(slot) }
         wakeWaiters(on: group)
         for dependent in groups[group].dependents {
-            for slot in groups[dependent].instances where slots[slot].pendingRestart != nil { touch(slot) }
+            for slot in groups[dependent].instances where slots[slot].awaitsReplacement { touch(slot) }
         }
+    }
+
+    private mutating func touchHalted(in group: Int) {
+        for slot in groups[group].instances where slots[slot].isRestartHalted { touch(slot) }
     }
 }
 

@@ -34,6 +34,8 @@ package struct InstanceStatus: Hashable, Sendable {
     package var isDeclared: Bool
     /// It lives as it was, and its replacement is to come.
     package var isRestartPending: Bool
+    /// The same, once what failed before its turn is well again.
+    package var isRestartHalted: Bool
     /// As it is declared now.
     package var kind: SidecarSpec.Kind
 }
@@ -85,13 +87,15 @@ package struct InstanceRecord: Hashable, Codable, Sendable {
     package var pendingRestart: Initiator?
     /// Addresses of others that it was started with are no longer theirs.
     package var holdsDeadAddresses: Bool
+    /// It is to be replaced once what failed before its turn is well again.
+    package var isRestartHalted: Bool
 
     package init(
         sidecar: String, replica: Int, state: StateName, incarnation: UInt64, isWanted: Bool, since: Instant,
         startedAt: Instant? = nil, restartsTotal: Int = 0, consecutiveFailures: Int = 0, lastExit: ExitStatus? = nil,
         reason: String = "", until: Instant? = nil, startedFingerprint: UInt64 = 0, healthySince: Instant? = nil,
         recentRestarts: [Instant] = [], end: End? = nil, pendingRestart: Initiator? = nil,
-        holdsDeadAddresses: Bool = false
+        holdsDeadAddresses: Bool = false, isRestartHalted: Bool = false
     ) {
         self.sidecar = sidecar
         self.replica = replica
@@ -111,6 +115,7 @@ package struct InstanceRecord: Hashable, Codable, Sendable {
         self.end = end
         self.pendingRestart = pendingRestart
         self.holdsDeadAddresses = holdsDeadAddresses
+        self.isRestartHalted = isRestartHalted
     }
 }
 

@@ -50,6 +50,8 @@ package struct Simulation: Sendable {
             while world.inputs < options.turbulence, world.events < 3 * options.turbulence, try world.step() {}
             try world.calmDown()
             try settle()
+            try world.movePorts()
+            try settle()
             try end()
         } catch {
             throw Failure(

@@ -67,13 +67,15 @@ package struct InstanceRow: Hashable, Sendable {
     package var ending: String?
     package var pendingRestart: Initiator?
     package var holdsDeadAddresses: Bool
+    package var isRestartHalted: Bool
 
     package init(
         sidecar: String, replica: Int, state: StateName, incarnation: UInt64, isWanted: Bool, since: Instant,
         sinceWall: Int64, startedAt: Instant? = nil, restartsTotal: Int = 0, consecutiveFailures: Int = 0,
         lastExit: ExitStatus? = nil, reason: String = "", until: Instant? = nil, startedFingerprint: UInt64 = 0,
         healthySince: Instant? = nil, recentRestarts: [Instant] = [], ending: String? = nil,
-        pendingRestart: Initiator? = nil, holdsDeadAddresses: Bool = false
+        pendingRestart: Initiator? = nil, holdsDeadAddresses: Bool = false,
+        isRestartHalted: Bool = false
     ) {
         self.sidecar = sidecar
         self.replica = replica
@@ -94,6 +96,7 @@ package struct InstanceRow: Hashable, Sendable {
         self.ending = ending
         self.pendingRestart = pendingRestart
         self.holdsDeadAddresses = holdsDeadAddresses
+        self.isRestartHalted = isRestartHalted
     }
 }
 

@@ -37,9 +37,10 @@ enum Schema {
         ALTER TABLE project ADD COLUMN limits TEXT NOT NULL DEFAULT '[]';
         ALTER TABLE instances ADD COLUMN is_over INTEGER NOT NULL DEFAULT 0;
         """,
-        // That what an instance was started with is dead was forgotten when its restart was called off.
+        // A restart that something failed before was forgotten, with the dead addresses it was for.
         """
         ALTER TABLE instances ADD COLUMN holds_dead_addresses INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE instances ADD COLUMN is_restart_halted INTEGER NOT NULL DEFAULT 0;
         """,
     ]
 
@@ -54,6 +55,9 @@ enum Schema {
 
     /// What is read as whether an instance was started with addresses that are others now.
     static func deadAddressesColumn(in version: Int) -> String { version < 5 ? "0" : "holds_dead_addresses" }
+
+    /// What is read as whether something failed before it could be restarted.
+    static func haltedColumn(in version: Int) -> String { version < 5 ? "0" : "is_restart_halted" }
 
     static let tables = """
         CREATE TABLE project (
@@ -93,6 +97,7 @@ enum Schema {
             pending_restart TEXT,
             is_over INTEGER NOT NULL DEFAULT 0,
             holds_dead_addresses INTEGER NOT NULL DEFAULT 0,
+            is_restart_halted INTEGER NOT NULL DEFAULT 0,
             PRIMARY KEY (sidecar, replica)
         ) WITHOUT ROWID;
         CREATE TABLE transitions (

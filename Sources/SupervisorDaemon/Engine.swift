@@ -104,7 +104,10 @@ final class Engine {
                     sequence: UInt64(first) + UInt64(announcements.count) + 1, transition: transition, name: name,
                     shown: name.shown(asOneOfSeveral: known[transition.instance.value]?.isOneOfSeveral ?? false)))
             entry.transitions.append(TransitionRow(transition, of: name, clock: clock))
-            if Self.isGood(transition.to), let spec = reconciler.spec(of: transition.instance) {
+            // Well for another reason than before is no news of how it runs.
+            if Self.isGood(transition.to), transition.from != transition.to,
+                let spec = reconciler.spec(of: transition.instance)
+            {
                 goodRuns.note(transition, of: name.sidecar, spec, clock: clock)
             }
         }

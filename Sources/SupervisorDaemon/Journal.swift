@@ -131,7 +131,8 @@ extension InstanceRow {
             consecutiveFailures: record.consecutiveFailures, lastExit: record.lastExit, reason: record.reason,
             until: record.until, startedFingerprint: record.startedFingerprint, healthySince: record.healthySince,
             recentRestarts: record.recentRestarts, ending: record.end.flatMap(Self.text),
-            pendingRestart: record.pendingRestart, holdsDeadAddresses: record.holdsDeadAddresses)
+            pendingRestart: record.pendingRestart, holdsDeadAddresses: record.holdsDeadAddresses,
+            isRestartHalted: record.isRestartHalted)
     }
 
     var record: InstanceRecord {
@@ -140,7 +141,8 @@ extension InstanceRow {
             since: since, startedAt: startedAt, restartsTotal: restartsTotal, consecutiveFailures: consecutiveFailures,
             lastExit: lastExit, reason: reason, until: until, startedFingerprint: startedFingerprint,
             healthySince: healthySince, recentRestarts: recentRestarts, end: ending.flatMap(Self.end),
-            pendingRestart: pendingRestart, holdsDeadAddresses: holdsDeadAddresses)
+            pendingRestart: pendingRestart, holdsDeadAddresses: holdsDeadAddresses,
+            isRestartHalted: isRestartHalted)
     }
 
     private static func text(_ end: End) -> String? {

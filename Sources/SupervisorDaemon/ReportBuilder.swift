@@ -31,7 +31,8 @@ struct ReportBuilder {
             ports: ports(of: status, spec, shown: shown),
             isUnverified: status.isUnverified, lastProbe: status.lastProbe?.shown, usage: usage,
             isPrimary: spec.primary, socket: book.socket, clients: spec.stdio == .none ? nil : book.clients,
-            isRemoved: status.isDeclared ? nil : true, isRestartPending: status.isRestartPending ? true : nil)
+            isRemoved: status.isDeclared ? nil : true, isRestartPending: status.isRestartPending ? true : nil,
+            isRestartHalted: status.isRestartHalted ? true : nil)
     }
 
     private func stopReport(_ progress: StopProgress) -> StopReport {

@@ -54,8 +54,8 @@ struct Bench {
         send(.spawned(place(name, replica), incarnation(name, replica), Spawned(pid: 100)))
     }
 
-    mutating func exited(_ name: String, _ status: ExitStatus) -> [Effect] {
-        let (place, incarnation) = (place(name), incarnation(name))
+    mutating func exited(_ name: String, _ status: ExitStatus, _ replica: Int = 0) -> [Effect] {
+        let (place, incarnation) = (place(name, replica), incarnation(name, replica))
         return send(.exited(place, incarnation, status), .emptied(place, incarnation))
     }
 }

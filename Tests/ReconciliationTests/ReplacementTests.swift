@@ -90,6 +90,88 @@ import Testing
         #expect(next.contains(bench.spawn(of: "db")))
     }
 
+    @Test func `a restart that a failure halted goes on when what failed is well again`() throws {
+        var (bench, _) = try haltedByFailure()
+        #expect(bench.status("web")?.isRestartHalted == true)
+        #expect(
+            bench.status("web")?.reason == "it runs as it was declared before; its restart waits until db is well")
+        #expect(bench.send(.start(["db"], by: .user)).contains(bench.spawn(of: "db")))
+        let next = bench.spawned("db") + bench.pass(.seconds(1))
+        #expect(next.contains(.signal(bench.place("web"), bench.incarnation("web"), .terminate, .leader)))
+        #expect(bench.exited("web", .signal(.terminate)).contains(bench.spawn(of: "web")))
+        #expect(bench.status("web")?.isRestartHalted == false)
+    }
+
+    @Test func `the next supervisor goes on with a restart that was halted`() throws {
+        let (bench, _) = try haltedByFailure()
+        var before = bench.reconciler
+        var next = Bench(plan: bench.reconciler.plan)
+        next.now = bench.now
+        next.reconciler.restore(
+            before.takeChangedRecords().map { ($0, $0.sidecar == "web" ? .alive(pid: 100) : .neverSpawned) },
+            at: next.now)
+        #expect(next.status("web")?.isRestartHalted == true)
+        _ = next.send(.start(["db"], by: .user))
+        _ = next.spawned("db")
+        _ = next.pass(.seconds(1))
+        #expect(next.state("web") == .stopping)
+    }
+
+    @Test func `who was changed back after a failure runs on as it is declared`() throws {
+        var (bench, old) = try haltedByFailure()
+        _ = bench.send(.apply(old, selection: nil))
+        #expect(bench.status("web")?.isRestartHalted == false)
+        #expect(bench.status("web")?.reason == "declared again as it runs")
+        _ = bench.spawned("db")
+        _ = bench.pass(.seconds(1))
+        #expect(bench.state("db") == .healthy)
+        #expect(bench.state("web") == .healthy)
+    }
+
+    @Test func `of several instances none follows one that failed until that is well`() throws {
+        var api = service("api")
+        api.replicas = 3
+        api.restart.policy = .never
+        var bench = try Bench(api)
+        _ = bench.up()
+        for replica in 0..<3 { _ = bench.spawned("api", replica) }
+        _ = bench.pass(.seconds(1))
+        let plan = try Plan(project: bench.reconciler.plan.project, sidecars: [api.changed()])
+        _ = bench.send(.apply(plan, selection: nil))
+        _ = bench.exited("api", .signal(.terminate), 2)
+        _ = bench.spawned("api", 2)
+        _ = bench.exited("api", .code(1), 2)
+        #expect(bench.state("api", 2) == .failed)
+        #expect((0..<2).map { bench.status("api", $0)?.isRestartHalted } == [true, true])
+        _ = bench.send(.start(["api/2"], by: .user))
+        _ = bench.spawned("api", 2)
+        #expect((0..<3).map { bench.state("api", $0) } == [.healthy, .healthy, .starting])
+        _ = bench.pass(.seconds(1))
+        #expect((0..<3).map { bench.state("api", $0) } == [.healthy, .stopping, .healthy])
+    }
+
+    /// Both were changed, and the new `db` failed before it was the turn of `web`; and the plan of before.
+    private func haltedByFailure() throws -> (Bench, before: Plan) {
+        var db = service("db")
+        db.restart.policy = .never
+        let web = service("web", after: ("db", .healthy))
+        var bench = try Bench(db, web)
+        _ = bench.up()
+        _ = bench.spawned("db")
+        _ = bench.pass(.seconds(1))
+        _ = bench.spawned("web")
+        _ = bench.pass(.seconds(1))
+        let before = bench.reconciler.plan
+        let plan = try Plan(project: before.project, sidecars: [db.changed(), web.changed()])
+        _ = bench.send(.apply(plan, selection: nil))
+        _ = bench.exited("db", .signal(.terminate))
+        _ = bench.spawned("db")
+        _ = bench.exited("db", .code(1))
+        #expect(bench.state("db") == .failed)
+        #expect(bench.state("web") == .healthy)
+        return (bench, before)
+    }
+
     /// Both are up; changed, `db` is on its way to its new life and `web` waits for that.
     private func rolling(isChanged: Bool = true) throws -> (Bench, edited: Plan) {
         var (db, web) = (service("db"), service("web", after: ("db", .healthy)))

@@ -58,7 +58,9 @@ struct ProjectView {
         }
         var instance = project.sidecars[position]
         // Not every subscriber is told of its way to another life.
-        if transition.incarnation != instance.incarnation { instance.isRestartPending = nil }
+        if transition.incarnation != instance.incarnation {
+            (instance.isRestartPending, instance.isRestartHalted) = (nil, nil)
+        }
         instance.state = transition.to
         instance.health = Health(of: transition.to)
         instance.incarnation = transition.incarnation

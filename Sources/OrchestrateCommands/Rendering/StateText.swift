@@ -17,6 +17,7 @@ enum StateText {
 
     /// What a person wants to know beside the state: what it waits for, when it is tried again, why it is so.
     static func detail(of instance: InstanceReport, now: Timestamp) -> String {
+        if instance.isRestartHalted == true { return instance.reason }
         switch instance.state {
         case .waiting, .blocked:
             guard instance.reason.isEmpty, !instance.waitingFor.isEmpty else { return instance.reason }

@@ -63,7 +63,8 @@ enum StatusTable {
     private static func remarks(_ project: ProjectReport, now: Timestamp, palette: Palette) -> [String] {
         let lines = project.sidecars.compactMap { instance -> String? in
             switch instance.state {
-            case .healthy where !instance.isUnverified, .completed, .stopped: return nil
+            case .healthy where !instance.isUnverified && instance.isRestartHalted != true, .completed, .stopped:
+                return nil
             case .waiting, .starting, .healthy, .unhealthy, .stopping, .backoff, .failed, .blocked, .scheduled: break
             }
             let detail = StateText.detail(of: instance, now: now)

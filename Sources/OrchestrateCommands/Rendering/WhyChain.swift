@@ -17,7 +17,8 @@ enum WhyChain {
         else { return [] }
         let own = journal.filter { $0.sidecar == sidecar && $0.replica == last.replica }
         let state = palette.paint(last.to.rawValue, palette.color(of: last.to))
-        let since = Timestamp(microseconds: last.atWall)
+        // The same state for another reason is still the same.
+        let since = Timestamp(microseconds: (own.last { $0.from != $0.to } ?? last).atWall)
         let now = last.to == .stopping ? present.first { $0.replica == last.replica } : nil
         let stop = now.map { StateText.stopping($0, now: .now) } ?? ""
         var lines = [
@@ -28,7 +29,8 @@ enum WhyChain {
             "",
         ]
         // The life that led here: back to where it was last at rest.
-        let start = own.dropLast().lastIndex { isAtRest($0.to) }.map { $0 + 1 } ?? 0
+        let entered = own.lastIndex { $0.from != $0.to } ?? own.endIndex - 1
+        let start = own[..<entered].lastIndex { isAtRest($0.to) }.map { $0 + 1 } ?? 0
         for step in own[start...].suffix(12) {
             lines.append(line(step, in: journal, indent: 0, palette))
             lines += causes(of: step, journal: journal, palette: palette)

@@ -59,7 +59,7 @@ extension World {
         case .healthy:
             if slot.rules.kind == .external { return nil }
             guard let life = slot.life, lives[life].leaderIsAlive else { return "without a process" }
-            if isOutdated(slot) { return "by an old declaration" }
+            if isLeftBehind(slot) { return slot.holdsDeadAddress ? "with a dead address" : "by an old declaration" }
             return status.isWanted ? nil : "not wanted"
         case .completed:
             if isOutdated(slot) { return "by an old declaration" }
@@ -81,6 +81,22 @@ extension World {
         guard let life = slot.life, slot.demanded == slot.rules.fingerprint else { return false }
         let isHeldUp = slots.contains { $0.index != nil && $0.state == .waiting }
         return lives[life].fingerprint != slot.rules.fingerprint && !isHeldUp
+    }
+
+    /// It lives as it was, and nothing that failed is in the way of its replacement any more.
+    private func isLeftBehind(_ slot: Slot) -> Bool {
+        guard isOld(slot), !slots.contains(where: { $0.index != nil && $0.state == .waiting }) else { return false }
+        let siblings = slots.filter { $0.isDeclared && $0.sidecar == slot.sidecar && $0.replica != slot.replica }
+        guard siblings.allSatisfy({ $0.state == .healthy || $0.state == .completed }) else { return false }
+        return slot.rules.edges.allSatisfy { edge in
+            guard !groups[edge.target].contains(where: { isOld(slots[$0]) }) else { return false }
+            return !edge.required || isSatisfied(edge)
+        }
+    }
+
+    private func isOld(_ slot: Slot) -> Bool {
+        guard slot.state == .healthy, slot.rules.kind != .external, let life = slot.life else { return false }
+        return slot.holdsDeadAddress || lives[life].fingerprint != slot.rules.fingerprint
     }
 
     /// By the states the targets are in, beyond doubt.

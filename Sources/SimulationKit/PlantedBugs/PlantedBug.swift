@@ -33,6 +33,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case losesStopInBackoff = "a stop is overlooked while a restart is pending"
     case takesReadinessForLiveness = "who is not ready is ended"
     case restartsEverybody = "a restart of one is taken for a restart of all"
+    case missesMoves = "that a port moved goes unnoticed"
     case losesTimers = "deadlines pass unnoticed"
 
     // What is done is wrong.
@@ -108,7 +109,9 @@ extension PlantedBug {
             return [.probed(index, world.currentIncarnation(at: index), role, outcome)]
         case (.takesExitForEmpty, .exited(let index, let incarnation, _)): return [input, .emptied(index, incarnation)]
         case (.takesStuckForGone, .survived(let index, let incarnation, _)): return [.emptied(index, incarnation)]
-        case (.losesExits, .exited), (.losesEmptied, .emptied), (.losesHookAnswers, .hookFinished): return [.tick]
+        case (.missesMoves, .portMoved), (.losesExits, .exited), (.losesEmptied, .emptied),
+            (.losesHookAnswers, .hookFinished):
+            return [.tick]
         case (.takesReadinessForLiveness, .probed(let index, let incarnation, .readiness, let outcome)):
             return [input, .probed(index, incarnation, .liveness, outcome)]
         case (.restartsEverybody, .restart(_, let initiator)):

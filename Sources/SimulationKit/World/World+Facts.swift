@@ -177,6 +177,15 @@ extension World {
         schedule(.emptied, of: life, after: .microseconds(50))
     }
 
+    /// Every port becomes another one: whoever runs when all is calm again runs with those of then.
+    mutating func movePorts() throws(InvariantBroken) {
+        for slot in slots.indices {
+            guard supervisor == .running, finished == nil, let index = slots[slot].index else { continue }
+            forgiveDependents(of: slot)
+            try deliver(.portMoved(index), to: slot)
+        }
+    }
+
     /// Whoever holds the address of a port that moved may be replaced, against no budget.
     private mutating func forgiveDependents(of slot: Int) {
         let name = slots[slot].sidecar

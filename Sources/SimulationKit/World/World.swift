@@ -99,6 +99,8 @@ package struct World: Sendable {
             core.observe(input, at: now)
         }
         if case .apply = input { mapSlots() }
+        // A number is chosen in a turn of its own making, which is not lost without what was chosen.
+        if case .portMoved = input { return try turn(about: nil) }
         try turn(about: slot)
     }
 
