@@ -149,10 +149,12 @@ extension Reconciler {
 
     private mutating func undeclare(_ slot: Int) {
         guard slots[slot].isDeclared else { return }
+        let wasWanted = slots[slot].isWanted
         change(slot) {
             $0.isDeclared = false
             $0.leave(by: .apply)
         }
+        takeBack(slot, wasWanted: wasWanted)
     }
 
     /// A selected instance is wanted; what changed of its spec is taken over in place where that will do.

@@ -129,7 +129,11 @@ extension Reconciler {
             $0.waitsForChangedRun = false
             $0.leave(by: initiator)
         }
-        // It was to come back.
+        takeBack(slot, wasWanted: wasWanted)
+    }
+
+    /// It was to come back, and says so: it does not any more.
+    mutating func takeBack(_ slot: Int, wasWanted: Bool) {
         guard wasWanted, case .stopping = slots[slot].phase else { return }
         let cause = stopCause(slot)
         change(slot) { $0.reason = cause }

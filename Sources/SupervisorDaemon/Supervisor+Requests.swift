@@ -200,7 +200,8 @@ extension Supervisor {
         takeOverChanges(difference)
         let restarted = isFirst ? [] : restarting.subtracting(restartingBefore)
         let summary = ApplySummary(
-            difference, of: plan, names: parameters.names, restarted: restarted, idle: idle)
+            difference, of: plan, names: parameters.names, restarted: restarted, idle: idle,
+            by: engine.reconciler)
         publish(.applied(summary))
         let lowered = parameters.refreshesEnvironment ? clientLimits.lowered : []
         return Apply.Answer(

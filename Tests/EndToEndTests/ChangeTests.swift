@@ -151,6 +151,32 @@ extension EndToEnd {
             }
         }
 
+        @Test func `an up says of whom it restarts why, and of nobody else that it does`() throws {
+            try Sandbox.run { sandbox in
+                func sidecars(_ round: Int, _ script: String = "") -> String {
+                    """
+                      db: { shell: "\(script)exec sleep 1000 # \(round)", restart: never }
+                      web: { shell: "exec sleep 1001 # \(round)", depends_on: [db] }
+                    """
+                }
+                _ = try up(sidecars(1), in: sandbox)
+                let web = sandbox.sidecars("web")
+                try sandbox.declare(sidecars(2, "exit 1; "))
+                #expect(try sandbox.orchestrate("up", "-d", within: 20).status == 1)
+                #expect(try sandbox.succeed("status").contains("web: it runs as it was declared before"))
+                #expect(try sandbox.succeed("why", "web").contains("its restart waits until db is well"))
+                let back = try up(sidecars(1), in: sandbox)
+                #expect(back.contains("1 restarted (db: shell), 1 unchanged"), "\(back)")
+                #expect(sandbox.sidecars("web") == web)
+                try sandbox.declare(sidecars(2, "exit 1; "))
+                #expect(try sandbox.orchestrate("up", "-d", within: 20).status == 1)
+                let on = try up(sidecars(2), in: sandbox)
+                #expect(on.contains("2 restarted (db: shell; web: shell)"), "\(on)")
+                #expect(sandbox.sidecars("web") != web)
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `an instance is stopped and started without its siblings`() throws {
             try Sandbox.run { sandbox in
                 _ = try up("  web: { command: [sleep, \"1000\"], replicas: 3 }", in: sandbox)

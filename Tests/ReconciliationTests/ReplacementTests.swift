@@ -150,6 +150,31 @@ import Testing
         #expect((0..<3).map { bench.state("api", $0) } == [.healthy, .stopping, .healthy])
     }
 
+    @Test func `what is to become of a sidecar is told by what it runs`() throws {
+        var (bench, old) = try haltedByFailure()
+        let new = bench.reconciler.plan
+        bench.reconciler.observe(.apply(old, selection: nil), at: bench.now)
+        #expect(bench.reconciler.outlook(for: "web") == .keeps)
+        (bench, old) = try haltedByFailure()
+        bench.reconciler.observe(.apply(new, selection: nil), at: bench.now)
+        #expect(bench.reconciler.outlook(for: "db") == .starts)
+        #expect(
+            bench.reconciler.outlook(for: "web") == .restarts(changed: ["command"], holdsDeadAddresses: false))
+        var (other, _) = try halted()
+        other.reconciler.observe(.apply(other.reconciler.plan, selection: nil), at: other.now)
+        #expect(other.reconciler.outlook(for: "user") == .restarts(changed: [], holdsDeadAddresses: true))
+    }
+
+    @Test func `what is taken out of the manifest on its way to another life says why it ends`() throws {
+        var bench = try Bench(service("db"), service("slow"))
+        _ = bench.up()
+        _ = bench.spawned("slow")
+        _ = bench.send(.restart(["slow"], by: .user))
+        let rest = try Plan(project: bench.reconciler.plan.project, sidecars: [service("db")])
+        _ = bench.send(.apply(rest, selection: nil))
+        #expect(bench.status("slow")?.reason == "no longer declared")
+    }
+
     /// Both were changed, and the new `db` failed before it was the turn of `web`; and the plan of before.
     private func haltedByFailure() throws -> (Bench, before: Plan) {
         var db = service("db")
