@@ -228,7 +228,8 @@ private let stopKeys = KeyGroup<SidecarSpec>([
 private let logKeys = KeyGroup<SidecarSpec>([
     ManifestKey(
         "dir", .form(.logDirectory), default: "`logs` in the project's state directory",
-        "Directory for the log files.", example: "logs"),
+        "Directory for the log files. After a change lines go on in the new one, and the old files stay.",
+        example: "logs"),
     ManifestKey(
         "max_size", .size(\.logs.maxSize), "Size at which a file is rotated.", example: "50MiB"),
     ManifestKey(
@@ -245,7 +246,8 @@ private let logKeys = KeyGroup<SidecarSpec>([
         "timestamps", .flag(\.logs.timestamps), "Put the time before each line.", example: "false"),
     ManifestKey(
         "merge_stderr", .flag(\.logs.mergesStandardError),
-        "Both outputs through one pipe: exact order, one stream name.", example: "true"),
+        "Both outputs through one pipe: exact order, one stream name. Changed while it runs: one name at once, and the pipe "
+            + "with the next start; set back to `false` it takes effect with the next start.", example: "true"),
     ManifestKey(
         "block", .duration(.any, \.logs.block),
         "How long the sidecar waits on a full disk before whole lines are dropped.", example: "30s"),

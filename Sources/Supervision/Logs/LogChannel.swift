@@ -31,7 +31,7 @@ final class LogChannel {
     }
 
     let instance: LogInstance
-    let file: LogFile
+    private(set) var file: LogFile
     var streams: [Stream] = []
     var patterns: [LogPattern] = []
     var retry: EventLoop.TimerID?
@@ -50,9 +50,13 @@ final class LogChannel {
     private var lastRefusal: Instant?
     /// The incarnation whose start is noted, where each of its processes joins.
     private var joined: Incarnation?
+    /// Whose lines these are.
+    private var current: Incarnation?
+    private let compressor: LogCompressor
 
     init(instance: LogInstance, directory: String, spec: LogSpec, compressor: LogCompressor) {
         self.instance = instance
+        self.compressor = compressor
         file = LogFile(instance: instance, directory: directory, spec: spec, compressor: compressor)
         formatter = LogFormatter(format: spec.format, timestamps: spec.timestamps)
     }
@@ -63,6 +67,26 @@ final class LogChannel {
             file.spec = newValue
             formatter = LogFormatter(format: newValue.format, timestamps: newValue.timestamps)
         }
+    }
+
+    /// Lines to come go there.
+    func use(_ directory: String) {
+        guard directory != file.directory else { return }
+        file = LogFile(instance: instance, directory: directory, spec: file.spec, compressor: compressor)
+        blockedSince = nil
+    }
+
+    /// In the middle of a life: who reads the new file alone learns whose lines these are.
+    func goOn(in directory: String) {
+        guard directory != file.directory else { return }
+        use(directory)
+        guard let current, !notes.contains(where: { $0.1 == LogLine.startNote(current.number) }) else { return }
+        notes.insert((.now, LogLine.startNote(current.number)), at: 0)
+    }
+
+    /// What a line of that output is written as. Two pipes of one declared as merged have one name.
+    private func name(of output: LogFifos.Output) -> LogStream {
+        spec.mergesStandardError ? .stdout : output.stream
     }
 
     /// Written before the next line, or with the next `flushNotes`. While the file takes none, the oldest make room: the
@@ -77,6 +101,7 @@ final class LogChannel {
         // The one before never said a word, and its end is not noted: it was given up before it began.
         if let begun, notes.last?.1 == LogLine.startNote(begun.number) { notes.removeLast() }
         begun = incarnation
+        current = incarnation
         note(LogLine.startNote(incarnation.number), at: .now)
     }
 
@@ -164,20 +189,21 @@ final class LogChannel {
     private func move(
         _ bytes: UnsafeRawBufferPointer, _ index: Int, flushing: LogFormatter.Flush, by pump: some LogPumping
     ) throws(SystemError) -> Int? {
-        let stream = streams[index].output
+        let fifo = streams[index].output.readEnd
+        let stream = name(of: streams[index].output)
         let time = WallTime.now
         var offset = 0
         while offset < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
             var step = LogFormatter.Progress()
             do throws(SystemError) {
-                step = format(rest, stream.stream, time, flushing, try file.room(at: time), by: pump)
+                step = format(rest, stream, time, flushing, try file.room(at: time), by: pump)
                 if step.isFull, step.written == 0 {
                     file.makeRoom(at: time)
-                    step = format(rest, stream.stream, time, flushing, try file.room(at: time), by: pump)
+                    step = format(rest, stream, time, flushing, try file.room(at: time), by: pump)
                 }
                 if step.isFull, step.written == 0 {
-                    step = format(rest, stream.stream, time, flushing, .max, by: pump)
+                    step = format(rest, stream, time, flushing, .max, by: pump)
                 }
                 guard step.consumed > 0 else { return offset }
                 try writeNotes(by: pump)
@@ -187,15 +213,15 @@ final class LogChannel {
                 reportRefusal(error, by: pump)
                 guard isGivingUp() else { return nil }
                 if step.consumed == 0 {
-                    step = format(rest, stream.stream, time, flushing, .max, by: pump)
+                    step = format(rest, stream, time, flushing, .max, by: pump)
                 }
                 guard step.consumed > 0 else { return offset }
                 unreportedDrops += step.lines
                 statistics.dropped += step.lines
                 statistics.failure = error
             }
-            match(UnsafeRawBufferPointer(rebasing: rest[..<step.consumed]), stream.stream, by: pump)
-            try pump.buffers.discard(stream.readEnd, step.consumed)
+            match(UnsafeRawBufferPointer(rebasing: rest[..<step.consumed]), stream, by: pump)
+            try pump.buffers.discard(fifo, step.consumed)
             offset += step.consumed
         }
         return offset
@@ -281,9 +307,10 @@ final class LogChannel {
 
     private func match(_ lines: UnsafeRawBufferPointer, _ stream: LogStream, by pump: some LogPumping) {
         guard !patterns.isEmpty else { return }
+        let isMerged = spec.mergesStandardError || streams.count == 1
         LogLines.forEach(in: lines) { line in
             patterns.removeAll { pattern in
-                guard pattern.accepts(stream, merged: streams.count == 1), pattern.expression.matches(line) else {
+                guard pattern.accepts(stream, merged: isMerged), pattern.expression.matches(line) else {
                     return false
                 }
                 pump.report(.matched(token: pattern.token))
@@ -297,6 +324,7 @@ final class LogChannel {
     func join(_ incarnation: Incarnation) {
         guard joined != incarnation else { return }
         joined = incarnation
+        current = incarnation
         note(LogLine.startNote(incarnation.number), at: .now)
     }
 
@@ -307,6 +335,7 @@ final class LogChannel {
     /// killed before that took the note along.
     func takeUp(_ incarnation: Incarnation, isRunning: Bool, by pump: some LogPumping) throws(SystemError) {
         joined = incarnation
+        current = incarnation
         // Many that say nothing now are taken up at once, and what they take is asked for before anybody is answered.
         defer { file.shut() }
         let tail = try file.tail(patterns.isEmpty ? LogBuffers.outputSize : 1 << 20)
@@ -325,7 +354,7 @@ final class LogChannel {
         var repeats = 0
         for stream in streams {
             guard case .bytes(let waiting) = try pump.buffers.peek(stream.output.readEnd) else { continue }
-            repeats += LogLines.overlap(of: tail, stream: stream.output.stream, with: waiting)
+            repeats += LogLines.overlap(of: tail, stream: name(of: stream.output), with: waiting)
         }
         guard repeats > 0 else { return }
         statistics.repeated += repeats

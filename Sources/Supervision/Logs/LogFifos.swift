@@ -73,10 +73,19 @@ final class LogFifos: Sendable {
         }
     }
 
-    /// The outputs of an instance, opened when they are not.
+    /// What the processes of an instance that runs may write to, whatever was declared when they were started.
+    func presentOutputs(of instance: LogInstance, merged: Bool) throws(SystemError) -> [Output] {
+        if let known = allowance.withLock({ $0.outputs[instance] }) { return known }
+        return try outputs(of: instance, merged: merged && !isThere(InstanceFifo.error.name(of: instance)))
+    }
+
+    private func isThere(_ name: String) -> Bool { withDirectory { faccessat($0, name, F_OK, 0) == 0 } }
+
+    /// The outputs for a start, opened when they are not.
     func outputs(of instance: LogInstance, merged: Bool) throws(SystemError) -> [Output] {
         let known = allowance.withLock { $0.outputs[instance] }
-        if let known, known.count == (merged ? 1 : 2) { return known }
+        // One more than is needed may still hold what an earlier life wrote.
+        if let known, merged || known.count == 2 { return known }
         if known != nil { forget(instance) }
         var opened: [Output] = []
         do throws(SystemError) {

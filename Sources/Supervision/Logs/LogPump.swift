@@ -74,7 +74,7 @@ package final class LogPump: Sendable {
         case open(Opening)
         case note(LogInstance, String, WallTime, startsLog: Bool)
         case withdrawStart(LogInstance, Incarnation, reason: String, WallTime)
-        case configure(LogInstance, LogSpec)
+        case configure(LogInstance, LogSpec, directory: String)
         case unwatch(LogInstance, token: UInt64)
         case drain(LogInstance, token: UInt64)
         case hold(LogInstance, token: UInt64)
@@ -168,7 +168,7 @@ package final class LogPump: Sendable {
         let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
         let standardOutput = try fifos.openSidecarEnd(outputs[0])
         var standardError = standardOutput
-        if outputs.count > 1 {
+        if !spec.mergesStandardError, outputs.count > 1 {
             do throws(SystemError) {
                 standardError = try fifos.openSidecarEnd(outputs[1])
             } catch {
@@ -214,7 +214,7 @@ package final class LogPump: Sendable {
     package func join(
         _ instance: LogInstance, of incarnation: Incarnation? = nil, spec: LogSpec, as stream: LogStream = .stdout
     ) throws(SystemError) -> LogEnds {
-        let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
+        let outputs = try fifos.presentOutputs(of: instance, merged: spec.mergesStandardError)
         let standardOutput = try fifos.openSidecarEnd(outputs.first { $0.stream == stream } ?? outputs[0])
         // Before the first start nobody reads it yet.
         send(instance, .joins(incarnation), spec, outputs, [])
@@ -230,7 +230,7 @@ package final class LogPump: Sendable {
         patterns: [LogPattern] = []
     ) throws(SystemError) -> [Int32] {
         if !isRunning { try fifos.checkRoom(for: instance) }
-        let outputs = try fifos.outputs(of: instance, merged: spec.mergesStandardError)
+        let outputs = try fifos.presentOutputs(of: instance, merged: spec.mergesStandardError)
         _ = newReadEnds(of: instance)
         send(instance, .began(incarnation, isRunning: isRunning), spec, outputs, patterns)
         return outputs.map(\.readEnd)
@@ -263,8 +263,12 @@ package final class LogPump: Sendable {
         tell(instance, .withdrawStart(instance, incarnation, reason: reason, .now))
     }
 
-    /// Takes over what can change without a restart: everything but `directory` and `mergesStandardError`.
-    package func configure(_ instance: LogInstance, spec: LogSpec) { tell(instance, .configure(instance, spec)) }
+    /// Takes over what changed without a restart. Lines go on in the file of the new directory; what stands in the old
+    /// one stays there. Outputs that a process has as two are merged by their name alone until its next start, and those
+    /// it has as one stay one until then.
+    package func configure(_ instance: LogInstance, spec: LogSpec) {
+        tell(instance, .configure(instance, spec, directory: spec.directory ?? logDirectory))
+    }
 
     /// Its pattern is not looked for any more.
     package func unwatch(_ instance: LogInstance, token: UInt64) { tell(instance, .unwatch(instance, token: token)) }

@@ -92,7 +92,12 @@ final class LogPumpWorker: LogPumping {
             guard let channel = channels[instance] else { return }
             moveAll(channel)
             channel.withdrawStart(incarnation, because: reason, at: time, by: self)
-        case .configure(let instance, let spec): channels[instance]?.spec = spec
+        case .configure(let instance, let spec, let directory):
+            guard let channel = channels[instance] else { return }
+            // What it has written by now was written by the old declaration.
+            moveAll(channel)
+            channel.spec = spec
+            channel.goOn(in: directory)
         case .unwatch(let instance, let token): channels[instance]?.patterns.removeAll { $0.token == token }
         case .drain(let instance, let token):
             if let channel = channels[instance] {
@@ -131,7 +136,7 @@ final class LogPumpWorker: LogPumping {
     /// Nil: it cannot be read, or nothing begins.
     private func prepare(_ opening: LogPump.Opening) -> LogChannel? {
         let channel: LogChannel
-        if let known = channels[opening.instance], known.file.directory == opening.directory,
+        if let known = channels[opening.instance],
             known.streams.map(\.output.readEnd) == opening.outputs.map(\.readEnd)
         {
             channel = known
@@ -152,6 +157,7 @@ final class LogPumpWorker: LogPumping {
                 return nil
             case .began(let incarnation, let isRunning):
                 channel.spec = opening.spec
+                channel.use(opening.directory)
                 channel.patterns = opening.patterns
                 try channel.takeUp(incarnation, isRunning: isRunning, by: self)
             case .starts(let incarnation, let moved):
@@ -160,8 +166,9 @@ final class LogPumpWorker: LogPumping {
                     moveAll(channel, flushing: .full)
                     moved.post()
                 }
-                channel.begin(incarnation)
                 channel.spec = opening.spec
+                channel.use(opening.directory)
+                channel.begin(incarnation)
                 channel.patterns = opening.patterns
             }
         } catch {
