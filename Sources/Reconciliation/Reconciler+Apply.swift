@@ -168,6 +168,7 @@ extension Reconciler {
         change(slot) { instance in
             instance.isWanted = true
             instance.initiator = .apply
+            instance.forgive()
             if isNew { instance.waitsForApply = true }
             guard !isReplacing else {
                 instance.pendingRestart = .apply
@@ -190,7 +191,6 @@ extension Reconciler {
             change(slot) { $0.waitsForChangedRun = false }
             enter(slot, .completed, by: .apply, cause: "declared again as it was when it completed", at: now)
         case .failed, .backoff, .blocked:
-            change(slot) { $0.forgive() }
             enter(slot, .waiting(for: []), by: .apply, cause: "applied", at: now)
         case .completed where runsAgain:
             change(slot) { $0.waitsForChangedRun = true }

@@ -76,6 +76,26 @@ import Testing
         #expect(bench.state("web") == .waiting)
     }
 
+    @Test func `an apply gives a fresh budget to one that is on its way too`() throws {
+        var spec = service("api")
+        spec.restart.maxAttempts = 1
+        spec.restart.delay = .zero
+        spec.restart.jitter = 0
+        var bench = try Bench(spec)
+        _ = bench.up()
+        _ = bench.spawned("api")
+        _ = bench.exited("api", .code(3))
+        _ = bench.spawned("api")
+        #expect(bench.state("api") == .starting)
+        _ = bench.up()
+        #expect(bench.status("api")?.consecutiveFailures == 0)
+        _ = bench.exited("api", .code(3))
+        #expect(bench.state("api") != .failed)
+        _ = bench.spawned("api")
+        _ = bench.exited("api", .code(3))
+        #expect(bench.state("api") == .failed)
+    }
+
     @Test func `dependents leave first`() throws {
         var bench = try Bench(service("db"), service("web", after: ("db", .started)))
         _ = bench.up()
