@@ -54,8 +54,8 @@ extension Reconciler {
             }
         }
         for (place, slot) in meant.enumerated() {
-            // What a task has done stays done, whomever it needed for it.
-            if place >= named, case .completed = slots[slot].phase { continue }
+            // What a task has done stays done: nothing of it is left to stop. Nor of who ended before whom it needed.
+            if case .completed = slots[slot].phase, place >= named || slots[slot].spec.kind == .task { continue }
             unwant(slot, by: initiator)
         }
     }

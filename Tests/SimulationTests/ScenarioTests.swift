@@ -106,6 +106,24 @@ import Testing
         #expect(world.takeEffects().filter { $0.hasPrefix("spawn migrate") } == ["spawn migrate/0 #1"])
     }
 
+    @Test func `a task that succeeded is not undone by a stop, and does not run again for its dependent`() throws {
+        var world = try World(.task("migrate"), .service("web", after: .succeeded("migrate")))
+        world.natures["migrate"]?.lifetime = .milliseconds(30)
+        try world.up()
+        try world.pass(.seconds(1))
+        try world.request(.stop(["migrate"], scope: .only, by: .user))
+        try world.request(.restart(["web"], by: .user))
+        try world.pass(.seconds(1))
+        try world.request(.stop(["migrate"], scope: .cascade, by: .user))
+        try world.pass(.seconds(1))
+        #expect(world.state("web") == .stopped)
+        #expect(world.state("migrate") == .completed)
+        try world.up()
+        try world.pass(.seconds(1))
+        #expect(world.state("web") == .healthy)
+        #expect(world.takeEffects().filter { $0.hasPrefix("spawn migrate") } == ["spawn migrate/0 #1"])
+    }
+
     @Test func `what goes down together goes down after its dependents are gone`() throws {
         var world = try World(.service("db"), .service("web", after: .healthy("db")))
         world.natures["web"]?.children = 1

@@ -68,6 +68,9 @@ struct Slot {
 
     var label: String { "\(sidecar)/\(replica)" }
 
+    /// A task that has done what it is there for: there is nothing to stop.
+    var isDone: Bool { rules.kind == .task && state == .completed }
+
     var isPrimaryAtItsEnd: Bool { rules.isPrimary && (state == .completed || state == .failed) }
 
     /// A request for a start wipes what held it back.

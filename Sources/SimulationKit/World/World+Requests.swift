@@ -111,7 +111,7 @@ extension World {
             }
         }
         for slot in slots.indices
-        where named.contains(slot)
+        where named.contains(slot) && !slots[slot].isDone
             || slots[slot].isDeclared && followers.contains(slots[slot].sidecar) && slots[slot].state != .completed
         {
             slots[slot].mayNotStart = true
