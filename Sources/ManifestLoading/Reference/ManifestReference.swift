@@ -44,7 +44,8 @@ private let names = """
     """
 
 private let hookTimes = """
-    Waited for are `pre_start`, whose failure is that of the start, and `pre_stop`, within the grace. `post_stop` runs once
+    Waited for are `pre_start`, whose failure is that of the start, and `pre_stop`, within the grace: what it takes is not
+    left for the signals, but for the 2 s (or `grace`, if that is less) that each has in any case. `post_stop` runs once
     nothing of a life is left: the next one may begin beside it, and what it depended on may be stopped. Who has to remove
     something before the next life does that in `pre_start`. The end of the project waits for all hooks that still run, each
     at most its `timeout`.
