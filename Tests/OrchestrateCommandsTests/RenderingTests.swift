@@ -183,6 +183,31 @@ private struct Scene {
 
     @Test func `a summary names what changed`() {
         let summary = ApplySummary(
+    @Test func `of several instances the one is told of that is worst off, and the others are named`() throws {
+        func row(_ replica: Int, _ state: StateName, _ since: Int64, isWanted: Bool = true) -> InstanceRow {
+            InstanceRow(
+                sidecar: "q", replica: replica, state: state, incarnation: 1, isWanted: isWanted,
+                since: Instant(nanoseconds: since), sinceWall: since)
+        }
+        let known = [
+            row(0, .healthy, 9), row(1, .failed, 5), row(2, .backoff, 7), row(3, .stopped, 8, isWanted: false),
+        ]
+        let troubled = try #require(TroubledInstance(of: "q", among: known))
+        #expect(troubled.replica == 1)
+        #expect(troubled.others.map(\.replica) == [0, 2])
+        let journal = known.prefix(3).enumerated().map { place, row in
+            TransitionRow(
+                id: Int64(place), atWall: scene.now.microseconds, atBoot: row.since, sidecar: "q", replica: row.replica,
+                incarnation: 1, from: .starting, to: row.state, initiator: .exit, cause: "exit 1")
+        }
+        let lines = WhyChain.lines(
+            for: "q", replica: troubled.replica, others: troubled.others, journal: journal, palette: plain)
+        #expect(lines.first?.hasPrefix("q/1 is failed since ") == true)
+        #expect(lines.dropFirst().first == "others: q/0 healthy, q/2 backoff")
+        #expect(TroubledInstance(of: "q", among: [row(0, .healthy, 3), row(1, .healthy, 4)])?.replica == 1)
+        #expect(TroubledInstance(of: "nobody", among: known) == nil)
+    }
+
             changes: [
                 .init(sidecar: "new", action: .create),
                 .init(sidecar: "db", action: .restart, keys: ["command", "env"]),

@@ -14,7 +14,7 @@ struct ReportCommand: ParsableCommand {
         discussion: """
             Last lines, exit, ports, health checks, what changed since it was last well, the journal, versions. Of the
             environment only the names. Log lines stand as they were written: read them before you pass them on.
-            Works without a supervisor. One is written by itself whenever a sidecar fails; the newest three are kept.
+            Works without a supervisor. Of a sidecar with several instances it tells of the one that is worst off. One is written by itself whenever a sidecar fails; the newest three are kept.
 
             Examples:
               orchestrate report worker
@@ -45,7 +45,7 @@ struct ReportCommand: ParsableCommand {
         let context = try ProjectContext(project)
         let parts = name.split(separator: "/", maxSplits: 1)
         let sidecar = String(parts.first ?? "")
-        guard let replica = parts.count == 2 ? Int(parts[1]) : 0 else {
+        guard let replica = parts.count == 2 ? Int(parts[1]) : worstOff(of: sidecar, in: context) else {
             throw CommandFailure(.unknownSidecar, "there is no instance '\(name)'; write it as \(sidecar)/0")
         }
         let stem = LogInstance(sidecar: sidecar, replica: replica).stem
@@ -69,6 +69,11 @@ struct ReportCommand: ParsableCommand {
         if json { return Console.print(WireFormat.json(Written(report: path, earlier: earlier), pretty: true)) }
         Console.print(path.terminalSafe)
         if let last = earlier.last { Console.print("written when it failed last: \(last)".terminalSafe) }
+    }
+
+    private func worstOff(of sidecar: String, in context: ProjectContext) -> Int {
+        let known = try? StateStore(reading: context.location.journalPath).instances(withEnded: true)
+        return TroubledInstance(of: sidecar, among: known ?? [])?.replica ?? 0
     }
 
     private func destination(_ stem: String, _ context: ProjectContext) -> String {

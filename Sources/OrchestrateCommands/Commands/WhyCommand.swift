@@ -9,7 +9,7 @@ struct WhyCommand: ParsableCommand {
         commandName: "why",
         abstract: "Tell why a sidecar is in its state: the chain of causes, from the journal.",
         discussion: """
-            Works without a supervisor too.
+            Works without a supervisor too. Of a sidecar with several instances it tells of the one that is worst off.
 
             Example:
               orchestrate why web
@@ -43,8 +43,10 @@ struct WhyCommand: ParsableCommand {
         let isStopping = known.contains {
             $0.sidecar == sidecar && (replica == nil || $0.replica == replica) && $0.state == .stopping
         }
+        let troubled = replica == nil ? TroubledInstance(of: sidecar, among: known) : nil
         let lines = WhyChain.lines(
-            for: sidecar, replica: replica, journal: journal, isRunning: ProjectContext.runs(context.location),
+            for: sidecar, replica: replica ?? troubled?.replica, others: troubled?.others ?? [], journal: journal,
+            isRunning: ProjectContext.runs(context.location),
             present: isStopping ? Self.present(name, in: context) : [],
             palette: Terminal(environment: context.environment).palette)
         guard !lines.isEmpty else {

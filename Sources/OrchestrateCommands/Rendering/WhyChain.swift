@@ -6,12 +6,13 @@ import StateStore
 /// was another sidecar, that one's step before it.
 enum WhyChain {
     /// - Parameters:
+    ///   - others: of the same sidecar, named with their states.
     ///   - journal: of all sidecars, oldest first.
     ///   - isRunning: false where nothing of the project is left: what was under way has ended with its supervision.
     ///   - present: what the supervisor says now of those that stop.
     static func lines(
-        for sidecar: String, replica: Int?, journal: [TransitionRow], isRunning: Bool = true,
-        present: [InstanceReport] = [], palette: Palette
+        for sidecar: String, replica: Int?, others: [(replica: Int, state: StateName)] = [], journal: [TransitionRow],
+        isRunning: Bool = true, present: [InstanceReport] = [], palette: Palette
     ) -> [String] {
         guard let last = journal.last(where: { $0.sidecar == sidecar && (replica == nil || $0.replica == replica) })
         else { return [] }
@@ -25,9 +26,15 @@ enum WhyChain {
             palette.paint(name(last, in: journal), .bold)
                 + (isRunning || last.to.isFinal
                     ? " is \(state) since \(since)\(stop.isEmpty ? "" : ": \(stop.terminalSafe)")"
-                    : " is stopped: its supervision was lost while it was \(state), which it had been since \(since)"),
-            "",
+                    : " is stopped: its supervision was lost while it was \(state), which it had been since \(since)")
         ]
+        if isRunning, !others.isEmpty {
+            let states = others.map {
+                "\(sidecar.terminalSafe)/\($0.replica) \(palette.paint($0.state.rawValue, palette.color(of: $0.state)))"
+            }
+            lines.append("others: " + states.joined(separator: ", "))
+        }
+        lines.append("")
         // The life that led here: back to where it was last at rest.
         let entered = own.lastIndex { $0.from != $0.to } ?? own.endIndex - 1
         let start = own[..<entered].lastIndex { isAtRest($0.to) }.map { $0 + 1 } ?? 0
