@@ -156,7 +156,9 @@ private struct Scene {
         let front = scene.instance("front", .blocked, reason: "web is blocked") { $0.waitingFor = ["web"] }
         let web = scene.instance("web", .blocked, reason: "db is failed") { $0.waitingFor = ["db"] }
         let other = scene.instance("other", .waiting, reason: "") { $0.waitingFor = ["cache"] }
-        let report = FailureReport(failed: [db], all: [db, front, web, other], selector: "")
+        // One instance of several that are there is enough for it.
+        let any = scene.instance("any", .waiting, reason: "waits for db") { $0.waitingFor = ["db"] }
+        let report = FailureReport(failed: [db], all: [db, front, web, other, any], selector: "")
         #expect(report.lines(plain).contains("  held back by it: front, web"))
     }
 
@@ -181,8 +183,6 @@ private struct Scene {
         #expect(WhyChain.lines(for: "nobody", replica: nil, journal: journal, palette: plain).isEmpty)
     }
 
-    @Test func `a summary names what changed`() {
-        let summary = ApplySummary(
     @Test func `of several instances the one is told of that is worst off, and the others are named`() throws {
         func row(_ replica: Int, _ state: StateName, _ since: Int64, isWanted: Bool = true) -> InstanceRow {
             InstanceRow(
@@ -208,6 +208,8 @@ private struct Scene {
         #expect(TroubledInstance(of: "nobody", among: known) == nil)
     }
 
+    @Test func `a summary names what changed`() {
+        let summary = ApplySummary(
             changes: [
                 .init(sidecar: "new", action: .create),
                 .init(sidecar: "db", action: .restart, keys: ["command", "env"]),

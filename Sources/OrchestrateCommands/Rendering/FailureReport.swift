@@ -38,16 +38,17 @@ struct FailureReport {
         return lines
     }
 
-    /// Also those that wait for one that is held back itself, in the order of all.
+    /// Also those that need one that is held back itself, in the order of all.
     private func heldBack(by sidecar: String) -> [String] {
-        let waiting = all.filter { $0.state == .blocked || $0.state == .waiting }
+        // Who needs only some instances of what failed, or can do without it, goes on waiting or starts.
+        let blocked = all.filter { $0.state == .blocked }
         var held: Set<String> = [sidecar]
         var count = 0
         while held.count > count {
             count = held.count
-            held.formUnion(waiting.filter { !held.isDisjoint(with: $0.waitingFor) }.map(\.sidecar))
+            held.formUnion(blocked.filter { !held.isDisjoint(with: $0.waitingFor) }.map(\.sidecar))
         }
-        return waiting.filter { !held.isDisjoint(with: $0.waitingFor) }.map(\.name)
+        return blocked.filter { !held.isDisjoint(with: $0.waitingFor) }.map(\.name)
     }
 
     private func ending(_ shown: [InstanceReport]) -> [String] {
