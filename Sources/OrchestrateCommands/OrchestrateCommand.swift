@@ -42,6 +42,11 @@ package struct OrchestrateCommand: ParsableCommand {
 
     package init() {}
 
+    /// Of all commands that are offered.
+    static var names: [String] {
+        configuration.groupedSubcommands.flatMap(\.subcommands).compactMap { $0.configuration.commandName }
+    }
+
     /// Reads the arguments of this process and does what they say. The only way in for `main`.
     package static func run() {
         StandardDescriptors.occupy()

@@ -337,11 +337,12 @@ extension EndToEnd {
                     ask orchestrate sta
                     ask orchestrate down --rel
                     ask orchestrate completion z
+                    ask orchestrate help sta
                     """
                 let ended = try sandbox.start(
                     program: ["bash", "-c", script, "bash", "\(sandbox.programs)/orchestrate"]
                 ).end()
-                #expect(ended.output == "status start\n--release-ports\nzsh\n", "\(ended.everything)")
+                #expect(ended.output == "status start\n--release-ports\nzsh\nstatus start\n", "\(ended.everything)")
             }
         }
 

@@ -3,9 +3,40 @@ import ArgumentParser
 /// The parser's script for bash, which knows the commands and not what may stand before them.
 enum BashCompletion {
     static var script: String {
-        let function = "-F _orchestrate orchestrate"
+        // The parser's script takes every word for the name of a file: a directory called as a sidecar is would be taken
+        // for it, and of `api/0` only the `0` be shown.
+        let function = "-o filenames -F _orchestrate orchestrate"
         let ours = "-F __orchestrate_anywhere orchestrate"
-        return OrchestrateCommand.completionScript(for: .bash).replacing(function, with: ours) + leadingOptions
+        return OrchestrateCommand.completionScript(for: .bash).replacing(function, with: ours) + fileNames + topics
+            + leadingOptions
+    }
+
+    private static let fileNames = #"""
+
+
+        # Only what is completed as a file is quoted as one, and followed by a slash where it is a directory; and what has
+        # blanks is quoted.
+        __orchestrate_add_completions() {
+            local completion
+            case "${1}" in
+            -f|-d|-o) compopt -o filenames 2>/dev/null ;;
+            esac
+            while IFS='' read -r completion; do
+                [[ "${completion}" == *[[:blank:]]* ]] && compopt -o filenames 2>/dev/null
+                COMPREPLY+=("${completion}")
+            done < <(IFS=$'\n' compgen "${@}" -- "${cur}")
+        }
+        """#
+
+    private static var topics: String {
+        """
+
+
+        # What there is help for.
+        _orchestrate_help() {
+            COMPREPLY=($(compgen -W '\(OrchestrateCommand.names.joined(separator: " "))' -- "${cur}"))
+        }
+        """
     }
 
     /// The same as `LeadingOptions`, on a line that is not whole yet.
