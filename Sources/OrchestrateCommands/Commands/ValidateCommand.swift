@@ -3,6 +3,7 @@ import ControlAPI
 import DiagnosticRendering
 import Glibc
 import ManifestLoading
+import SidecarModel
 import Supervision
 
 struct ValidateCommand: ParsableCommand {
@@ -32,7 +33,10 @@ struct ValidateCommand: ParsableCommand {
     var strict = false
 
     func run() throws {
-        let loaded = try manifest.load(interpolates: !noInterpolate, isForPlan: false)
+        var loaded = try manifest.load(interpolates: !noInterpolate, isForPlan: false)
+        if strict {
+            for index in loaded.diagnostics.indices { loaded.diagnostics[index].severity = .error }
+        }
         switch format {
         case .json: Console.write(diagnosticJSON(loaded.diagnostics).withFinalNewline)
         case .text:
@@ -44,7 +48,7 @@ struct ValidateCommand: ParsableCommand {
                 Console.print("\(loaded.file.terminalSafe) is valid")
             }
         }
-        if loaded.hasErrors || (strict && !loaded.diagnostics.isEmpty) {
+        if loaded.hasErrors {
             throw CommandFailure(.invalidManifest)
         }
     }
