@@ -150,6 +150,8 @@ package struct InstanceReport: Hashable, Codable, Sendable {
     package var isRestartPending: Bool?
     /// True: the same, once what failed before its turn is well again; `reason` says what. Nil: nothing did.
     package var isRestartHalted: Bool?
+    /// True: it is started again however it ends, and so never completes.
+    package var neverCompletes: Bool?
 
     enum CodingKeys: String, CodingKey {
         case name, sidecar, replica, kind, state, health, incarnation, pid, since, reason, stop, until, ports, usage
@@ -166,6 +168,7 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         case isRemoved = "removed"
         case isRestartPending = "restart_pending"
         case isRestartHalted = "restart_halted"
+        case neverCompletes = "never_completes"
     }
 
     package init(
@@ -175,7 +178,8 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         stop: StopReport? = nil, until: Timestamp? = nil, ports: [PortReport] = [], isUnverified: Bool = false,
         lastProbe: String? = nil,
         usage: UsageReport? = nil, isPrimary: Bool = false, socket: String? = nil, clients: [ClientReport]? = nil,
-        isRemoved: Bool? = nil, isRestartPending: Bool? = nil, isRestartHalted: Bool? = nil
+        isRemoved: Bool? = nil, isRestartPending: Bool? = nil, isRestartHalted: Bool? = nil,
+        neverCompletes: Bool? = nil
     ) {
         self.name = name
         self.sidecar = sidecar
@@ -205,5 +209,6 @@ package struct InstanceReport: Hashable, Codable, Sendable {
         self.isRemoved = isRemoved
         self.isRestartPending = isRestartPending
         self.isRestartHalted = isRestartHalted
+        self.neverCompletes = neverCompletes
     }
 }

@@ -32,7 +32,8 @@ struct ReportBuilder {
             isUnverified: status.isUnverified, lastProbe: status.lastProbe?.shown, usage: usage,
             isPrimary: spec.primary, socket: book.socket, clients: spec.stdio == .none ? nil : book.clients,
             isRemoved: status.isDeclared ? nil : true, isRestartPending: status.isRestartPending ? true : nil,
-            isRestartHalted: status.isRestartHalted ? true : nil)
+            isRestartHalted: status.isRestartHalted ? true : nil,
+            neverCompletes: spec.neverCompletes ? true : nil)
     }
 
     private func stopReport(_ progress: StopProgress) -> StopReport {
@@ -91,6 +92,16 @@ extension SidecarSpec {
         ProbeRole.allCases.contains { role in
             guard case .http(let http) = health[role]?.check, http.host == nil else { return false }
             return http.port == .named(port)
+        }
+    }
+}
+
+extension SidecarSpec {
+    fileprivate var neverCompletes: Bool {
+        switch kind {
+        case .task: false
+        case .service: restart.policy == .always
+        case .external: true
         }
     }
 }

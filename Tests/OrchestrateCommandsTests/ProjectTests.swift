@@ -56,6 +56,14 @@ import Testing
         #expect(Goal.healthy.progress(of: [report("a", .failed, incarnation: 4)], after: before) == .underWay)
         #expect(Goal.healthy.progress(of: [report("a", .healthy, incarnation: 5)], after: before) == .reached)
         // Stopped in the meantime, by somebody else or as its supervision was lost.
+    @Test func `what is always restarted never completes, and nobody waits for that`() {
+        var endless = report("a", .healthy)
+        #expect(Goal.completed.progress(of: [endless]) == .underWay)
+        endless.neverCompletes = true
+        #expect(Goal.completed.progress(of: [endless]) == .failed(["a"]))
+        #expect(Goal.healthy.progress(of: [endless]) == .reached)
+    }
+
         let stopped = report("a", .stopped, incarnation: 4, isWanted: false)
         #expect(Goal.healthy.progress(of: [stopped], after: before) == .failed(["a"]))
     }

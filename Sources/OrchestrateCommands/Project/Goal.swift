@@ -32,6 +32,7 @@ enum Goal: String, CaseIterable {
         case (.healthy, .healthy) where instance.isRestartPending == true: .underWay
         case (.healthy, .healthy), (.healthy, .completed): .reached
         case (.completed, .completed): .reached
+        case (.completed, _) where instance.neverCompletes == true: .failed
         case (.healthy, .failed), (.completed, .failed), (.healthy, .blocked), (.completed, .blocked): .failed
         case (.healthy, _), (.completed, _): .underWay
         }

@@ -196,6 +196,14 @@ final class GoalSession {
     private func failure(_ goal: Goal, _ failed: [String]) -> CommandFailure {
         let report = (try? client.call(Status.self, .init()))?.sidecars ?? view.instances
         let instances = report.filter { failed.contains($0.name) }
+        let endless = goal == .completed ? instances.filter { $0.neverCompletes == true } : []
+        guard endless.isEmpty else {
+            let list = endless.map(\.name).joined(separator: ", ")
+            return CommandFailure(
+                .failed,
+                "\(list) \(endless.count == 1 ? "does" : "do") not complete: only a task, or a service that is not always "
+                    + "restarted, comes to an end of its own")
+        }
         let text = FailureReport(
             failed: instances, all: report, lastLines: LogAccess.lastLines(of: instances, in: context),
             selector: context.selector)
