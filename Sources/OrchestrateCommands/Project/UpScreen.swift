@@ -75,7 +75,7 @@ final class UpScreen {
         // Each line is written over the one before: erasing all of them first would flicker.
         let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A" : ""
         // Nothing wraps meanwhile: a letter may be wider than a column, and the terminal narrower than it was.
-        Console.write("\u{1b}[?7l" + up + lines.map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J\u{1b}[?7h")
+        Console.write("\r\u{1b}[?7l" + up + lines.map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J\u{1b}[?7h")
         drawnLines = lines.count
     }
 
@@ -83,7 +83,8 @@ final class UpScreen {
     func clear() {
         flush()
         guard drawnLines > 0 else { return }
-        Console.write("\u{1b}[\(drawnLines)A\u{1b}[J")
+        // From the first column: Ctrl-C leaves its echo before the cursor.
+        Console.write("\r\u{1b}[\(drawnLines)A\u{1b}[J")
         drawnLines = 0
     }
 
