@@ -47,6 +47,23 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a report of one that runs has its CPU and memory, and calls it as status does`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  one: { command: [sleep, \"1000\"] }")
+                try sandbox.succeed("up", "-d")
+                let mine = "\(sandbox.directory)/mine"
+                try sandbox.succeed("report", "one", "-o", mine)
+                let summary = File.text("\(mine)/summary.txt")
+                #expect(summary.hasPrefix("one is healthy since "), "\(summary)")
+                #expect(summary.contains(" ms of CPU, now "), "\(summary)")
+                #expect(File.text("\(mine)/journal.txt").contains("  one#1  "))
+                try sandbox.succeed("down")
+                let later = "\(sandbox.directory)/later"
+                try sandbox.succeed("report", "one", "-o", later)
+                #expect(File.text("\(later)/summary.txt").hasPrefix("one is stopped since "))
+            }
+        }
+
         @Test func `the memory of a report is the sidecar's own, and not what its supervisor had`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(

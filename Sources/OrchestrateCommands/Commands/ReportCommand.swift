@@ -50,7 +50,7 @@ struct ReportCommand: ParsableCommand {
         }
         let stem = LogInstance(sidecar: sidecar, replica: replica).stem
         var source = CrashReportSource(context.location, sidecar: sidecar, replica: replica)
-        if let report = try? context.running()?.call(Status.self, .init()) {
+        if let report = try? context.running()?.call(Status.self, .init(withUsage: true)) {
             source.live = report.sidecars.first { $0.sidecar == sidecar && $0.replica == replica }
             source.containment = report.containment
         }

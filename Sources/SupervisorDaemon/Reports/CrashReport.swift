@@ -27,15 +27,19 @@ struct CrashReport: Encodable, Sendable {
         var number: UInt16
     }
 
-    /// Of the leader and the children it waited for.
+    /// Of one that ended: its leader and the children it waited for. Of one that runs: all of it.
     struct Usage: Encodable, Sendable {
         var cpuMilliseconds: UInt64
-        /// Nil: it stayed below the bound, so that the kernel does not tell.
+        /// What it holds now. Nil: it ended.
+        var memoryBytes: Int64?
+        /// Nil: it runs, or stayed below the bound, so that the kernel does not tell.
         var maximumMemoryBytes: UInt64?
-        var memoryBoundBytes: UInt64
+        /// Nil: it runs.
+        var memoryBoundBytes: UInt64?
 
         enum CodingKeys: String, CodingKey {
             case cpuMilliseconds = "cpu_ms"
+            case memoryBytes = "memory_bytes"
             case maximumMemoryBytes = "max_memory_bytes"
             case memoryBoundBytes = "memory_bound_bytes"
         }

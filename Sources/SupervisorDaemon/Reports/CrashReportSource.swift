@@ -34,6 +34,7 @@ package struct CrashReportSource: Sendable {
     private struct Declaration: Sendable {
         var fingerprints: [KeyFingerprint]
         var dependencies: [String]
+        var replicas: Int
         var environment: [String]
     }
 
@@ -65,7 +66,7 @@ package struct CrashReportSource: Sendable {
         logDirectory = spec.logs.directory ?? location.logsDirectory
         declaration = Declaration(
             fingerprints: spec.fingerprints, dependencies: spec.dependencies.map(\.sidecar),
-            environment: SidecarEnvironment.names(of: spec, inherited))
+            replicas: spec.replicas, environment: SidecarEnvironment.names(of: spec, inherited))
     }
 
     var instance: LogInstance { LogInstance(sidecar: sidecar, replica: replica) }
@@ -92,22 +93,29 @@ package struct CrashReportSource: Sendable {
         let incarnation = row?.incarnation ?? last?.incarnation ?? 0
         var report = CrashReport(
             madeAt: WallClock.now, kernel: Kernel.release, project: project?.name ?? location.identity,
-            manifest: project?.manifest ?? "", instance: live?.name ?? "\(instance)", sidecar: sidecar,
+            manifest: project?.manifest ?? "", instance: "\(instance)", sidecar: sidecar,
             replica: replica, state: row?.state ?? last?.to ?? .stopped, reason: row?.reason ?? last?.cause ?? "",
             since: Timestamp(microseconds: row?.sinceWall ?? last?.atWall ?? 0), incarnation: incarnation,
             restartsTotal: row?.restartsTotal ?? 0, consecutiveFailures: row?.consecutiveFailures ?? 0,
             lastExit: row?.lastExit.map(ExitReport.init), ports: [], containment: containment,
             lastProbe: live?.lastProbe, environment: declaration?.environment ?? [], probes: [], journal: [])
-        report.usage = usage(incarnation)
+        report.usage = usage(incarnation) ?? live?.usage.map(CrashReport.Usage.init)
         report.ports = try store.ports().filter { $0.sidecar == sidecar && $0.replica == replica }
             .map { CrashReport.Port(name: $0.name, number: $0.number) }
         report.changes = changes(store.goodRun(of: sidecar))
-        report.probes = own.filter { $0.initiator == .probe }.map(CrashReport.Step.init)
         var steps = own
         for name in declaration?.dependencies ?? [] {
             steps += try store.transitions(of: name, limit: Self.stepsOfEach)
         }
-        report.journal = steps.sorted { $0.id < $1.id }.map(CrashReport.Step.init)
+        // Numbered where there are several, as everywhere.
+        var numbered = Set(steps.filter { $0.replica > 0 }.map(\.sidecar))
+        if replica > 0 || declaration.map({ $0.replicas > 1 }) ?? false { numbered.insert(sidecar) }
+        func name(_ sidecar: String, _ replica: Int) -> String {
+            numbered.contains(sidecar) ? "\(sidecar)/\(replica)" : sidecar
+        }
+        report.instance = live?.name ?? name(sidecar, replica)
+        report.probes = own.filter { $0.initiator == .probe }.map { .init($0, name: name($0.sidecar, $0.replica)) }
+        report.journal = steps.sorted { $0.id < $1.id }.map { .init($0, name: name($0.sidecar, $0.replica)) }
         return report
     }
 
@@ -127,10 +135,18 @@ package struct CrashReportSource: Sendable {
 }
 
 extension CrashReport.Step {
-    fileprivate init(_ row: TransitionRow) {
+    fileprivate init(_ row: TransitionRow, name: String) {
         self.init(
-            at: Timestamp(microseconds: row.atWall), instance: "\(row.sidecar)/\(row.replica)",
+            at: Timestamp(microseconds: row.atWall), instance: name,
             incarnation: row.incarnation, from: row.from, to: row.to, initiator: row.initiator, cause: row.cause,
             causedBy: row.causedBy)
+    }
+}
+
+extension CrashReport.Usage {
+    fileprivate init(_ usage: UsageReport) {
+        self.init(
+            cpuMilliseconds: UInt64(max(0, usage.cpuMilliseconds)), memoryBytes: usage.memoryBytes,
+            maximumMemoryBytes: nil, memoryBoundBytes: nil)
     }
 }

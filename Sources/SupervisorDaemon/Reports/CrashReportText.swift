@@ -13,8 +13,9 @@ enum CrashReportText {
                 + "\(report.consecutiveFailures) failures in a row",
         ]
         if let usage = report.usage {
-            let memory =
-                usage.maximumMemoryBytes.map { "at most \($0 >> 10)" } ?? "less than \(usage.memoryBoundBytes >> 10)"
+            let most = usage.maximumMemoryBytes.map { "at most \($0 >> 10)" }
+            let bound = usage.memoryBoundBytes.map { "less than \($0 >> 10)" }
+            let memory = usage.memoryBytes.map { "now \($0 >> 10)" } ?? most ?? bound ?? "an unknown number of"
             lines.append("used:         \(usage.cpuMilliseconds) ms of CPU, \(memory) KiB of memory")
         }
         let ports = report.ports.map { "\($0.name) \($0.number)" }.joined(separator: ", ")
