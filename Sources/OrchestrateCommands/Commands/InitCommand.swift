@@ -2,6 +2,7 @@ import ArgumentParser
 import ControlAPI
 import Glibc
 import ManifestLoading
+import SidecarModel
 
 struct InitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,7 +33,9 @@ struct InitCommand: ParsableCommand {
         }
         defer { close(descriptor) }
         Console.write(Self.starter, to: descriptor)
-        Console.print("wrote \(file.terminalSafe); next: orchestrate up")
+        // By these names it is found without being named.
+        let selector = manifestFileNames.contains(file) ? "" : " -f \(file.shellQuoted)"
+        Console.print("wrote \(file.terminalSafe); next: orchestrate up\(selector.terminalSafe)")
     }
 
     /// The other name a manifest is found by in the same directory.
