@@ -22,15 +22,21 @@ import Testing
     }
 
     @Test(arguments: [
-        ("250ms", Duration.milliseconds(250)), ("1m30s", .seconds(90)), ("0", .zero), ("2h", .seconds(7200)),
+        ("250ms", Duration.milliseconds(250)), ("1.5s", .milliseconds(1500)), ("1m30s", .seconds(90)), ("0", .zero),
+        ("2h", .seconds(7200)),
     ])
     func `durations are read`(text: String, duration: Duration) {
         #expect(DurationArgument(argument: text)?.value == duration)
     }
 
-    @Test(arguments: ["", "5", "5x", "s", "-5s", "1.5s", "99999999999999999999s"])
+    @Test(arguments: ["", "5", "5x", "s", "-5s", "1s1m", "99999999999999999999s"])
     func `what is no duration is refused`(text: String) {
         #expect(DurationArgument(argument: text) == nil)
+    }
+
+    @Test func `a duration without a unit is refused with the way to write it`() {
+        let refused = #expect(throws: (any Error).self) { try DurationArgument.parse("5") }
+        #expect(refused.map { "\($0)" } == "'5' is without a unit; write 5s for seconds, or 5ms, 5m, 5h, 5d")
     }
 
     private func report(_ name: String, _ state: StateName, incarnation: UInt64 = 1, isWanted: Bool = true)
@@ -50,12 +56,6 @@ import Testing
         #expect(Goal.healthy.progress(of: []) == .reached)
     }
 
-    @Test func `a restart is over with a later life only`() {
-        let before: [String: UInt64] = ["a": 4]
-        #expect(Goal.healthy.progress(of: [report("a", .healthy, incarnation: 4)], after: before) == .underWay)
-        #expect(Goal.healthy.progress(of: [report("a", .failed, incarnation: 4)], after: before) == .underWay)
-        #expect(Goal.healthy.progress(of: [report("a", .healthy, incarnation: 5)], after: before) == .reached)
-        // Stopped in the meantime, by somebody else or as its supervision was lost.
     @Test func `what is always restarted never completes, and nobody waits for that`() {
         var endless = report("a", .healthy)
         #expect(Goal.completed.progress(of: [endless]) == .underWay)
@@ -64,6 +64,12 @@ import Testing
         #expect(Goal.healthy.progress(of: [endless]) == .reached)
     }
 
+    @Test func `a restart is over with a later life only`() {
+        let before: [String: UInt64] = ["a": 4]
+        #expect(Goal.healthy.progress(of: [report("a", .healthy, incarnation: 4)], after: before) == .underWay)
+        #expect(Goal.healthy.progress(of: [report("a", .failed, incarnation: 4)], after: before) == .underWay)
+        #expect(Goal.healthy.progress(of: [report("a", .healthy, incarnation: 5)], after: before) == .reached)
+        // Stopped in the meantime, by somebody else or as its supervision was lost.
         let stopped = report("a", .stopped, incarnation: 4, isWanted: false)
         #expect(Goal.healthy.progress(of: [stopped], after: before) == .failed(["a"]))
     }

@@ -141,19 +141,18 @@ extension ManifestDecoder {
                 return nil
             case .positive, .atLeast: return duration
             }
-        case .failure(.missingUnit):
-            report(
-                .missingUnit, at: node, "'\(name)' is \(text) without a unit",
-                help: "write \(text)s for seconds, or \(text)ms, \(text)m, \(text)h, \(text)d")
-        case .failure(.malformed):
-            report(
-                .invalidDuration, at: node, "'\(text)' is no duration",
-                help: "for example 250ms, 5s, 1m30s, 2h or 7d")
-        case .failure(.outOfOrder):
-            report(
-                .invalidDuration, at: node, "'\(text)' is no duration: each unit stands once, the largest first",
-                help: "for example 1m30s")
-        case .failure(.tooLarge): report(.outOfRange, at: node, "'\(name)' is longer than 100 years")
+        case .failure(let failure):
+            let help = failure.advice(forDuration: text)
+            switch failure {
+            case .missingUnit:
+                report(.missingUnit, at: node, "'\(name)' is \(text) without a unit", help: help)
+            case .malformed: report(.invalidDuration, at: node, "'\(text)' is no duration", help: help)
+            case .outOfOrder:
+                report(
+                    .invalidDuration, at: node, "'\(text)' is no duration: each unit stands once, the largest first",
+                    help: help)
+            case .tooLarge: report(.outOfRange, at: node, "'\(name)' is longer than 100 years", help: help)
+            }
         }
         return nil
     }

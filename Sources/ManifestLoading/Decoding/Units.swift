@@ -1,9 +1,21 @@
 import SidecarModel
 
-enum UnitFailure: Error, Hashable { case missingUnit, malformed, outOfOrder, tooLarge }
+package enum UnitFailure: Error, Hashable {
+    case missingUnit, malformed, outOfOrder, tooLarge
+
+    /// How a duration is written, where it was written otherwise.
+    package func advice(forDuration text: String) -> String? {
+        switch self {
+        case .missingUnit: "write \(text)s for seconds, or \(text)ms, \(text)m, \(text)h, \(text)d"
+        case .malformed: "for example 250ms, 5s, 1m30s, 2h or 7d"
+        case .outOfOrder: "for example 1m30s"
+        case .tooLarge: nil
+        }
+    }
+}
 
 /// `250ms`, `5s`, `1m30s`, `2h`, `7d`, `1.5s`: each unit once, the largest first. `0` needs no unit.
-func parseDuration(_ text: String) -> Result<Duration, UnitFailure> {
+package func parseDuration(_ text: String) -> Result<Duration, UnitFailure> {
     // However it is written: an editor that goes by the schema sees the number alone.
     if Double(text) == 0 { return .success(.zero) }
     var total: Int64 = 0

@@ -95,7 +95,7 @@ private let values = """
 
     - **Scalars** follow the YAML 1.2 core schema: `yes`, `no`, `on` and `off` are text. Values of `env` are the text as \
     written: `0644` stays `0644`.
-    - **Durations**: `250ms`, `5s`, `1m30s`, `2h`, `7d`; the units are `d`, `h`, `m`, `s`, `ms` and `us`, the largest \
+    - **Durations**: `250ms`, `5s`, `1.5s`, `1m30s`, `2h`, `7d`; the units are `d`, `h`, `m`, `s`, `ms` and `us`, the largest \
     first. **Sizes**: `512KiB`, `10MiB`, `1GB`. A bare number is an error; \
     `0` is fine.
     - **Paths** that are relative start at the manifest's directory.

@@ -26,7 +26,8 @@ struct AttachCommand: ParsableCommand {
         help: ArgumentHelp(
             "With 'stdio: socket', after the end of a piped input: stay until nothing was printed for this long. "
                 + "Default: 1s.",
-            valueName: "duration"))
+            valueName: "duration"),
+        transform: DurationArgument.parse)
     var linger: DurationArgument?
 
     @Argument(help: "A sidecar, or an instance such as mcp/0.", completion: .sidecars)

@@ -21,7 +21,9 @@ struct RunCommand: ParsableCommand {
     @Argument(help: "The task.", completion: .tasks)
     var task: String
 
-    @Option(help: ArgumentHelp("Give up waiting after this, and exit with 6: 30s, 5m.", valueName: "duration"))
+    @Option(
+        help: ArgumentHelp("Give up waiting after this, and exit with 6: 30s, 5m.", valueName: "duration"),
+        transform: DurationArgument.parse)
     var timeout: DurationArgument?
 
     func run() throws {

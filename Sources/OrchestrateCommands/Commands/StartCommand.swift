@@ -33,6 +33,8 @@ struct WaitOptions: ParsableArguments {
     @Flag(help: "Don't wait until it is done.")
     var noWait = false
 
-    @Option(help: ArgumentHelp("Give up waiting after this, and exit with 6: 30s, 5m.", valueName: "duration"))
+    @Option(
+        help: ArgumentHelp("Give up waiting after this, and exit with 6: 30s, 5m.", valueName: "duration"),
+        transform: DurationArgument.parse)
     var timeout: DurationArgument?
 }

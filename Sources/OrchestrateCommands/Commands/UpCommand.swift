@@ -37,7 +37,9 @@ struct UpCommand: ParsableCommand {
     @Flag(help: "With -d: don't wait until it is healthy.")
     var noWait = false
 
-    @Option(help: ArgumentHelp("Exit with 6 when not all is healthy after this: 30s, 5m.", valueName: "duration"))
+    @Option(
+        help: ArgumentHelp("Exit with 6 when not all is healthy after this: 30s, 5m.", valueName: "duration"),
+        transform: DurationArgument.parse)
     var timeout: DurationArgument?
 
     @Flag(

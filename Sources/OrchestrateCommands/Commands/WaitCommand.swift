@@ -21,7 +21,9 @@ struct WaitCommand: ParsableCommand {
     @Option(name: .customLong("for"), help: "healthy, stopped or completed.")
     var goal: Goal = .healthy
 
-    @Option(help: ArgumentHelp("Give up after this, and exit with 6: 30s, 5m.", valueName: "duration"))
+    @Option(
+        help: ArgumentHelp("Give up after this, and exit with 6: 30s, 5m.", valueName: "duration"),
+        transform: DurationArgument.parse)
     var timeout: DurationArgument?
 
     func run() throws {

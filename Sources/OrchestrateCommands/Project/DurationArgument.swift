@@ -1,32 +1,31 @@
 import ArgumentParser
+import ManifestLoading
 
-/// A duration on the command line, written as in the manifest: `250ms`, `5s`, `1m30s`, `2h`.
+/// A duration on the command line, written as in the manifest: `250ms`, `5s`, `1.5s`, `1m30s`, `2h`.
 struct DurationArgument: ExpressibleByArgument {
     var value: Duration
 
     init?(argument: String) {
-        var rest = argument[...]
-        var total = Duration.zero
-        guard !rest.isEmpty else { return nil }
-        if rest == "0" {
-            value = .zero
-            return
-        }
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isASCII && $0.isNumber }
-            guard let number = Int64(digits), number < 1 << 40 else { return nil }
-            rest = rest.dropFirst(digits.count)
-            let unit = rest.prefix { $0.isLetter }
-            rest = rest.dropFirst(unit.count)
-            switch unit {
-            case "ms": total += .milliseconds(number)
-            case "s": total += .seconds(number)
-            case "m": total += .seconds(number * 60)
-            case "h": total += .seconds(number * 3600)
-            case "d": total += .seconds(number * 86_400)
-            default: return nil
-            }
-        }
-        value = total
+        guard case .success(let duration) = parseDuration(argument) else { return nil }
+        value = duration
     }
+
+    /// For an option, which tells why it is refused.
+    static func parse(_ argument: String) throws -> Self {
+        switch parseDuration(argument) {
+        case .success(let duration): return Self(value: duration)
+        case .failure(let failure):
+            let what =
+                switch failure {
+                case .missingUnit: "'\(argument)' is without a unit"
+                case .malformed: "'\(argument)' is no duration"
+                case .outOfOrder: "'\(argument)' is no duration: each unit stands once, the largest first"
+                case .tooLarge: "'\(argument)' is longer than 100 years"
+                }
+            throw ValidationError(
+                [what, failure.advice(forDuration: argument)].compactMap(\.self).joined(separator: "; "))
+        }
+    }
+
+    private init(value: Duration) { self.value = value }
 }
