@@ -23,8 +23,9 @@ struct LsCommand: ParsableCommand {
         var project: String
         var identity: String
         var phase: String
-        var healthy: Int
-        var wanted: Int
+        /// Nil: nobody says.
+        var healthy: Int?
+        var wanted: Int?
         var manifest: String
         var stateDirectory: String
 
@@ -44,10 +45,17 @@ struct LsCommand: ParsableCommand {
         for entry in entries {
             table.rows.append([
                 .init(entry.project), .init(entry.phase, entry.phase == "running" ? .green : .dim),
-                .init(entry.phase == "stopped" ? "-" : "\(entry.healthy)/\(entry.wanted)"), .init(entry.manifest),
+                .init(ready(entry)), .init(entry.manifest),
             ])
         }
         Console.print(table.lines(Terminal(environment: environment).palette).joined(separator: "\n"))
+    }
+
+    private func ready(_ entry: Entry) -> String {
+        guard entry.phase != ProjectReport.Phase.stopped.rawValue, let healthy = entry.healthy,
+            let wanted = entry.wanted
+        else { return "-" }
+        return "\(healthy)/\(wanted)"
     }
 
     private func entry(for location: ProjectLocation) -> Entry? {
@@ -76,7 +84,8 @@ struct LsCommand: ParsableCommand {
             }
         let row = (try? StateStore(reading: location.journalPath).project()) ?? nil
         return Entry(
-            project: row?.name ?? location.identity, identity: location.identity, phase: phase, healthy: 0, wanted: 0,
+            project: row?.name ?? location.identity, identity: location.identity, phase: phase,
+            healthy: isLeftOver || isSilent ? nil : 0, wanted: isLeftOver || isSilent ? nil : 0,
             manifest: row?.manifest ?? "-", stateDirectory: location.stateDirectory)
     }
 
