@@ -1,5 +1,7 @@
 import ControlAPI
 import ControlClient
+import ManifestLoading
+import Planning
 import SidecarModel
 import StateStore
 
@@ -30,11 +32,16 @@ extension ProjectContext {
         return supervisor.id == location.identity
     }
 
-    /// Throws where it would start everything a second time.
+    /// Throws where it would start everything a second time. A manifest that is no manifest has no `id` to be another one:
+    /// what is wrong with it is said by who reads it.
     static func refuseBesideFormer(
-        _ own: ProjectLocation, of manifest: String, in root: StateRoot, _ patience: Patience
+        _ own: ProjectLocation, of manifest: String, in root: StateRoot, _ patience: Patience,
+        environment: [String: String]
     ) throws {
         guard !runs(own), let former = runningFormer(of: manifest, besides: own, in: root, patience) else { return }
+        let options = LoadOptions(checksHost: false, makesFingerprints: false)
+        let loaded = loadManifest(path: manifest, environment: environment, options: options, files: HostFiles())
+        guard !loaded.hasErrors else { return }
         let name = former.identity.hasPrefix("/") ? "without an id" : "as '\(former.identity)'"
         throw CommandFailure(
             .conflict,

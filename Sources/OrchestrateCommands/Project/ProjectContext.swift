@@ -92,7 +92,9 @@ struct ProjectContext {
         let identity =
             options.project ?? ManifestIdentity.id(ofManifestAt: found, environment: environment) ?? found
         location = ProjectLocation(identity: identity, root: root)
-        if options.project == nil { try Self.refuseBesideFormer(location, of: found, in: root, patience) }
+        if options.project == nil {
+            try Self.refuseBesideFormer(location, of: found, in: root, patience, environment: environment)
+        }
         selector =
             options.project.map { " --project \($0.shellQuoted)" } ?? options.file.map { " --file \($0.shellQuoted)" }
             ?? ""
