@@ -17,17 +17,24 @@ package func loadManifest(
             text: bytes, file: path, directory: parentDirectory(of: absolute), path: absolute, environment: environment,
             options: options, files: files)
     } catch {
-        let (rule, help): (RuleID, String?) =
-            switch error {
-            case .notFound: (.manifestNotFound, "run `orchestrate init` to write one")
-            case .tooLarge: (.yamlTooLarge, "split the project, or generate less")
-            case .notAFile: (.manifestUnreadable, "`orchestrate validate -` reads a manifest from standard input")
-            case .permissionDenied, .isDirectory, .other: (.manifestUnreadable, nil)
-            }
-        let diagnostic = Diagnostic(
-            rule: rule.rawValue, message: "cannot read the manifest \(path): \(error.reason)", help: help)
-        return LoadedManifest(plan: nil, diagnostics: [diagnostic], file: path, path: absolute)
+        return unreadableManifest(error, file: path, path: absolute)
     }
+}
+
+/// What there is to say of a manifest that can't be read.
+///
+/// - Parameter file: what diagnostics call it.
+package func unreadableManifest(_ failure: FileReadFailure, file: String, path: String = "") -> LoadedManifest {
+    let (rule, help): (RuleID, String?) =
+        switch failure {
+        case .notFound: (.manifestNotFound, "run `orchestrate init` to write one")
+        case .tooLarge: (.yamlTooLarge, "split the project, or generate less")
+        case .notAFile: (.manifestUnreadable, "`orchestrate validate -` reads a manifest from standard input")
+        case .permissionDenied, .isDirectory, .other: (.manifestUnreadable, nil)
+        }
+    let diagnostic = Diagnostic(
+        rule: rule.rawValue, message: "cannot read the manifest \(file): \(failure.reason)", help: help)
+    return LoadedManifest(plan: nil, diagnostics: [diagnostic], file: file, path: path)
 }
 
 /// The same for a text that is already here, as from standard input.

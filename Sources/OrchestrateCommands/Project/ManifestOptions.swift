@@ -30,15 +30,14 @@ struct ManifestOptions: ParsableArguments {
         let directory = ProcessEnvironment.workingDirectory(environment)
         if let path, let descriptor = Self.descriptor(named: path) {
             let shown = path == "-" ? "<stdin>" : path
-            do {
+            do throws(FileReadFailure) {
                 let text = try HostFiles.readAll(from: descriptor, limit: 16 << 20)
                 Self.expect(text.count)
                 return loadManifest(
                     text: text, file: shown, directory: directory, environment: environment, options: options,
                     files: Self.files)
             } catch {
-                throw CommandFailure(
-                    .failed, "cannot read \(path == "-" ? "standard input" : path): \(error.reason)")
+                return unreadableManifest(error, file: shown)
             }
         }
         guard let found = path ?? findManifest(from: directory) else {
