@@ -40,17 +40,21 @@ struct PortCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project)
         let names = name.map { [$0] } ?? []
-        let (ports, socket) = try context.ask { client in
-            let ports = try client.call(Ports.self, .init(names: names)).ports.filter { port == nil || $0.name == port }
+        let (all, socket) = try context.ask { client in
+            let ports = try client.call(Ports.self, .init(names: names)).ports
             guard ports.isEmpty, port == nil, name != nil else { return (ports, Socket?.none) }
             let instance = try client.call(Status.self, .init(names: names)).sidecars.first
             return (ports, instance.flatMap { found in found.socket.map { .init(instance: found.name, socket: $0) } })
         }
+        let ports = all.filter { port == nil || $0.name == port }
         if let socket { return Console.print(json ? WireFormat.json([socket], pretty: true) : socket.socket) }
         if json { return Console.print(WireFormat.json(ports, pretty: true)) }
         guard !ports.isEmpty else {
             let what = port.map { "port '\($0)'" } ?? "port"
-            throw CommandFailure(.failed, "\(name.map { "'\($0)'" } ?? "the project") has no \(what)")
+            var there: [String] = []
+            for port in all where !there.contains(port.name) { there.append(port.name) }
+            let list = there.isEmpty ? "" : "; it has \(there.joined(separator: ", "))"
+            throw CommandFailure(.failed, "\(name.map { "'\($0)'" } ?? "the project") has no \(what)\(list)")
         }
         if ports.count == 1, name != nil {
             return Console.print(address ? ports[0].address : String(ports[0].number))

@@ -22,9 +22,19 @@ struct StartCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project, patience: .ofCommand(timeout: waiting.timeout?.value))
         let session = try GoalSession(context)
-        let touched = try session.ask(Start.self, .init(names: names))
+        let touched = try ask(session, in: context)
         guard !waiting.noWait else { return }
         try session.wait(for: .healthy, of: touched.all(named: names))
+    }
+
+    private func ask(_ session: GoalSession, in context: ProjectContext) throws -> Touched {
+        do {
+            return try session.ask(Start.self, .init(names: names))
+        } catch let error as ControlError where error.code == .unknownSidecar {
+            // What was added to the manifest since is not brought up by starting it.
+            guard let way = context.wayUp(for: error.names) else { throw error }
+            throw CommandFailure(.unknownSidecar, error.message + "\n" + way)
+        }
     }
 }
 
