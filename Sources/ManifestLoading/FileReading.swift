@@ -16,6 +16,8 @@ package enum FileKind: Hashable, Sendable {
     case file(isExecutable: Bool)
     case directory(isAccessible: Bool)
     case other
+    /// Nobody may look: a directory above it lets this user not in.
+    case hidden
 }
 
 /// The host's files, as far as a manifest needs them.
@@ -28,7 +30,7 @@ package protocol FileReading {
     /// The path without symbolic links. Nil when nothing is there.
     func canonicalPath(_ path: String) -> String?
 
-    /// Nil when nothing is there, or it can't be looked at.
+    /// Nil when nothing is there.
     func kind(of path: String) -> FileKind?
 
     func user(_ name: String) -> AccountAnswer

@@ -79,7 +79,7 @@ package struct HostFiles: FileReading {
 
     package func kind(of path: String) -> FileKind? {
         var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
+        guard stat(path, &status) == 0 else { return errno == EACCES ? .hidden : nil }
         switch status.st_mode & S_IFMT {
         case S_IFREG: return .file(isExecutable: access(path, X_OK) == 0)
         case S_IFDIR: return .directory(isAccessible: access(path, X_OK) == 0)

@@ -10,6 +10,8 @@ struct MemoryFiles: FileReading {
     /// Where a path really leads.
     var links: [String: String] = [:]
     var unreadable: Set<String> = []
+    /// Directories that let nobody in.
+    var closed: Set<String> = []
     /// Users, and groups of the same name. Nil: nobody is asked.
     var accounts: [String: UInt32]?
     var abilities: HostAbilities?
@@ -40,6 +42,8 @@ struct MemoryFiles: FileReading {
     func canonicalPath(_ path: String) -> String? { links[path] ?? (directories.contains(path) ? path : nil) }
 
     func kind(of path: String) -> FileKind? {
+        if closed.contains(path) { return .directory(isAccessible: false) }
+        if closed.contains(where: { path.hasPrefix($0 + "/") }) { return .hidden }
         if directories.contains(path) { return .directory(isAccessible: true) }
         return texts[path] == nil ? nil : .file(isExecutable: path.hasPrefix("/bin/"))
     }

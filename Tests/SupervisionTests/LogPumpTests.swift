@@ -318,6 +318,11 @@ struct LogPumpTests {
             _ = try bench.pump.open(db, incarnation: Incarnation(1), spec: spec)
         }
         #expect(failure?.errno == ENOTDIR)
+        spec.directory = bench.directory.path + "/file"
+        let plain = #expect(throws: SystemError.self) {
+            _ = try bench.pump.open(db, incarnation: Incarnation(1), spec: spec)
+        }
+        #expect(plain?.errno == ENOTDIR)
     }
 
     @Test func `retiring writes what is left and removes the FIFOs`() throws {

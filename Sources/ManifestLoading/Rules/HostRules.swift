@@ -1,10 +1,19 @@
 import SidecarModel
 import YAMLReading
 
-/// What was found at a path, for all sidecars that name it.
+/// What was found at a path, or for a name, for all sidecars that name it.
 struct KnownPlaces {
     var commands: [String: FileKind?] = [:]
+    /// By search path and name.
+    var programs: [String: Program] = [:]
     var directories: [String: FileKind?] = [:]
+
+    enum Program {
+        case executable
+        case notExecutable(String)
+        /// A directory that could not be looked into may have it.
+        case absent(hiddenBy: String?)
+    }
 }
 
 /// What depends on this machine. Warnings: a dependency or a hook may yet create what is missing.
@@ -16,7 +25,7 @@ extension ManifestDecoder {
         if let directory { checkDirectory(directory, of: position, known: &known.directories) }
         if let logs = sidecar.logs.directory { checkLogDirectory(logs, of: position, known: &known.directories) }
         guard case .command(let words) = sidecar.program, let program = words.first?.literal else { return }
-        checkCommand(program, of: position, in: directory, known: &known.commands)
+        checkCommand(program, of: position, in: directory, known: &known)
     }
 
     private func checkDirectory(_ path: String, of position: Int, known: inout [String: FileKind?]) {
@@ -24,7 +33,7 @@ extension ManifestDecoder {
         known[path] = kind
         switch kind {
         case .directory(isAccessible: true): break
-        case .directory(isAccessible: false):
+        case .directory(isAccessible: false), .hidden:
             report(
                 .directoryNotFound, at: place(position, "cwd"),
                 "the directory \(path) can't be entered: permission denied",
@@ -40,14 +49,14 @@ extension ManifestDecoder {
     private func checkLogDirectory(_ path: String, of position: Int, known: inout [String: FileKind?]) {
         var nearest = path
         var kind = known[nearest] ?? files.kind(of: nearest)
-        while kind == nil, nearest != "/" {
+        while kind == nil || kind == .hidden, nearest != "/" {
             nearest = parentDirectory(of: nearest)
             kind = known[nearest] ?? files.kind(of: nearest)
         }
         known[nearest] = kind
         switch kind {
         case nil, .directory(isAccessible: true): break
-        case .directory(isAccessible: false):
+        case .directory(isAccessible: false), .hidden:
             report(
                 .directoryNotFound, at: place(position, "logs", "dir"),
                 "logs can't be kept in \(path): permission denied by \(nearest)",
@@ -60,27 +69,33 @@ extension ManifestDecoder {
     }
 
     private func checkCommand(
-        _ program: String, of position: Int, in directory: String?, known: inout [String: FileKind?]
+        _ program: String, of position: Int, in directory: String?, known: inout KnownPlaces
     ) {
         if program.utf8.contains(UInt8(ascii: "/")) {
             guard program.hasPrefix("/") || directory != nil else { return }
             let path = absolutePath(program, from: directory ?? "/")
-            let kind = known[path] ?? files.kind(of: path)
-            known[path] = kind
-            report(kind, path: path, of: position)
+            let kind = known.commands[path] ?? files.kind(of: path)
+            known.commands[path] = kind
+            report(kind, path: path, isRelative: !program.hasPrefix("/"), of: position)
             return
         }
         let searchPath = path(of: position)
         let key = searchPath + "\0" + program
-        let kind = known[key] ?? lookUp(program, in: searchPath)
-        known[key] = kind
-        guard kind == nil else { return }
-        report(
-            .commandNotFound, at: place(position, "command"), "there is no command '\(program)' in PATH",
-            help: "install it, or give its path")
+        let found = known.programs[key] ?? lookUp(program, in: searchPath)
+        known.programs[key] = found
+        switch found {
+        case .executable: break
+        case .notExecutable(let path):
+            report(.file(isExecutable: false), path: path, isRelative: false, of: position)
+        case .absent(let hidden):
+            let limit = hidden.map { " that this user may see: permission denied by \($0)" } ?? ""
+            report(
+                .commandNotFound, at: place(position, "command"), "there is no command '\(program)' in PATH\(limit)",
+                help: "install it, or give its path")
+        }
     }
 
-    private func report(_ kind: FileKind?, path: String, of position: Int) {
+    private func report(_ kind: FileKind?, path: String, isRelative: Bool, of position: Int) {
         switch kind {
         case .file(isExecutable: true): break
         case .file(isExecutable: false):
@@ -89,10 +104,15 @@ extension ManifestDecoder {
                 help: "chmod +x \(path)")
         case .directory, .other:
             report(.commandNotExecutable, at: place(position, "command"), "\(path) is no program")
+        case .hidden:
+            report(
+                .commandNotExecutable, at: place(position, "command"),
+                "\(path) can't be executed: permission denied by a directory above it",
+                help: "let this user in, or choose another")
         case nil:
             report(
                 .commandNotFound, at: place(position, "command"), "there is no file \(path)",
-                help: "a relative path starts at the sidecar's cwd")
+                help: isRelative ? "a relative path starts at the sidecar's cwd" : "install it, or correct the path")
         }
     }
 
@@ -105,10 +125,19 @@ extension ManifestDecoder {
         return clientEnvironment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
     }
 
-    private func lookUp(_ program: String, in searchPath: String) -> FileKind? {
+    /// Like `execvp`: what can't be executed is passed over, and said only where nothing else is found.
+    private func lookUp(_ program: String, in searchPath: String) -> KnownPlaces.Program {
+        var refused: String?
+        var hidden: String?
         for directory in searchPath.split(separator: ":") {
-            if let kind = files.kind(of: "\(directory)/\(program)"), kind == .file(isExecutable: true) { return kind }
+            let path = "\(directory)/\(program)"
+            switch files.kind(of: path) {
+            case .file(isExecutable: true): return .executable
+            case .file(isExecutable: false): refused = refused ?? path
+            case .hidden: hidden = hidden ?? String(directory)
+            case .directory, .other, nil: break
+            }
         }
-        return nil
+        return refused.map { .notExecutable($0) } ?? .absent(hiddenBy: hidden)
     }
 }

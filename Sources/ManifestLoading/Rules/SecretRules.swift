@@ -74,7 +74,7 @@ extension ManifestDecoder {
             switch secret.source {
             case .file(let path):
                 switch files.kind(of: path) {
-                case .file: break
+                case .file, .hidden: break
                 case .directory, .other: report(.secretNotFound, at: key, "\(path) is no file", help: nil)
                 case nil:
                     report(

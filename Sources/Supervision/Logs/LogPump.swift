@@ -205,6 +205,10 @@ package final class LogPump: Sendable {
     private func check(_ spec: LogSpec) throws(SystemError) {
         guard let directory = spec.directory else { return }
         try Directory.create(directory)
+        var facts = stat()
+        guard stat(directory, &facts) != 0 || facts.st_mode & S_IFMT == S_IFDIR else {
+            throw SystemError(call: "write in \(directory)", errno: ENOTDIR)
+        }
         guard access(directory, W_OK | X_OK) == 0 else { throw .last("write in \(directory)") }
     }
 
