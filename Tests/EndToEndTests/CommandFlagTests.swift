@@ -287,6 +287,7 @@ extension EndToEnd {
                 try sandbox.declare(
                     """
                       db: { command: [sleep, "1000"] }
+                      once: { command: [sleep, "1000"], restart: on-failure }
                       good: { kind: task, shell: "exit 0" }
                       bad: { kind: task, shell: "exit 3" }
                     """)
@@ -298,7 +299,10 @@ extension EndToEnd {
                 let failed = try sandbox.orchestrate("wait", "bad", "--for", "completed")
                 #expect(failed.status == 1)
                 #expect(failed.everything.contains("exit 3"))
-                #expect(try sandbox.orchestrate("wait", "db", "--for", "completed", "--timeout", "50ms").status == 6)
+                #expect(try sandbox.orchestrate("wait", "once", "--for", "completed", "--timeout", "50ms").status == 6)
+                let endless = try sandbox.orchestrate("wait", "db", "--for", "completed")
+                #expect(endless.status == 1)
+                #expect(endless.everything.contains("db does not complete"))
                 #expect(try sandbox.orchestrate("wait", "nobody").status == 4)
                 let waiting = try sandbox.start("wait", "db", "--for", "stopped")
                 try sandbox.succeed("stop", "db")
