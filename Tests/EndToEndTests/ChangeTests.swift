@@ -132,14 +132,14 @@ extension EndToEnd {
         @Test func `who refers to a port that moved gets it with the up that mends what failed meanwhile`() throws {
             try Sandbox.run { sandbox in
                 let base = Self.base + 60
-                func sidecars(_ port: Int, _ script: String = "") -> String {
+                func sidecars(_ port: Int, _ program: String = "sleep") -> String {
                     """
-                      api: { shell: "\(script)exec sleep 1000", ports: { h: \(port) }, restart: never }
+                      api: { command: [\(program), "1000"], ports: { h: \(port) }, restart: never }
                       web: { command: [sleep, "${sidecars.api.ports.h}"], depends_on: [api] }
                     """
                 }
                 _ = try up(sidecars(base), in: sandbox)
-                try sandbox.declare(sidecars(base + 1, "exit 1; "))
+                try sandbox.declare(sidecars(base + 1, "./missing"))
                 #expect(try sandbox.orchestrate("up", "-d", within: 20).status == 1)
                 #expect(sandbox.sidecars("web").map(\.arguments) == [["sleep", "\(base)"]])
                 try #require(sandbox.supervisor).kill()
@@ -153,25 +153,25 @@ extension EndToEnd {
 
         @Test func `an up says of whom it restarts why, and of nobody else that it does`() throws {
             try Sandbox.run { sandbox in
-                func sidecars(_ round: Int, _ script: String = "") -> String {
+                func sidecars(_ round: Int, _ program: String = "sleep") -> String {
                     """
-                      db: { shell: "\(script)exec sleep 1000 # \(round)", restart: never }
-                      web: { shell: "exec sleep 1001 # \(round)", depends_on: [db] }
+                      db: { command: [\(program), "100\(round)"], restart: never }
+                      web: { command: [sleep, "200\(round)"], depends_on: [db] }
                     """
                 }
                 _ = try up(sidecars(1), in: sandbox)
                 let web = sandbox.sidecars("web")
-                try sandbox.declare(sidecars(2, "exit 1; "))
+                try sandbox.declare(sidecars(2, "./missing"))
                 #expect(try sandbox.orchestrate("up", "-d", within: 20).status == 1)
                 #expect(try sandbox.succeed("status").contains("web: it runs as it was declared before"))
                 #expect(try sandbox.succeed("why", "web").contains("its restart waits until db is well"))
                 let back = try up(sidecars(1), in: sandbox)
-                #expect(back.contains("1 restarted (db: shell), 1 unchanged"), "\(back)")
+                #expect(back.contains("1 restarted (db: command), 1 unchanged"), "\(back)")
                 #expect(sandbox.sidecars("web") == web)
-                try sandbox.declare(sidecars(2, "exit 1; "))
+                try sandbox.declare(sidecars(2, "./missing"))
                 #expect(try sandbox.orchestrate("up", "-d", within: 20).status == 1)
                 let on = try up(sidecars(2), in: sandbox)
-                #expect(on.contains("2 restarted (db: shell; web: shell)"), "\(on)")
+                #expect(on.contains("2 restarted (db: command; web: command)"), "\(on)")
                 #expect(sandbox.sidecars("web") != web)
                 try sandbox.succeed("down")
             }
