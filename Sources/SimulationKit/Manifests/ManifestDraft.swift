@@ -69,6 +69,13 @@ package struct ManifestDraft: Sendable {
         }
     }
 
+    /// Every sidecar becomes another one, as with a new release.
+    package mutating func editAll() {
+        edition += 1
+        before = sidecars
+        for index in sidecars.indices { sidecars[index].setFingerprint("command", edition, .restart) }
+    }
+
     private mutating func remove(at index: Int) {
         let name = sidecars[index].name
         removed.append(sidecars.remove(at: index))

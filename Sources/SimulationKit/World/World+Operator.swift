@@ -11,7 +11,7 @@ extension World {
     }
 
     mutating func operatorActs() throws(InvariantBroken) {
-        guard !isCalm else { return }
+        guard !isCalm, !isLeftAlone else { return }
         heap.schedule(.operatorActs, at: now + generator.duration(milliseconds: 10...4000))
         guard supervisor == .running else { return }
         if finished != nil { return try beginAgain() }
@@ -61,6 +61,15 @@ extension World {
             guard let task = generator.pick(plan.sidecars.filter { $0.kind == .task }) else { return nil }
             return .run(task.name)
         }
+    }
+
+    /// People change everything and go away: what fails meanwhile is mended by nobody, but comes back by itself.
+    package mutating func changeAll() throws(InvariantBroken) {
+        guard supervisor == .running, finished == nil, !isShuttingDown, var edited = draft else { return }
+        isLeftAlone = true
+        edited.editAll()
+        draft = edited
+        try request(.apply(edited.plan, selection: nil))
     }
 
     /// Ends all faults, and lets what was slow or stubborn be quick.

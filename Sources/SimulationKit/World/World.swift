@@ -50,6 +50,8 @@ package struct World: Sendable {
     /// The project goes down because its primary ended.
     var endsWithPrimary = false
     var hurry: Hurry?
+    /// Nobody acts any more.
+    var isLeftAlone = false
     /// The faults are over.
     var isCalm = false
     var nextPID: Int32 = 100
