@@ -52,12 +52,14 @@ extension ProjectContext {
             """)
     }
 
-    /// How sidecars come up that the manifest declares and the running project does not know. Nil: it doesn't declare all.
+    /// How sidecars come up that the manifest declares and the running project does not know. Nil: it doesn't declare all of
+    /// them, with replicas.
     func wayUp(for names: [String]) -> String? {
         guard let manifest, !names.isEmpty else { return nil }
         let options = LoadOptions(checksHost: false, makesFingerprints: false)
         let plan = loadManifest(path: manifest, environment: environment, options: options, files: HostFiles()).plan
-        guard let plan, names.allSatisfy({ name in plan.sidecars.contains { $0.name == name } }) else { return nil }
+        guard let plan, names.allSatisfy({ name in plan.sidecars.contains { $0.name == name && $0.replicas > 0 } })
+        else { return nil }
         let list = names.joined(separator: " ")
         return "The manifest declares \(names.count == 1 ? "it" : "them"): orchestrate up -d\(selector) \(list)"
     }
