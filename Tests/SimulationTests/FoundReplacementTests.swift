@@ -48,6 +48,24 @@ import Testing
         #expect((0..<2).map { world.state("web", $0) } == [.healthy, .healthy])
     }
 
+    @Test func `a cascade does not reach past what is not declared any more and still ends`() throws {
+        let mid = SidecarSpec.service("mid", after: .healthy("db"))
+        let web = SidecarSpec.service("web", after: .healthy("mid"))
+        var world = try World(.service("db"), mid, web)
+        world.natures["mid"]?.reaction = .seconds(1)
+        try world.up()
+        try world.pass(.seconds(1))
+        var none = mid
+        none.replicas = 0
+        let plan = try Plan(project: world.plan.project, sidecars: [.service("db"), none, web])
+        try world.request(.apply(plan, selection: nil))
+        #expect(world.state("mid") == .stopping)
+        try world.request(.stop(["db"], scope: .cascade, by: .user))
+        try world.pass(.seconds(5))
+        #expect(world.state("db") == .stopped)
+        #expect(world.state("web") == .healthy)
+    }
+
     @Test func `the next supervisor goes on replacing one instance at a time`() throws {
         let api = SidecarSpec.service("api") {
             $0.replicas = 3

@@ -89,8 +89,19 @@ extension World {
         let siblings = slots.filter { $0.isDeclared && $0.sidecar == slot.sidecar && $0.replica != slot.replica }
         guard siblings.allSatisfy({ $0.state == .healthy || $0.state == .completed }) else { return false }
         return slot.rules.edges.allSatisfy { edge in
-            guard !groups[edge.target].contains(where: { isOld(slots[$0]) }) else { return false }
+            let targets = groups[edge.target]
+            guard !targets.contains(where: { isOld(slots[$0]) || isHeldUp(slots[$0]) }) else { return false }
             return !edge.required || isSatisfied(edge)
+        }
+    }
+
+    /// Of what has no process nobody sees by which declaration it is watched: it may wait its turn, for the end of a task
+    /// that runs again, and those that depend on it wait for it.
+    private func isHeldUp(_ slot: Slot) -> Bool {
+        guard slot.rules.kind == .external else { return false }
+        return slot.rules.edges.contains { edge in
+            edge.required && !isSatisfied(edge)
+                || groups[edge.target].contains { isOld(slots[$0]) || isHeldUp(slots[$0]) }
         }
     }
 
