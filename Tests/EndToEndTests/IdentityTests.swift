@@ -6,9 +6,11 @@ extension EndToEnd {
     /// Which project a manifest means, and what is told of one that is over.
     @Suite
     struct IdentityTests {
-        @Test func `a manifest with another id is refused beside what it was, and down ends that`() throws {
+        @Test(arguments: ["1000", "${SECONDS_FROM_DOTENV}"])
+        func `a manifest with another id is refused beside what it was, and down ends that`(_ seconds: String) throws {
             try Sandbox.run { sandbox in
-                let sidecars = "  web: { command: [sleep, \"1000\"] }"
+                try File.write("SECONDS_FROM_DOTENV=1000\n", to: "\(sandbox.directory)/.env")
+                let sidecars = "  web: { command: [sleep, \"\(seconds)\"] }"
                 try sandbox.declare(sidecars)
                 try sandbox.succeed("up", "-d")
                 let running = sandbox.sidecars()

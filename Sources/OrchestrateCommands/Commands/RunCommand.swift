@@ -53,9 +53,7 @@ struct RunCommand: ParsableCommand {
     /// Before anything is started for it: nobody would wait for its end. What is wrong with the manifest is said by who
     /// takes it up.
     private func refuseService(_ context: ProjectContext) throws {
-        let options = LoadOptions(checksHost: false, readsFiles: true, makesFingerprints: false)
-        let loaded = loadManifest(
-            path: context.manifest ?? "", environment: context.environment, options: options, files: HostFiles())
+        let loaded = ProjectContext.declared(in: context.manifest ?? "", environment: context.environment)
         let meant = loaded.plan?.sidecars.first { spec in
             spec.name == task || (0..<spec.replicas).contains { task == "\(spec.name)/\($0)" }
         }

@@ -18,9 +18,7 @@ struct LogAccess {
         var left = (try? LogSource.found(in: location.logsDirectory)) ?? []
         // Only the manifest knows of `logs.dir`. Without it, what is in the usual place is all there is to find.
         if let manifest = context.manifest {
-            let options = LoadOptions(checksHost: false, readsFiles: true, makesFingerprints: false)
-            let loaded = loadManifest(
-                path: manifest, environment: context.environment, options: options, files: HostFiles())
+            let loaded = ProjectContext.declared(in: manifest, environment: context.environment)
             for sidecar in loaded.plan?.sidecars ?? [] {
                 let directory = sidecar.logs.directory ?? location.logsDirectory
                 if sidecar.logs.directory != nil { left += Self.found(in: directory, of: sidecar.name) }

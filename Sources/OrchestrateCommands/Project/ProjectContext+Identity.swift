@@ -39,9 +39,7 @@ extension ProjectContext {
         environment: [String: String]
     ) throws {
         guard !runs(own), let former = runningFormer(of: manifest, besides: own, in: root, patience) else { return }
-        let options = LoadOptions(checksHost: false, makesFingerprints: false)
-        let loaded = loadManifest(path: manifest, environment: environment, options: options, files: HostFiles())
-        guard !loaded.hasErrors else { return }
+        guard !declared(in: manifest, environment: environment).hasErrors else { return }
         let name = former.identity.hasPrefix("/") ? "without an id" : "as '\(former.identity)'"
         throw CommandFailure(
             .conflict,
@@ -52,12 +50,17 @@ extension ProjectContext {
             """)
     }
 
+    /// What the manifest declares, to be looked at alone.
+    static func declared(in manifest: String, environment: [String: String]) -> LoadedManifest {
+        let options = LoadOptions(checksHost: false, readsFiles: true, makesFingerprints: false)
+        return loadManifest(path: manifest, environment: environment, options: options, files: HostFiles())
+    }
+
     /// How sidecars come up that the manifest declares and the running project does not know. Nil: it doesn't declare all of
     /// them, with replicas.
     func wayUp(for names: [String]) -> String? {
         guard let manifest, !names.isEmpty else { return nil }
-        let options = LoadOptions(checksHost: false, makesFingerprints: false)
-        let plan = loadManifest(path: manifest, environment: environment, options: options, files: HostFiles()).plan
+        let plan = Self.declared(in: manifest, environment: environment).plan
         guard let plan, names.allSatisfy({ name in plan.sidecars.contains { $0.name == name && $0.replicas > 0 } })
         else { return nil }
         let list = names.joined(separator: " ")
