@@ -5,6 +5,17 @@ import Testing
 
 /// What becomes of a restart that another sidecar's failure, or a person, comes in the way of.
 @Suite struct ReplacementTests {
+    /// The supervisor after that one, of which one sidecar was left.
+    private static func successor(of bench: Bench, alive sidecar: String) -> Bench {
+        var before = bench.reconciler
+        var next = Bench(plan: before.plan)
+        next.now = bench.now
+        let records = before.takeChangedRecords()
+        next.reconciler.restore(
+            records.map { ($0, $0.sidecar == sidecar ? .alive(pid: 100) : .neverSpawned) }, at: next.now)
+        return next
+    }
+
     @Test func `an address that moved is not forgotten with the restart that was called off`() throws {
         var (bench, fixed) = try halted()
         #expect(bench.status("user")?.isRestartPending == false)
@@ -20,12 +31,7 @@ import Testing
 
     @Test func `the next supervisor knows who was started with an address that moved`() throws {
         let (bench, fixed) = try halted()
-        var before = bench.reconciler
-        var next = Bench(plan: bench.reconciler.plan)
-        next.now = bench.now
-        next.reconciler.restore(
-            before.takeChangedRecords().map { ($0, $0.sidecar == "user" ? .alive(pid: 100) : .neverSpawned) },
-            at: next.now)
+        var next = Self.successor(of: bench, alive: "user")
         _ = next.send(.apply(fixed, selection: nil))
         #expect(next.status("user")?.isRestartPending == true)
     }
@@ -104,12 +110,7 @@ import Testing
 
     @Test func `the next supervisor goes on with a restart that was halted`() throws {
         let (bench, _) = try haltedByFailure()
-        var before = bench.reconciler
-        var next = Bench(plan: bench.reconciler.plan)
-        next.now = bench.now
-        next.reconciler.restore(
-            before.takeChangedRecords().map { ($0, $0.sidecar == "web" ? .alive(pid: 100) : .neverSpawned) },
-            at: next.now)
+        var next = Self.successor(of: bench, alive: "web")
         #expect(next.status("web")?.isRestartHalted == true)
         _ = next.send(.start(["db"], by: .user))
         _ = next.spawned("db")

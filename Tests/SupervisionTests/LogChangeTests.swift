@@ -17,12 +17,7 @@ struct LogChangeTests {
         let ends = try bench.pump.open(db, incarnation: Incarnation(3), spec: LogSpec())
         defer { ends.close() }
         write("before\n", to: ends.standardOutput)
-        var spec = LogSpec()
-        spec.directory = bench.directory.path + "/elsewhere"
-        bench.pump.configure(db, spec: spec)
-        try bench.drain(db)
-        write("after\n", to: ends.standardOutput)
-        try bench.drain(db)
+        try goOnElsewhere(bench, ends)
         #expect(bench.log(db).map(\.string) == ["incarnation 3 started", "before"])
         #expect(try lines(of: bench, in: "elsewhere") == ["incarnation 3 started", "after"])
     }
@@ -31,12 +26,7 @@ struct LogChangeTests {
         let bench = try PumpBench()
         let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: LogSpec())
         defer { ends.close() }
-        var spec = LogSpec()
-        spec.directory = bench.directory.path + "/elsewhere"
-        bench.pump.configure(db, spec: spec)
-        try bench.drain(db)
-        write("after\n", to: ends.standardOutput)
-        try bench.drain(db)
+        try goOnElsewhere(bench, ends)
         #expect(bench.log(db).isEmpty)
         #expect(try lines(of: bench, in: "elsewhere") == ["incarnation 1 started", "after"])
     }
@@ -55,6 +45,15 @@ struct LogChangeTests {
         #expect(
             bench.log(db).map { "\($0.stream) \($0.string)" }
                 == ["system incarnation 1 started", "stderr first", "stdout second", "stdout third"])
+    }
+
+    private func goOnElsewhere(_ bench: PumpBench, _ ends: LogEnds) throws {
+        var spec = LogSpec()
+        spec.directory = bench.directory.path + "/elsewhere"
+        bench.pump.configure(db, spec: spec)
+        try bench.drain(db)
+        write("after\n", to: ends.standardOutput)
+        try bench.drain(db)
     }
 
     /// A supervisor that leaves after it was told to merge the outputs.
