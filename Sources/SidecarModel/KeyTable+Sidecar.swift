@@ -231,7 +231,7 @@ private let logKeys = KeyGroup<SidecarSpec>([
         "Directory for the log files. After a change lines go on in the new one, and the old files stay.",
         example: "logs"),
     ManifestKey(
-        "max_size", .size(\.logs.maxSize), "Size at which a file is rotated.", example: "50MiB"),
+        "max_size", .size(\.logs.maxSize), "Size at which a file is rotated, 4KiB or more.", example: "50MiB"),
     ManifestKey(
         "max_files", .integer(1...1000, \.logs.maxFiles), "Files that are kept, the current one too.", example: "3"),
     ManifestKey(
