@@ -57,6 +57,21 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a stop of what has completed is done, and nobody has overtaken it`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      web: { command: [sleep, "1000"] }
+                      migrate: { kind: task, command: ["true"] }
+                    """)
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("stop", "migrate")
+                try sandbox.succeed("stop", "web", "migrate")
+                #expect(sandbox.sidecars().isEmpty)
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `run ends when somebody stops the task, and waits for one that runs already`() throws {
             try Sandbox.run { sandbox in
                 let gate = Gate("gate", in: sandbox)

@@ -117,7 +117,8 @@ final class GoalSession {
             if mustLook { view = ProjectView(try client.call(Status.self, .init(names: names))) }
             mustLook = false
             let instances = try selected(names, for: goal)
-            let overtaken = isAsked ? instances.filter(\.isWanted).map(\.name) : []
+            // A task that is done stays wanted: nothing of it was left to stop.
+            let overtaken = isAsked ? instances.filter { $0.isWanted && $0.state != .completed }.map(\.name) : []
             guard overtaken.isEmpty else {
                 let list = overtaken.joined(separator: ", ")
                 throw CommandFailure(.failed, "not stopped: \(list), as somebody has started it again meanwhile")
