@@ -110,8 +110,10 @@ extension Reconciler {
     }
 
     /// A replacement went wrong: what would have followed it in this branch keeps its old life until that is mended.
-    /// - Parameter cause: what is to be well first, by name.
-    mutating func haltReplacements(of group: Int, for cause: String, at now: Instant) {
+    /// - Parameters:
+    ///   - cause: the sidecar that is to be well first.
+    ///   - label: the same, or that instance of it.
+    mutating func haltReplacements(of group: Int, for cause: String, label: String? = nil, at now: Instant) {
         var stack = [group]
         var isSeen = [Bool](repeating: false, count: groups.count)
         isSeen[group] = true
@@ -119,7 +121,7 @@ extension Reconciler {
             for slot in groups[next].instances where slots[slot].pendingRestart != nil {
                 // One whose old life is ending anyway has none to keep.
                 if case .stopping = slots[slot].phase { continue }
-                halt(slot, for: cause, at: now)
+                halt(slot, for: cause, label ?? cause, at: now)
             }
             for dependent in groups[next].dependents where !isSeen[dependent] && requires(dependent, next) {
                 isSeen[dependent] = true
@@ -129,27 +131,49 @@ extension Reconciler {
     }
 
     /// Nothing is left to do where only a person asked for a new life that is as the old one.
-    private mutating func halt(_ slot: Int, for cause: String, at now: Instant) {
+    private mutating func halt(_ slot: Int, for cause: String, _ label: String, at now: Instant) {
         let isOutdated = slots[slot].startedFingerprint != groups[slots[slot].group].spec.restartFingerprint
         guard isOutdated || slots[slot].holdsDeadAddresses else { return change(slot) { $0.pendingRestart = nil } }
         change(slot) { $0.replacement = .halted }
-        let why = slots[slot].holdsDeadAddresses ? "an address it holds has moved" : "it runs as it was declared before"
         enter(
-            slot, slots[slot].phase, by: .dependency, cause: "\(why); its restart waits until \(cause) is well",
+            slot, slots[slot].phase, by: .dependency, cause: haltedReason(of: slot, waitingFor: [label]),
             causedBy: cause, at: now)
     }
 
-    /// What halted it is mended: what it depends on is there, and so are all other instances of its sidecar.
+    /// What it waits for now, which may be another one by now than what halted it.
+    func haltedReason(of slot: Int) -> String {
+        haltedReason(of: slot, waitingFor: obstacles(toResumptionOf: slot))
+    }
+
+    private func haltedReason(of slot: Int, waitingFor names: [String]) -> String {
+        let why = slots[slot].holdsDeadAddresses ? "an address it holds has moved" : "it runs as it was declared before"
+        guard !names.isEmpty else { return why }
+        let list = names.joined(separator: ", ")
+        return "\(why); its restart waits until \(list) \(names.count == 1 ? "is" : "are") well"
+    }
+
+    /// What halted it is mended: what it depends on is there, and all other instances of its sidecar are well that are to
+    /// be, or wait for the same.
     func mayResumeReplacement(of slot: Int) -> Bool {
-        guard slots[slot].isRestartHalted, case .go = verdict(for: slot) else { return false }
+        slots[slot].isRestartHalted && obstacles(toResumptionOf: slot).isEmpty
+    }
+
+    private func obstacles(toResumptionOf slot: Int) -> [String] {
+        switch verdict(for: slot) {
+        case .blocked(let targets), .wait(let targets): return targets.map { groups[$0].name }
+        case .go: break
+        }
         let group = slots[slot].group
-        if groups[group].edges.contains(where: { groups[$0.target].unsettled > 0 }) { return false }
-        return groups[group].instances.allSatisfy { sibling in
-            guard sibling != slot, slots[sibling].isDeclared else { return true }
-            switch slots[sibling].phase {
-            case .healthy, .completed: return !slots[sibling].isCycling
-            case .stopped, .waiting, .blocked, .backoff, .failed, .starting, .unhealthy, .stopping: return false
-            }
+        let unsettled = groups[group].edges.map(\.target).filter { groups[$0].unsettled > 0 }
+        guard unsettled.isEmpty else { return unsettled.map { groups[$0].name } }
+        return groups[group].instances.filter { $0 != slot && !isWellOrLikewise($0) }.map(label)
+    }
+
+    private func isWellOrLikewise(_ sibling: Int) -> Bool {
+        guard slots[sibling].isDeclared, slots[sibling].isWanted, !slots[sibling].isRestartHalted else { return true }
+        switch slots[sibling].phase {
+        case .healthy, .completed: return !slots[sibling].isCycling
+        case .stopped, .waiting, .blocked, .backoff, .failed, .starting, .unhealthy, .stopping: return false
         }
     }
 

@@ -37,8 +37,7 @@ extension Reconciler {
         // All have been asked; that the primary is where it ended is what the next supervisor knows the reason by.
         guard shutdown == nil else { return }
         var isMeant = [Bool](repeating: false, count: slots.count)
-        // What is not declared any more leaves anyway, and nobody stays for its sake or goes with it.
-        var meant = instances(named: names).filter { slots[$0].isDeclared }
+        var meant = instances(named: names)
         let named = meant.count
         for slot in meant { isMeant[slot] = true }
         if scope == .cascade {
@@ -47,6 +46,7 @@ extension Reconciler {
                 let group = slots[meant[head]].group
                 head += 1
                 for dependent in groups[group].dependents where requires(dependent, group) {
+                    // What is not declared any more leaves anyway, and nobody goes with it.
                     for slot in groups[dependent].instances where slots[slot].isDeclared && !isMeant[slot] {
                         isMeant[slot] = true
                         meant.append(slot)

@@ -51,7 +51,9 @@ extension Reconciler {
 
     package func status(of index: InstanceIndex) -> InstanceStatus? {
         guard isThere(index) else { return nil }
-        return slots[index.value].status(in: groups, waitingFor: waitedFor(by: index.value))
+        var status = slots[index.value].status(in: groups, waitingFor: waitedFor(by: index.value))
+        if status.isRestartHalted { status.reason = haltedReason(of: index.value) }
+        return status
     }
 
     /// What an instance is called: its sidecar and its number among the replicas.

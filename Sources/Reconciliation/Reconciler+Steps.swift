@@ -61,7 +61,8 @@ extension Reconciler {
             if case .blocked(by) = slots[slot].phase { return false }
             enter(
                 slot, .blocked(by: by), by: .dependency, cause: blockedCause(by), causedBy: names.first, at: now)
-            haltReplacements(of: slots[slot].group, for: label(of: slot), at: now)
+            haltReplacements(
+                of: slots[slot].group, for: groups[slots[slot].group].name, label: label(of: slot), at: now)
             return false
         case .wait(let groups):
             if case .waiting(groups) = slots[slot].phase { return false }

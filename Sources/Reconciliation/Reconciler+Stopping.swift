@@ -221,7 +221,8 @@ extension Reconciler {
             slot, .failed(end, retryAt: retries ? now + spec.restart.retryFailedAfter : nil), by: initiator,
             cause: reason, at: now)
         emitHook(slot, .onFailed, reason: reason)
-        haltReplacements(of: slots[slot].group, for: label(of: slot), at: now)
+        haltReplacements(
+            of: slots[slot].group, for: groups[slots[slot].group].name, label: label(of: slot), at: now)
         endWithPrimary(slot, end)
     }
 

@@ -54,6 +54,10 @@ struct Bench {
         send(.spawned(place(name, replica), incarnation(name, replica), Spawned(pid: 100)))
     }
 
+    mutating func probed(_ name: String, _ replica: Int = 0, _ outcome: ProbeOutcome) -> [Effect] {
+        send(.probed(place(name, replica), incarnation(name, replica), .readiness, outcome))
+    }
+
     mutating func exited(_ name: String, _ status: ExitStatus, _ replica: Int = 0) -> [Effect] {
         let (place, incarnation) = (place(name, replica), incarnation(name, replica))
         return send(.exited(place, incarnation, status), .emptied(place, incarnation))

@@ -108,6 +108,34 @@ import Testing
         #expect(bench.status("web")?.isRestartHalted == false)
     }
 
+    @Test func `a halted restart waits for no other instance that was stopped`() throws {
+        var (bench, _) = try haltedByFailure(replicas: 2)
+        _ = bench.send(.stop(["web/1"], scope: .only, by: .user))
+        _ = bench.exited("web", .code(0), 1)
+        _ = bench.send(.start(["db"], by: .user))
+        let next = bench.spawned("db") + bench.pass(.seconds(1))
+        #expect(next.contains(.signal(bench.place("web"), bench.incarnation("web"), .terminate, .leader)))
+        #expect(bench.state("web", 1) == .stopped)
+    }
+
+    @Test func `instances that are unwell for the same cause don't wait for each other`() throws {
+        var (bench, _) = try haltedByFailure(replicas: 2, isProbed: true)
+        for _ in 0..<3 {
+            _ = bench.wait()
+            for replica in 0..<2 { _ = bench.probed("web", replica, .timeout) }
+        }
+        #expect((0..<2).map { bench.state("web", $0) } == [.unhealthy, .unhealthy])
+        #expect(
+            bench.status("web")?.reason == "it runs as it was declared before; its restart waits until db is well")
+        _ = bench.send(.start(["db"], by: .user))
+        let next = bench.spawned("db") + bench.pass(.seconds(1))
+        let signals = (0..<2).map {
+            Effect.signal(bench.place("web", $0), bench.incarnation("web", $0), .terminate, .leader)
+        }
+        // One of them; the other one follows it.
+        #expect(signals.count(where: next.contains) == 1)
+    }
+
     @Test func `the next supervisor goes on with a restart that was halted`() throws {
         let (bench, _) = try haltedByFailure()
         var next = Self.successor(of: bench, alive: "web")
@@ -177,15 +205,20 @@ import Testing
     }
 
     /// Both were changed, and the new `db` failed before it was the turn of `web`; and the plan of before.
-    private func haltedByFailure() throws -> (Bench, before: Plan) {
+    private func haltedByFailure(replicas: Int = 1, isProbed: Bool = false) throws -> (Bench, before: Plan) {
         var db = service("db")
         db.restart.policy = .never
-        let web = service("web", after: ("db", .healthy))
+        var web = service("web", after: ("db", .healthy))
+        web.replicas = replicas
+        if isProbed { web.health.readiness = Probe(.tcp(port: .number(1), host: nil)) }
         var bench = try Bench(db, web)
         _ = bench.up()
         _ = bench.spawned("db")
         _ = bench.pass(.seconds(1))
-        _ = bench.spawned("web")
+        for replica in 0..<replicas {
+            _ = bench.spawned("web", replica)
+            if isProbed { _ = bench.probed("web", replica, .success) }
+        }
         _ = bench.pass(.seconds(1))
         let before = bench.reconciler.plan
         let plan = try Plan(project: before.project, sidecars: [db.changed(), web.changed()])

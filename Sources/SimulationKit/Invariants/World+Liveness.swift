@@ -86,7 +86,9 @@ extension World {
     /// It lives as it was, and nothing that failed is in the way of its replacement any more.
     private func isLeftBehind(_ slot: Slot) -> Bool {
         guard isOld(slot), !slots.contains(where: { $0.index != nil && $0.state == .waiting }) else { return false }
-        let siblings = slots.filter { $0.isDeclared && $0.sidecar == slot.sidecar && $0.replica != slot.replica }
+        let siblings = slots.filter {
+            $0.isDeclared && !$0.mayNotStart && $0.sidecar == slot.sidecar && $0.replica != slot.replica
+        }
         guard siblings.allSatisfy({ $0.state == .healthy || $0.state == .completed }) else { return false }
         return slot.rules.edges.allSatisfy { edge in
             let targets = groups[edge.target]
