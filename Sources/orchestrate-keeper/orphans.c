@@ -102,6 +102,19 @@ static const char *environment_of(int32_t pid) {
     return text;
 }
 
+/// Whether a sidecar of that instance, or one that serves a client of it, lives.
+static bool has_living_leader(const char *instance) {
+    const struct orch_records *records = &keeper.records;
+    uint32_t used = __atomic_load_n(&records->header->used_slots, __ATOMIC_ACQUIRE);
+    for (uint32_t slot = 0; slot < used && slot < ORCH_SLOT_COUNT; slot++) {
+        const struct orch_slot *record = &records->slots[slot];
+        bool is_sidecars = record->kind == ORCH_KIND_SIDECAR || record->kind == ORCH_KIND_CLIENT;
+        if (leaders[slot].pid != 0 && !leaders[slot].has_exited && is_sidecars && is_name_of(record->name, instance))
+            return true;
+    }
+    return false;
+}
+
 /// The ended leader whose instance the orphan's environment names, or -1. A hint, and good enough between those of one
 /// project: that it is ours is known, as it is our child.
 static int32_t owner_by_environment(int32_t pid) {
@@ -113,6 +126,8 @@ static int32_t owner_by_environment(int32_t pid) {
     if (!sidecar || !replica) return -1;
     char instance[ORCH_NAME_SIZE + 16];
     snprintf(instance, sizeof instance, "%s/%s", sidecar, replica);
+    // It may be that one's, and not the ended check's or client's.
+    if (has_living_leader(instance)) return -1;
     for (uint32_t at = 0; at < open_count; at++)
         if (is_name_of(keeper.records.slots[open_slots[at]].name, instance)) return open_slots[at];
     return -1;
@@ -127,7 +142,9 @@ static int32_t owner_of(int32_t pid) {
     pid_t session = getsid(pid);
     for (uint32_t at = 0; at < open_count; at++)
         if (leaders[open_slots[at]].pid == session) return open_slots[at];
-    // A program may have set the limit that is our mark, and made a session of its own.
+    // A program may have set the limit that is our mark, and made a session of its own. Or it is a leader that was only
+    // just started where no mark can be set.
+    if (unannounced_slot(pid) >= 0) return -1;
     int32_t owner = owner_by_environment(pid);
     // Where all leaders have ended, whatever still lives is left by them.
     return owner < 0 && keeper.living == 0 && open_count > 0 ? open_slots[0] : owner;

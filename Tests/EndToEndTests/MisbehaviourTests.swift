@@ -75,6 +75,7 @@ extension EndToEnd {
                     """
                       named:
                         shell: "\(hide) sleep 1001; exec sleep 1000"
+                        health: { readiness: { exec: [sh, -c, "echo >>checks"], period: 50ms } }
                       bare:
                         shell: "\(hide) env -i ORCHESTRATE_E2E=$ORCHESTRATE_E2E sleep 1002; exec sleep 1000"
                     """)
@@ -85,6 +86,11 @@ extension EndToEnd {
                 }
                 try sandbox.eventually("both hide") { hidden("1001").count == 1 && hidden("1002").count == 1 }
                 let before = hidden("1001")
+                // What a check leaves behind is ended with it; this is the sidecar's.
+                let checks = { File.text("\(sandbox.directory)/checks").utf8.count }
+                let first = checks()
+                try sandbox.eventually("it is checked again and again") { checks() > first + 3 }
+                #expect(hidden("1001") == before)
                 // The one that has not exec'ed yet is the shell's.
                 try sandbox.eventually("the leader is there") {
                     sandbox.sidecars("named").contains { $0.arguments == ["sleep", "1000"] }
