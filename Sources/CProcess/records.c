@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -131,6 +132,8 @@ static int create_file(int directory_fd, struct orch_records *records) {
     header->pid_namespace = pid_namespace();
     header->nonce = make_nonce(directory_fd);
     header->must_search = 1;
+    if (getrandom(&header->first_generation, sizeof header->first_generation, GRND_NONBLOCK) < 0)
+        header->first_generation = (uint32_t)getpid();
     memcpy(header->magic, file_magic, sizeof file_magic);
     return 0;
 }
@@ -193,10 +196,15 @@ int orch_records_reserve(const struct orch_records *records, uint32_t slot) {
     return errno == EOPNOTSUPP ? 0 : -errno;
 }
 
+uint32_t orch_slot_next_generation(const struct orch_records *records, uint32_t slot) {
+    uint32_t last = records->slots[slot].generation;
+    return (last ? last : records->header->first_generation) + 1;
+}
+
 void orch_slot_claim(
     const struct orch_records *records, uint32_t index, uint32_t kind, uint64_t incarnation, const char *name) {
     struct orch_slot *slot = &records->slots[index];
-    uint32_t generation = slot->generation + 1;
+    uint32_t generation = orch_slot_next_generation(records, index);
     memset(slot, 0, sizeof *slot);
     slot->generation = generation;
     slot->kind = kind;

@@ -189,7 +189,7 @@ void remove_empty_cgroups(void) {
     // The first slot that was never used may have one too.
     for (uint32_t slot = 0; slot <= guarded.ward_count && slot < ORCH_SLOT_COUNT; slot++) {
         remove_cgroup(slot);
-        remove_cgroup_of(slot, guarded.records.slots[slot].generation + 1);
+        remove_cgroup_of(slot, orch_slot_next_generation(&guarded.records, slot));
     }
 }
 

@@ -148,6 +148,8 @@ struct orch_records_header {
     uint32_t upgrade_errno;
     /// They are new: a life before them, whose records were lost, may have left something running.
     uint32_t must_search;
+    /// Of a slot that was never used, so that no mark is one of a life before these records. 0: it is 1.
+    uint32_t first_generation;
 };
 
 struct orch_records {
@@ -174,6 +176,8 @@ void orch_records_unmap(struct orch_records *records);
 /// To be called for each slot before its first use. Backs it with real blocks, so that a full disk is an error here and not a SIGBUS later. 0 or -errno.
 int orch_records_reserve(const struct orch_records *records, uint32_t slot);
 
+/// Which generation the slot will have once it is claimed again.
+uint32_t orch_slot_next_generation(const struct orch_records *records, uint32_t slot);
 /// Makes the slot CLAIMED, with the next generation. The caller has seen it FREE.
 void orch_slot_claim(
     const struct orch_records *records, uint32_t slot, uint32_t kind, uint64_t incarnation, const char *name);

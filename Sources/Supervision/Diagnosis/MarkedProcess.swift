@@ -22,11 +22,15 @@ package struct MarkedProcess: Hashable, Sendable {
         (ProcFile.pids() ?? []).sorted().compactMap(look)
     }
 
-    /// Those with the mark itself, which is quicker to find; of zombies nothing is told.
-    package static func carrying(_ nonce: UInt32) -> [MarkedProcess] {
-        (ProcFile.pids() ?? []).sorted().compactMap { pid in
-            guard pid != getpid(), owner(of: pid) != nil, marks(of: pid).contains(nonce),
-                let facts = orch_process_facts(living: pid), let uid = owner(of: pid), marks(of: pid).contains(nonce)
+    /// Those with a mark of that nonce which is meant, by the mark itself; that is quicker to find. Of zombies nothing is
+    /// told.
+    static func carrying(_ nonce: UInt32, where isMeant: (_ mark: UInt64) -> Bool) -> [MarkedProcess] {
+        func carries(_ pid: Int32) -> Bool {
+            marks(of: pid).contains { orch_mark_nonce($0) == nonce && isMeant($0) }
+        }
+        return (ProcFile.pids() ?? []).sorted().compactMap { pid in
+            guard pid != getpid(), owner(of: pid) != nil, carries(pid),
+                let facts = orch_process_facts(living: pid), let uid = owner(of: pid), carries(pid)
             else { return nil }
             return MarkedProcess(
                 pid: pid, startTime: facts.start_time, uid: uid,
@@ -43,7 +47,7 @@ package struct MarkedProcess: Hashable, Sendable {
         guard owner(of: pid) != nil else { return nil }
         // Once more: the pid may have become another's in between.
         guard let facts = orch_process_facts(living: pid), let uid = owner(of: pid) else { return nil }
-        var nonces = marks(of: pid)
+        var nonces = Set(marks(of: pid).map(orch_mark_nonce))
         var evidence = Evidence.mark
         if let group = ControlGroups.group(of: pid) {
             let ours = group.split(separator: "/").compactMap(nonce)
@@ -63,10 +67,9 @@ package struct MarkedProcess: Hashable, Sendable {
         return info.st_uid
     }
 
-    private static func marks(of pid: Int32) -> Set<UInt32> {
+    private static func marks(of pid: Int32) -> [UInt64] {
         withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 2) { marks in
-            let count = Int(orch_process_marks(pid, marks.baseAddress))
-            return Set(marks.prefix(count).map(orch_mark_nonce))
+            Array(marks.prefix(Int(orch_process_marks(pid, marks.baseAddress))))
         }
     }
 

@@ -5,20 +5,30 @@ import Glibc
 ///
 /// New records of a state directory mark what is started as those before them did, and nobody else does.
 package struct LostLifeSearch: Sendable {
-    package var nonce: UInt32
+    private let nonce: UInt32
+    /// What these name is of a life that is known.
+    private let records: SpawnRecords?
 
-    package init(nonce: UInt32) { self.nonce = nonce }
+    init(nonce: UInt32, besides records: SpawnRecords) {
+        self.nonce = nonce
+        self.records = records
+    }
 
     /// - Parameter stateDirectory: of the project; need not be there.
     package init(stateDirectory: String) {
         nonce = orch_records_nonce(Self.withoutLinks(stateDirectory))
+        records = nil
     }
 
-    package var findsAny: Bool { !MarkedProcess.carrying(nonce).isEmpty }
+    package var findsAny: Bool { !all().isEmpty }
+
+    private func all() -> [MarkedProcess] {
+        MarkedProcess.carrying(nonce) { mark in records.map { !$0.names(mark) } ?? true }
+    }
 
     /// Of those that belong together, the first; the others are found as its descendants.
     package func run() -> StaleSearch.Result {
-        let all = MarkedProcess.carrying(nonce)
+        let all = all()
         let pids = Set(all.map(\.pid))
         var result = StaleSearch.Result()
         for process in all where process.isAlive {

@@ -47,7 +47,7 @@ extension ProcessHost {
     func makeSpare() {
         guard spare == nil, let groups, let slot = try? takeSlot() else { return }
         spare = slot
-        spareGroup.want(ProcessID(slot: slot, generation: records.slot(slot).pointee.generation &+ 1))
+        spareGroup.want(ProcessID(slot: slot, generation: records.nextGeneration(slot)))
         // By a thread that is at one of them, so that none is woken for it beside what has just begun.
         spawner?.performWhenIdle(wakes: false) { [spareGroup] in spareGroup.make(in: groups) }
     }

@@ -22,7 +22,7 @@ extension ProcessHost {
         records.mustSearch = false
         groups?.removeFormer()
     }
-    package var lostLifeSearch: LostLifeSearch { LostLifeSearch(nonce: records.nonce) }
+    package var lostLifeSearch: LostLifeSearch { LostLifeSearch(nonce: records.nonce, besides: records) }
 
     package func record(_ stop: StopRecord, of id: ProcessID) {
         if process(id) != nil { records.setStop(stop, of: id.slot) }

@@ -41,6 +41,14 @@ package final class SpawnRecords: @unchecked Sendable {
         return broken != 0 && Instant.now - Instant(nanoseconds: broken) < .seconds(60)
     }
 
+    func nextGeneration(_ slot: UInt32) -> UInt32 { orch_slot_next_generation(&raw, slot) }
+
+    /// Whether it is the mark of what a slot was used for last.
+    func names(_ mark: UInt64) -> Bool {
+        var slot: UInt32 = 0
+        return orch_mark_slot(&raw, mark, &slot) != 0
+    }
+
     /// There is no keeper: what is started from now on is no keeper's child.
     func disownKeeper() {
         raw.header.pointee.keeper_pid = 0
