@@ -340,9 +340,9 @@ extension Supervisor {
             let keys: [String]
             switch entry.action {
             case .updateInPlace(let changed): keys = changed
-            // May have changed as well; those that stay take it over like any other.
-            case .scale: keys = ["logs", "resources"]
-            case .create, .restart, .remove, .unchanged: continue
+            // May have changed as well; those that stay, as their own declaration is back, take it over like any other.
+            case .scale, .restart: keys = ["logs", "resources"]
+            case .create, .remove, .unchanged: continue
             }
             for index in engine.reconciler.instances(named: entry.sidecar) {
                 guard let name = engine.name(of: index), let spec = engine.reconciler.spec(of: index) else { continue }
