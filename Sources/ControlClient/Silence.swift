@@ -1,3 +1,5 @@
+import CProcess
+
 /// That a supervisor does not answer, as a person is told of it: which process that is, why, and the way out.
 package struct Silence {
     private let pid: Int32?
@@ -41,12 +43,15 @@ private enum ProcessState {
     case gone
 
     init(of pid: Int32) {
-        // Field 3, after the command, which may hold brackets itself.
-        let stat = smallFile("/proc/\(pid)/stat")
-        switch stat.flatMap({ $0.lastIndex(of: ")").map($0.suffix(from:)) })?.dropFirst(2).first {
+        var facts = orch_process_facts()
+        guard orch_process_look(pid, &facts) == 0 else {
+            self = .gone
+            return
+        }
+        switch UnicodeScalar(UInt8(bitPattern: facts.state)) {
         case "T", "t": self = .stopped
         case "D": self = .waitingForDisk
-        case nil, "Z", "X": self = .gone
+        case "Z", "X": self = .gone
         case _: self = .alive
         }
     }

@@ -61,7 +61,8 @@ struct LsCommand: ParsableCommand {
     private func entry(for location: ProjectLocation) -> Entry? {
         var isSilent = false
         do throws(ControlError) {
-            if let client = try ControlClient(socketPath: location.socketPath) {
+            let patience = Patience(timeout: .seconds(2))
+            if let client = try ControlClient(socketPath: location.socketPath, patience: patience) {
                 return entry(try client.call(Status.self, .init(), for: .atMost(.seconds(2))), location)
             }
         } catch  where error.code == .timeout {

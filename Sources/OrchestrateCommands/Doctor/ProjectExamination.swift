@@ -52,7 +52,8 @@ struct ProjectExamination {
     }
 
     private func answering() -> Finding {
-        guard let client = try? ControlClient(socketPath: location.socketPath),
+        let patience = Patience(timeout: .seconds(5))
+        guard let client = try? ControlClient(socketPath: location.socketPath, patience: patience),
             let report = try? client.call(Status.self, .init(), for: .atMost(.seconds(5)))
         else {
             return .wrong(

@@ -12,8 +12,9 @@ enum LivingSidecars {
         switch look(at: location, someLive) {
         case .success(let live): live
         // What a life that lost its records left shows by its mark.
-        case .failure(.absent), .failure(.unusable):
+        case .failure(.absent), .failure(.unreadable):
             LostLifeSearch(stateDirectory: location.stateDirectory).findsAny
+        case .failure(.ofAnotherBoot): false
         case .failure(.closed): true
         }
     }
@@ -44,8 +45,10 @@ enum LivingSidecars {
     private enum Obstacle: Error {
         case absent
         case closed
-        /// Of another format or another boot: nothing in it lives.
-        case unusable
+        /// Damaged, or of another format.
+        case unreadable
+        /// Nothing in it lives.
+        case ofAnotherBoot
     }
 
     private static func look<Answer>(
@@ -55,10 +58,10 @@ enum LivingSidecars {
         guard descriptor >= 0 else { return .failure(errno == ENOENT || errno == ENOTDIR ? .absent : .closed) }
         defer { close(descriptor) }
         var records = orch_records()
-        guard orch_records_map(descriptor, &records) == 0 else { return .failure(.unusable) }
+        guard orch_records_map(descriptor, &records) == 0 else { return .failure(.unreadable) }
         defer { orch_records_unmap(&records) }
         guard let header = records.header, header.pointee.boot_hash == orch_boot_hash() else {
-            return .failure(.unusable)
+            return .failure(.ofAnotherBoot)
         }
         return .success(body(&records, header.pointee))
     }

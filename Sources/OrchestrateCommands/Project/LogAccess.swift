@@ -15,26 +15,28 @@ struct LogAccess {
     init(_ context: ProjectContext) {
         location = context.location
         var sources: [LogSource] = []
+        var sharing: [String: Set<String>] = [:]
         var left = (try? LogSource.found(in: location.logsDirectory)) ?? []
         // Only the manifest knows of `logs.dir`. Without it, what is in the usual place is all there is to find.
         if let manifest = context.manifest {
             let loaded = ProjectContext.declared(in: manifest, environment: context.environment)
             for sidecar in loaded.plan?.sidecars ?? [] {
                 let directory = sidecar.logs.directory ?? location.logsDirectory
-                if sidecar.logs.directory != nil { left += Self.found(in: directory, of: sidecar.name) }
+                if sidecar.logs.directory != nil { sharing[directory, default: []].insert(sidecar.name) }
                 for replica in 0..<sidecar.replicas {
                     let instance = LogInstance(sidecar: sidecar.name, replica: replica)
                     sources.append(LogSource(instance: instance, directory: directory))
                 }
             }
         }
+        for (directory, names) in sharing { left += Self.found(in: directory, of: names) }
         let known = Set(sources.map(\.instance))
         self.sources = sources + left.filter { !known.contains($0.instance) }
     }
 
     /// With replicas that were scaled away. Whose the other files of such a place are nobody knows.
-    private static func found(in directory: String, of sidecar: String) -> [LogSource] {
-        ((try? LogSource.found(in: directory)) ?? []).filter { $0.instance.sidecar == sidecar }
+    private static func found(in directory: String, of sidecars: Set<String>) -> [LogSource] {
+        ((try? LogSource.found(in: directory)) ?? []).filter { sidecars.contains($0.instance.sidecar) }
     }
 
     /// As people write them: the replica only where there are several.
