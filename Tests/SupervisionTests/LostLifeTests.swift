@@ -21,7 +21,12 @@ struct LostLifeTests {
         }
         try loop.run()
         let pid = try #require(try result?.get().pid)
-        defer { kill(pid, SIGKILL) }
+        // Reaped too: Swift Testing waits for any child of this process where it waits for its own, and would look at this
+        // one for ever.
+        defer {
+            kill(pid, SIGKILL)
+            waitpid(pid, nil, 0)
+        }
         #expect(host.lostLifeSearch.run().found.isEmpty)
 
         unlink(directory.path + "/spawns")
