@@ -41,6 +41,22 @@ package protocol FileReading {
 
     /// Why the limits can't be enforced, as the end of a sentence. Nil when they can, or nobody was asked.
     func obstacle(to resources: ResourceSpec) -> String?
+
+    /// Why so many instances can't each have such a port. Nil when they can, or nobody was asked.
+    func obstacle(to port: PortSpec, replicas: Int) -> PortObstacle?
+}
+
+/// Why a port can't be had now.
+package struct PortObstacle: Hashable, Sendable {
+    /// What it is, with who has the port where somebody has.
+    package var message: String
+    /// The way out.
+    package var remedy: String?
+
+    package init(message: String, remedy: String? = nil) {
+        self.message = message
+        self.remedy = remedy
+    }
 }
 
 /// Files alone, and no word of the rest of the host.
@@ -49,4 +65,5 @@ extension FileReading {
     package func group(_ name: String) -> AccountAnswer { .notAsked }
     package var abilities: HostAbilities? { nil }
     package func obstacle(to resources: ResourceSpec) -> String? { nil }
+    package func obstacle(to port: PortSpec, replicas: Int) -> PortObstacle? { nil }
 }

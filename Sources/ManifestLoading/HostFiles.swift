@@ -4,13 +4,22 @@ package import SidecarModel
 /// The files of this machine.
 package struct HostFiles: FileReading {
     private let resourceObstacle: @Sendable (ResourceSpec) -> String?
+    private let portObstacle: @Sendable (_ port: PortSpec, _ replicas: Int) -> PortObstacle?
 
-    /// - Parameter resourceObstacle: why limits can't be enforced here.
-    package init(resourceObstacle: @escaping @Sendable (ResourceSpec) -> String? = { _ in nil }) {
+    /// - Parameters:
+    ///   - resourceObstacle: why limits can't be enforced here.
+    ///   - portObstacle: why so many can't have such a port now.
+    package init(
+        resourceObstacle: @escaping @Sendable (ResourceSpec) -> String? = { _ in nil },
+        portObstacle: @escaping @Sendable (_ port: PortSpec, _ replicas: Int) -> PortObstacle? = { _, _ in nil }
+    ) {
         self.resourceObstacle = resourceObstacle
+        self.portObstacle = portObstacle
     }
 
     package func obstacle(to resources: ResourceSpec) -> String? { resourceObstacle(resources) }
+
+    package func obstacle(to port: PortSpec, replicas: Int) -> PortObstacle? { portObstacle(port, replicas) }
 
     package var currentDirectory: String {
         guard let path = getcwd(nil, 0) else { return "/" }

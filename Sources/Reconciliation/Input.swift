@@ -39,7 +39,9 @@ package enum Input: Sendable {
     /// sd_notify EXTEND_TIMEOUT_USEC
     case startExtended(InstanceIndex, Incarnation, Duration)
     /// The leader ended. Its children may live.
-    case exited(InstanceIndex, Incarnation, ExitStatus)
+    /// - Parameter portConflict: which process outside this instance has one of its ports, as a sentence, where it ended
+    ///   before it was ready.
+    case exited(InstanceIndex, Incarnation, ExitStatus, portConflict: String? = nil)
     /// No process of this incarnation lives. Answers `Effect.clear` and `Effect.kill`, never comes before `exited`.
     case emptied(InstanceIndex, Incarnation)
     /// Answers `Effect.inspect`.

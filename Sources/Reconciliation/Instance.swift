@@ -25,6 +25,8 @@ struct Instance: Sendable {
     var waitsForChangedRun = false
     /// A start that an apply asked for: it comes after what the apply stops.
     var waitsForApply = false
+    /// In `Reconciler.applyWaiters`.
+    var isApplyWaiter = false
     var restartsTotal = 0
     var consecutiveFailures = 0
     var recentRestarts: [Instant] = []
@@ -101,6 +103,15 @@ struct Instance: Sendable {
 
     /// The replacement under way and the one to come: it may be asked for again before the first has arrived.
     var openReplacements: Int { (pendingRestart == nil ? 0 : 1) + (isCycling ? 1 : 0) }
+
+    /// Its replacement is under way: it ends by itself, well or badly.
+    var isBeingReplaced: Bool {
+        guard !isRetired, isUnsettled || isToBeReplaced else { return false }
+        switch phase {
+        case .stopping, .starting: return true
+        case .stopped, .waiting, .blocked, .backoff, .failed, .completed, .healthy, .unhealthy: return false
+        }
+    }
 
     /// Its old life is to end so that a new one begins.
     var isToBeReplaced: Bool {

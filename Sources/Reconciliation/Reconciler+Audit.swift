@@ -21,6 +21,7 @@ extension Reconciler {
         compare(lives, there.count { !$0.isGone }, "lives")
         compare(leavingLives, there.count { !$0.isGone && !$0.isDeclared }, "lives that are not declared")
         compare(replacements, there.count { $0.isToBeReplaced }, "instances to be replaced")
+        compare(replacementsUnderWay, there.count(where: \.isBeingReplaced), "replacements under way")
         compare(halts, there.count(where: \.isRestartHalted), "halted replacements")
         compare(starts, there.count { $0.isStarting }, "starts")
         for group in groups {

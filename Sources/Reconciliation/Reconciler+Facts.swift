@@ -92,14 +92,16 @@ extension Reconciler {
         change(slot) { $0.phase = .starting(run, step) }
     }
 
-    mutating func exited(_ slot: Int, _ status: ExitStatus, at now: Instant) {
+    mutating func exited(_ slot: Int, _ status: ExitStatus, _ portConflict: String? = nil, at now: Instant) {
         switch slots[slot].phase {
         case .starting(let run, .running), .healthy(let run), .unhealthy(let run):
             guard slots[slot].spec.kind != .external else { return }
             change(slot) { $0.lastExit = status }
             effects.append(.endProbes(InstanceIndex(slot), slots[slot].incarnation))
-            let stop = Stop(step: .queued, ending: .ended(.exit(status)), leaderLives: false)
-            enter(slot, .stopping(run, stop), by: .exit, cause: "\(status)", at: now)
+            let isSuccess = slots[slot].spec.restart.isSuccess(status)
+            let end = portConflict.flatMap { isSuccess ? nil : .portConflict($0, status) } ?? End.exit(status)
+            let stop = Stop(step: .queued, ending: .ended(end), leaderLives: false)
+            enter(slot, .stopping(run, stop), by: .exit, cause: end.summary, at: now)
             clearRemains(slot, run, stop, at: now)
         case .stopping(let run, let stop):
             // Before the spawn's answer there is no process; after the first exit another one is an echo.

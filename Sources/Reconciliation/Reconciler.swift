@@ -34,6 +34,8 @@ package struct Reconciler: Sendable {
     private(set) var leavingLives = 0
     /// Instances that are to be replaced, or being stopped for it: what an apply's new starts wait for.
     private(set) var replacements = 0
+    /// Of these and of those that follow, how many are between the end of the old life and the arrival of the new one.
+    private(set) var replacementsUnderWay = 0
     /// Instances whose replacement was halted.
     private(set) var halts = 0
     /// Instances between their start and their first health, against `start.max_parallel`.
@@ -83,8 +85,8 @@ package struct Reconciler: Sendable {
             if let slot = current(instance, incarnation) { probed(slot, role, outcome, at: now) }
         case .startExtended(let instance, let incarnation, let duration):
             if let slot = current(instance, incarnation) { startExtended(slot, by: duration, at: now) }
-        case .exited(let instance, let incarnation, let status):
-            if let slot = current(instance, incarnation) { exited(slot, status, at: now) }
+        case .exited(let instance, let incarnation, let status, let portConflict):
+            if let slot = current(instance, incarnation) { exited(slot, status, portConflict, at: now) }
         case .emptied(let instance, let incarnation):
             if let slot = current(instance, incarnation) { emptied(slot, at: now) }
         case .survived(let instance, let incarnation, let survivors):
@@ -214,9 +216,9 @@ extension Reconciler {
 
     /// Applies a change and keeps every count that is derived from it; touches those around whom it may concern.
     mutating func change(_ slot: Int, _ body: (inout Instance) -> Void) {
-        let before = Traits(slots[slot])
+        let before = InstanceTraits(slots[slot])
         body(&slots[slot])
-        let after = Traits(slots[slot])
+        let after = InstanceTraits(slots[slot])
         touch(slot)
         if !isChanged[slot] {
             isChanged[slot] = true
@@ -231,6 +233,7 @@ extension Reconciler {
         lives += after.lives - before.lives
         leavingLives += after.leavingLives - before.leavingLives
         replacements += after.replacements - before.replacements
+        replacementsUnderWay += after.replacementsUnderWay - before.replacementsUnderWay
         halts += after.halts - before.halts
         starts += after.starts - before.starts
         groups[group].unsettled += after.unsettled - before.unsettled
@@ -244,41 +247,16 @@ extension Reconciler {
         if after.unsettled > before.unsettled { wakeWaiters(on: group) }
         if halts > 0 { touchHalted(in: group) }
         if after.starts < before.starts { giveNextTurn() }
-        if before.leavingLives != after.leavingLives || before.replacements != after.replacements
-            || replacements > 0 && (before.levels != after.levels || before.name != after.name)
-        {
-            for waiter in applyWaiters { touch(waiter) }
-            applyWaiters.removeAll(keepingCapacity: true)
-        }
+        // While anything is on its way out or being replaced, they would only find that they have to wait on.
+        if leavingLives == 0, replacementsUnderWay == 0 { wakeApplyWaiters() }
     }
 
-    /// What others can see of an instance, for telling whether a change concerns them.
-    private struct Traits: Equatable {
-        var levels: Levels
-        var name: StateName
-        var isWanted: Bool
-        var isLeaving: Bool
-        var isOnItsWay: Bool
-        var lives: Int
-        var leavingLives: Int
-        var replacements: Int
-        var halts: Int
-        var starts: Int
-        var unsettled: Int
-
-        init(_ instance: Instance) {
-            levels = instance.levels
-            name = instance.phase.name
-            isWanted = instance.isWanted
-            isLeaving = instance.isLeaving
-            isOnItsWay = instance.isOnItsWay
-            lives = instance.isGone ? 0 : 1
-            leavingLives = instance.isDeclared ? 0 : lives
-            replacements = instance.isToBeReplaced ? 1 : 0
-            halts = instance.isRestartHalted ? 1 : 0
-            starts = instance.isStarting ? 1 : 0
-            unsettled = instance.openReplacements
+    private mutating func wakeApplyWaiters() {
+        for waiter in applyWaiters {
+            slots[waiter].isApplyWaiter = false
+            touch(waiter)
         }
+        applyWaiters.removeAll(keepingCapacity: true)
     }
 
     /// Those who wait for this group look again. One that had failed gets a new chance when its dependency recovered.
@@ -366,19 +344,22 @@ extension Reconciler {
             slots[slot].waitsForApply = false
             return false
         }
-        if !applyWaiters.contains(slot) { applyWaiters.append(slot) }
+        if !slots[slot].isApplyWaiter {
+            slots[slot].isApplyWaiter = true
+            applyWaiters.append(slot)
+        }
         return true
     }
 
     /// True while a replacement makes headway. One that waits for others may wait for ever, or for a new start.
     private var isReplacing: Bool {
         guard replacements > 0 else { return false }
+        guard replacementsUnderWay == 0 else { return true }
         return slots.indices.contains { slot in
-            guard !slots[slot].isRetired, slots[slot].isUnsettled || slots[slot].isToBeReplaced else { return false }
+            guard !slots[slot].isRetired, slots[slot].pendingRestart != nil else { return false }
             switch slots[slot].phase {
-            case .stopping, .starting: return true
-            case .healthy, .unhealthy: return slots[slot].pendingRestart != nil && mayBeReplaced(slot)
-            case .stopped, .waiting, .blocked, .backoff, .failed, .completed: return false
+            case .healthy, .unhealthy: return mayBeReplaced(slot)
+            case .stopped, .waiting, .blocked, .backoff, .failed, .completed, .starting, .stopping: return false
             }
         }
     }

@@ -3,6 +3,8 @@ package import SidecarModel
 /// How a life of an instance came to its end without anybody asking for it.
 package enum End: Hashable, Codable, Sendable {
     case exit(ExitStatus)
+    /// It failed as another process had its port. The sentence names port and process.
+    case portConflict(String, ExitStatus)
     /// Ended by us: liveness failed. The last result as a sentence.
     case liveness(String)
     /// Ended by us: not healthy in time. What it was waiting for.
@@ -16,6 +18,7 @@ package enum End: Hashable, Codable, Sendable {
     var summary: String {
         switch self {
         case .exit(let status): "\(status)"
+        case .portConflict(let detail, let status): "port_conflict: \(detail) (\(status))"
         case .liveness(let detail): "liveness failed: \(detail)"
         case .startTimeout(let detail): "not healthy in time: \(detail)"
         case .runTimeout: "ran longer than its timeout"
@@ -27,12 +30,17 @@ package enum End: Hashable, Codable, Sendable {
     /// It ran, and is over; whoever ended it.
     var isOfProcess: Bool {
         switch self {
-        case .exit, .liveness, .runTimeout: true
+        case .exit, .portConflict, .liveness, .runTimeout: true
         case .startTimeout, .spawn, .hook: false
         }
     }
 
-    var exitStatus: ExitStatus? { if case .exit(let status) = self { status } else { nil } }
+    var exitStatus: ExitStatus? {
+        switch self {
+        case .exit(let status), .portConflict(_, let status): status
+        case .liveness, .startTimeout, .runTimeout, .spawn, .hook: nil
+        }
+    }
 }
 
 /// What follows the end of a life: a pure function of the policy, the end, and what went before.
@@ -47,7 +55,7 @@ enum RestartDecision: Hashable, Sendable {
     ///   - recent: restarts within the policy's window, when it has one.
     ///   - jitter: draws a number from -1 to 1; asked only when a delay is needed.
     init(policy: RestartSpec, end: End, failures: Int, recent: Int, jitter: () -> Double) {
-        if case .exit(let status) = end {
+        if let status = end.exitStatus {
             let succeeded = policy.isSuccess(status)
             if case .code(let code) = status, policy.noRestartCodes.contains(code) {
                 self = .giveUp("exit \(code) is in no_restart_codes")

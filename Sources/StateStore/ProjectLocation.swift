@@ -131,6 +131,9 @@ package struct StateRoot: Hashable, Sendable {
 
     package init(path: String) { self.init(path: path, notice: nil) }
 
+    /// Where projects of this user note the ports they hold.
+    package var portsDirectory: String { path + "/ports" }
+
     private init(path: String, notice: String?) {
         self.path = path
         self.notice = notice

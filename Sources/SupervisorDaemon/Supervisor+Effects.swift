@@ -141,7 +141,8 @@ extension Supervisor {
             let isStopped = engine.reconciler.stateName(of: life.index) == .stopping
             logs.note(name.logInstance, "\(status)", startsLog: !isStopped)
         }
-        engine.observe(.exited(life.index, life.incarnation, status))
+        let conflict = status == .code(0) ? nil : portConflict(of: life.index, in: process)
+        engine.observe(.exited(life.index, life.incarnation, status, portConflict: conflict))
     }
 
     func emptied(_ process: ProcessID) {

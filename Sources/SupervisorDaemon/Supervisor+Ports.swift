@@ -137,6 +137,27 @@ extension Supervisor {
         if !moves.isEmpty { engine.observe(.portMoved(index)) }
     }
 
+    /// Which process outside the instance has one of its ports, as a sentence: why it ended before it was ready. Between the
+    /// moment its ports are let go of for it and its own bind anybody may take them.
+    func portConflict(of index: InstanceIndex, in process: ProcessID) -> String? {
+        guard engine.reconciler.stateName(of: index) == .starting, let name = engine.name(of: index),
+            let spec = engine.reconciler.spec(of: index)
+        else { return nil }
+        let given = addresses.ports(of: name)
+        for port in spec.ports {
+            guard let number = given.first(where: { $0.name == port.name })?.number else { continue }
+            let conflict = allocator.stranger(on: number, of: port) { [host] pid in
+                pid == host.keeperPID || host.owner(ofPID: pid) == process || host.members(of: process).contains(pid)
+            }
+            if let conflict {
+                return port.isFixed
+                    ? conflict.sentence(for: port.name, in: location.stateDirectory)
+                    : "port '\(port.name)': \(conflict.message)"
+            }
+        }
+        return nil
+    }
+
     /// `down --release-ports`: the next `up` takes what it finds.
     func releasePorts() {
         reservations = [:]

@@ -19,6 +19,7 @@ let exampleFiles = MemoryFiles(
 private let hostRules: Set<RuleID> = [
     .commandNotFound, .commandNotExecutable, .directoryNotFound, .environmentFileNotFound, .environmentFileSyntax,
     .secretNotFound, .accountNotFound, .notPermitted, .resourcesNotEnforced,
+    .portUnavailable,
 ]
 
 func loadExample(_ text: String, of rule: RuleID) -> LoadedManifest {

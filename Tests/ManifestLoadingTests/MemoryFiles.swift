@@ -39,6 +39,12 @@ struct MemoryFiles: FileReading {
 
     func obstacle(to resources: ResourceSpec) -> String? { resourceObstacle }
 
+    /// Number 80 is a stranger's.
+    func obstacle(to port: PortSpec, replicas: Int) -> PortObstacle? {
+        guard port.wanted == .number(80) else { return nil }
+        return PortObstacle(message: "port 80 on \(port.bind) is in use by pid 7 (nginx)", remedy: "end it")
+    }
+
     func canonicalPath(_ path: String) -> String? { links[path] ?? (directories.contains(path) ? path : nil) }
 
     func kind(of path: String) -> FileKind? {

@@ -39,6 +39,12 @@ let portExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: { port: 8080, bind: localhost } }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: { port: 8080, bind: 127.0.0.1 } }\n"),
     RuleExplanation(
+        .portUnavailable,
+        "As things are, the start will fail: another program or project has the port, or this user may not bind it. What "
+            + "the running project of this manifest has is in order. `--no-host` skips this check.",
+        before: "sidecars:\n  web:\n    command: [/bin/server]\n    ports: { http: 80 }\n",
+        after: "sidecars:\n  web:\n    command: [/bin/server]\n    ports: { http: 8080-8130 }\n"),
+    RuleExplanation(
         .unknownPort, "Ports are named under `ports:`.",
         before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { tcp: htp }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    health: { tcp: http }\n"),

@@ -21,6 +21,11 @@ extension ManifestDecoder {
     func checkHost(of sidecar: SidecarSpec, _ position: Int, _ known: inout KnownPlaces) {
         guard sidecar.kind != .external else { return }
         checkPrivilegesOnHost(of: sidecar, position)
+        for port in sidecar.ports {
+            guard let obstacle = files.obstacle(to: port, replicas: sidecar.replicas) else { continue }
+            report(
+                .portUnavailable, at: place(position, "ports", port.name), obstacle.message, help: obstacle.remedy)
+        }
         let directory = sidecar.workingDirectory.literal
         if let directory { checkDirectory(directory, of: position, known: &known.directories) }
         if let logs = sidecar.logs.directory { checkLogDirectory(logs, of: position, known: &known.directories) }

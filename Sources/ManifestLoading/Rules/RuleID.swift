@@ -108,6 +108,7 @@ package enum RuleID: String, CaseIterable, Sendable {
     case portUsedTwice = "port-used-twice"
     case portVariableClash = "port-variable-clash"
     case invalidBindAddress = "invalid-bind-address"
+    case portUnavailable = "port-unavailable"
     case unknownPort = "unknown-port"
 
     // Dependencies.
@@ -163,7 +164,7 @@ package enum RuleID: String, CaseIterable, Sendable {
             .probeHitsOtherSidecar, .maxDelayBelowDelay, .noRestartAfterSuccess, .taskRestartsAlways,
             .stdioHidesLogProbe, .ignoredPerClient,
             .unusedSecret, .accountNotFound, .resourcesNotEnforced,
-            .stopBySIGKILL, .commandNotFound, .commandNotExecutable, .directoryNotFound:
+            .stopBySIGKILL, .portUnavailable, .commandNotFound, .commandNotExecutable, .directoryNotFound:
             .warning
         default: .error
         }

@@ -147,7 +147,7 @@ struct ProjectExamination {
     // MARK: What they share
 
     private static func ports(of root: StateRoot) -> [Finding] {
-        let directory = root.path + "/ports"
+        let directory = root.portsDirectory
         guard let leases = try? PortLeases.all(in: directory), !leases.isEmpty else { return [] }
         let stale = leases.filter { access($0.lease.stateDirectory, F_OK) != 0 }
         guard !stale.isEmpty else {

@@ -3,7 +3,10 @@ import CProcess
 import ControlAPI
 import Glibc
 import ManifestLoading
+import SidecarModel
+import StateStore
 import Supervision
+import Synchronization
 
 /// The manifest a command is to read, without any project behind it.
 struct ManifestOptions: ParsableArguments {
@@ -15,7 +18,7 @@ struct ManifestOptions: ParsableArguments {
         help: ArgumentHelp("The manifest; the same as the argument.", valueName: "path"))
     var file: String?
 
-    @Flag(help: "Don't look at what depends on this machine: files, commands, users.")
+    @Flag(help: "Don't look at what depends on this machine: files, commands, users, ports.")
     var noHost = false
 
     func validate() throws {
@@ -35,7 +38,7 @@ struct ManifestOptions: ParsableArguments {
                 Self.expect(text.count)
                 return loadManifest(
                     text: text, file: shown, directory: directory, environment: environment, options: options,
-                    files: Self.files)
+                    files: Self.files(of: nil, environment, directory))
             } catch {
                 return unreadableManifest(error, file: shown)
             }
@@ -49,7 +52,9 @@ struct ManifestOptions: ParsableArguments {
         if stat(found, &status) == 0 { Self.expect(Int(status.st_size)) }
         // Shown as a person would write it.
         let shown = found.hasPrefix(directory + "/") ? String(found.dropFirst(directory.count + 1)) : found
-        return loadManifest(path: shown, environment: environment, options: options, files: Self.files)
+        return loadManifest(
+            path: shown, environment: environment, options: options,
+            files: Self.files(of: absolutePath(found, from: directory), environment, directory))
     }
 
     /// What this command was given open, as in `validate <(generate)`: it may be a pipe, as whoever calls has it written.
@@ -67,7 +72,50 @@ struct ManifestOptions: ParsableArguments {
         if size > 256 << 10 { orch_memory_expect(size * 24) }
     }
 
-    private static var files: HostFiles {
-        HostFiles(resourceObstacle: { ResourceSupport.expectedObstacle(to: $0) })
+    /// - Parameter manifest: absolute; nil: it is read from a descriptor.
+    private static func files(
+        of manifest: String?, _ environment: [String: String], _ directory: String
+    ) -> HostFiles {
+        // Where no state can be kept there are no leases, and ports can be looked at all the same.
+        let root = try? ProjectContext.root(environment, directory)
+        let describer = Describer(manifest: manifest, environment: environment, root: root)
+        let ports = PortExamination(registry: root?.portsDirectory ?? "") { describer.describes($0.stateDirectory) }
+        return HostFiles(
+            resourceObstacle: { ResourceSupport.expectedObstacle(to: $0) },
+            portObstacle: { port, replicas in
+                ports.conflict(over: port, replicas: replicas).map {
+                    PortObstacle(message: $0.message, remedy: $0.remedy(askedFrom: root?.path ?? ""))
+                }
+            })
+    }
+}
+
+/// Whether a manifest describes a project that runs. That one's ports are in use as they should be.
+private final class Describer: Sendable {
+    private let manifest: String?
+    private let environment: [String: String]
+    private let root: StateRoot?
+    /// By state directory.
+    private let known = Mutex<[String: Bool]>([:])
+
+    init(manifest: String?, environment: [String: String], root: StateRoot?) {
+        self.manifest = manifest
+        self.environment = environment
+        self.root = root
+    }
+
+    func describes(_ stateDirectory: String) -> Bool {
+        if let answer = known.withLock({ $0[stateDirectory] }) { return answer }
+        let answer = findOut(stateDirectory)
+        known.withLock { $0[stateDirectory] = answer }
+        return answer
+    }
+
+    private func findOut(_ stateDirectory: String) -> Bool {
+        guard let manifest, let project = root?.projects().first(where: { $0.stateDirectory == stateDirectory }) else {
+            return false
+        }
+        return project.identity == manifest || ProjectContext.lastManifest(of: project) == manifest
+            || project.identity == ManifestIdentity.id(ofManifestAt: manifest, environment: environment)
     }
 }

@@ -102,12 +102,13 @@ extension PlantedBug {
     /// What the mistaken core takes an input for.
     func inputs(for input: Input, in world: World) -> [Input] {
         switch (self, input) {
-        case (.acceptsStaleFacts, .exited(let index, _, let status)):
+        case (.acceptsStaleFacts, .exited(let index, _, let status, _)):
             return [.exited(index, world.currentIncarnation(at: index), status)]
         case (.acceptsStaleFacts, .emptied(let index, _)): return [.emptied(index, world.currentIncarnation(at: index))]
         case (.acceptsStaleFacts, .probed(let index, _, let role, let outcome)):
             return [.probed(index, world.currentIncarnation(at: index), role, outcome)]
-        case (.takesExitForEmpty, .exited(let index, let incarnation, _)): return [input, .emptied(index, incarnation)]
+        case (.takesExitForEmpty, .exited(let index, let incarnation, _, _)):
+            return [input, .emptied(index, incarnation)]
         case (.takesStuckForGone, .survived(let index, let incarnation, _)): return [.emptied(index, incarnation)]
         case (.missesMoves, .portMoved), (.losesExits, .exited), (.losesEmptied, .emptied),
             (.losesHookAnswers, .hookFinished):

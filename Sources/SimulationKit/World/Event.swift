@@ -39,7 +39,9 @@ extension Life {
             return .hookFinished(index, incarnation, event, failure: failed ? "exit 1" : nil)
         case .probed(let role, let answer, _): return .probed(index, incarnation, role, answer.outcome)
         case .startExtended: return .startExtended(index, incarnation, .seconds(2))
-        case .exited: return .exited(index, incarnation, exit)
+        case .exited:
+            // Of a start that fails with code 1 another process had the port: to the core it is an end like any other.
+            return .exited(index, incarnation, exit, portConflict: exit == .code(1) ? "port 1 is taken" : nil)
         case .emptied: return .emptied(index, incarnation)
         case .survived:
             let survivors = isEmpty && !wasToldStuck ? [] : [Survivor(pid: pid, state: "D", waitChannel: "wait")]

@@ -29,7 +29,8 @@ extension World {
             "\(role) of \(describe(index)) \(incarnation): \(outcome)"
         case .startExtended(let index, let incarnation, let time):
             "start of \(describe(index)) \(incarnation) extended by \(time.shown)"
-        case .exited(let index, let incarnation, let status): "exited \(describe(index)) \(incarnation): \(status)"
+        case .exited(let index, let incarnation, let status, let conflict):
+            "exited \(describe(index)) \(incarnation): \(status)\(conflict.map { ", \($0)" } ?? "")"
         case .emptied(let index, let incarnation): "emptied \(describe(index)) \(incarnation)"
         case .survived(let index, let incarnation, let survivors):
             "survived \(describe(index)) \(incarnation): \(survivors.count)"

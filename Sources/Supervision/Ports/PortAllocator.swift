@@ -75,7 +75,7 @@ package final class PortAllocator: Sendable {
             } catch {
                 if firstConflict == nil { firstConflict = error }
                 switch error {
-                case .taken, .closing, .sibling, .leased, .full: continue
+                case .taken, .closing, .sibling, .leased, .full, .tooFew: continue
                 case .refused, .registry, .address: throw error
                 }
             }
@@ -93,6 +93,17 @@ package final class PortAllocator: Sendable {
             return first ?? .full(first: 0, last: 0, example: "none is allowed")
         }
         return .full(first: low, last: high, example: first?.message ?? "all are taken")
+    }
+
+    /// Who has the port instead of the instance it was given to, which failed to start; by name, or not at all.
+    /// - Parameter isOurs: whether a process belongs to that instance.
+    package func stranger(on number: UInt16, of port: PortSpec, isOurs: (Int32) -> Bool) -> PortConflict? {
+        guard let address = IPAddress(parsing: port.bind) else { return nil }
+        let binding = PortBinding(address: address, port: number, isTCP: port.transport == .tcp)
+        let inode = diagnostics.withLock { binding.holdersSocket(asking: $0.value) }
+        guard let owner = inode.flatMap({ SocketOwner.find(inode: $0) }), owner.pid != getpid(), !isOurs(owner.pid)
+        else { return nil }
+        return .taken(address: "\(address)", port: number, owner: owner)
     }
 
     /// Gives back what this instance held; the next one to ask may have it.
@@ -142,18 +153,23 @@ package final class PortAllocator: Sendable {
 
     // MARK: Candidates
 
+    /// What the manifest allows, in the order it is tried. Nil: any.
+    static func declared(_ port: PortSpec) -> [UInt16]? {
+        switch port.wanted {
+        case .number(let number):
+            guard !port.strict, number < .max else { return [number] }
+            return Array(number...(number > .max - reach ? .max : number + reach))
+        case .range(let first, let last): return Array(min(first, last)...max(first, last))
+        case .automatic: return nil
+        }
+    }
+
     /// In the order they are tried.
     private func candidates(for request: PortRequest) -> [UInt16] {
         var ports: [UInt16]
-        switch request.port.wanted {
-        case .number(let number):
-            ports = [number]
-            if !request.port.strict, number < .max {
-                ports += (number + 1)...(number > .max - Self.reach ? .max : number + Self.reach)
-            }
-        case .range(let first, let last):
-            ports = Array(min(first, last)...max(first, last))
-        case .automatic:
+        if let declared = Self.declared(request.port) {
+            ports = declared
+        } else {
             let pool = Self.pool(outside: ephemeral)
             // The same instance asks for the same port first, also where nobody remembers what it had.
             let start = Int(

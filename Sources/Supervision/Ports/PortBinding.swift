@@ -60,8 +60,7 @@ struct PortBinding {
     private func bindAfterClosing(_ diagnostics: SocketDiagnostics) throws(PortConflict) -> Int32 {
         let sockets = obstacles(diagnostics)
         guard isTCP, !sockets.isEmpty, sockets.allSatisfy(\.isClosing) else {
-            let holder = sockets.first(where: \.isListening) ?? sockets.first { !$0.isClosing }
-            let owner = holder.flatMap { $0.inode == 0 ? nil : SocketOwner.find(inode: $0.inode) }
+            let owner = Self.holder(among: sockets).flatMap { SocketOwner.find(inode: $0) }
             throw .taken(address: "\(address)", port: port, owner: owner)
         }
         do throws(SystemError) {
@@ -71,6 +70,16 @@ struct PortBinding {
         } catch {
             throw .refused(address: "\(address)", port: port, error)
         }
+    }
+
+    /// The socket that has it now, by what the kernel says: nothing is bound.
+    func holdersSocket(asking diagnostics: SocketDiagnostics) -> UInt32? {
+        Self.holder(among: obstacles(diagnostics)) ?? otherLoopbackListener(diagnostics)?.inode
+    }
+
+    private static func holder(among sockets: [SocketDiagnostics.Entry]) -> UInt32? {
+        let holder = sockets.first(where: \.isListening) ?? sockets.first { !$0.isClosing }
+        return holder.flatMap { $0.inode == 0 ? nil : $0.inode }
     }
 
     private func obstacles(_ diagnostics: SocketDiagnostics) -> [SocketDiagnostics.Entry] {

@@ -12,6 +12,8 @@ package enum PortConflict: Error, Hashable, Sendable {
     case leased(port: UInt16, holder: PortLease)
     /// Nothing free between the two; the sentence says who holds the first.
     case full(first: UInt16, last: UInt16, example: String)
+    /// Fewer are free between the two than replicas need one.
+    case tooFew(free: Int, needed: Int, first: UInt16, last: UInt16, example: String)
     /// The kernel refuses for another reason: no permission below 1024, no such address.
     case refused(address: String, port: UInt16, SystemError)
     /// The registry of this user's ports can't be used.
@@ -32,6 +34,8 @@ package enum PortConflict: Error, Hashable, Sendable {
                 + (holder.projectIdentity ?? "in \(holder.stateDirectory)")
         case .full(let first, let last, let example):
             "no port is free from \(first) to \(last): \(example)"
+        case .tooFew(let free, let needed, let first, let last, let example):
+            "only \(free) of \(needed) ports \(free == 1 ? "is" : "are") free from \(first) to \(last): \(example)"
         case .refused(let address, let port, let error):
             "cannot bind port \(port) on \(address): \(error.message)"
         case .registry(let error):
@@ -41,20 +45,31 @@ package enum PortConflict: Error, Hashable, Sendable {
         }
     }
 
+    /// What to do about it; nil where nothing general can be said.
+    /// - Parameter root: of the state of whoever asks: projects of another one have to be looked for there.
+    package func remedy(askedFrom root: String) -> String? {
+        switch self {
+        case .taken(_, let port, _): return "end it, or \(Self.moving(port))"
+        case .leased(let port, let holder):
+            let command = holder.commandThatEnds(askedFrom: root).map { " (\($0))" } ?? ""
+            return "end it\(command), or \(Self.moving(port))"
+        case .full, .tooFew: return "widen the range, or write auto"
+        case .closing, .sibling, .address, .refused, .registry: return nil
+        }
+    }
+
     /// - Parameter stateDirectory: of the project that asks.
     package func failure(for name: String, in stateDirectory: String) -> SpawnFailure {
         var number: Int32 = 0
-        var remedy = ""
-        switch self {
-        case .taken(_, let port, _): remedy = "; end it, or \(Self.moving(port))"
-        case .leased(let port, let holder):
-            let command = holder.commandThatEnds(askedFrom: stateDirectory).map { " (\($0))" } ?? ""
-            remedy = "; end it\(command), or \(Self.moving(port))"
-        case .full: remedy = "; widen the range, or write auto"
-        case .closing, .sibling, .address: break
-        case .refused(_, _, let error), .registry(let error): number = error.errno
-        }
-        return SpawnFailure(step: .port, message: "port '\(name)': \(message)\(remedy)", errno: number)
+        if case .refused(_, _, let error) = self { number = error.errno }
+        if case .registry(let error) = self { number = error.errno }
+        return SpawnFailure(step: .port, message: sentence(for: name, in: stateDirectory), errno: number)
+    }
+
+    /// Of a port of that name, with the way out.
+    package func sentence(for name: String, in stateDirectory: String) -> String {
+        let remedy = remedy(askedFrom: ControlGroups.parent(of: stateDirectory))
+        return "port '\(name)': \(message)" + (remedy.map { "; \($0)" } ?? "")
     }
 
     private static func moving(_ port: UInt16) -> String {
@@ -72,7 +87,7 @@ extension PortLease {
     fileprivate func commandThatEnds(askedFrom other: String) -> String? {
         guard let projectIdentity else { return nil }
         let root = ControlGroups.parent(of: stateDirectory)
-        let place = root == ControlGroups.parent(of: other) ? "" : "ORCHESTRATE_STATE_DIR=\(root.shellQuoted) "
+        let place = root == other ? "" : "ORCHESTRATE_STATE_DIR=\(root.shellQuoted) "
         return "\(place)orchestrate down --project \(projectIdentity.shellQuoted)"
     }
 }

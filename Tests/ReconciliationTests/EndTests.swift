@@ -1,0 +1,28 @@
+import Reconciliation
+import SidecarModel
+import Testing
+
+struct EndTests {
+    @Test func `an end for want of its port is told as one, and follows the same policy`() throws {
+        var spec = service("api")
+        (spec.restart.policy, spec.restart.noRestartCodes) = (.onFailure, [98])
+        var bench = try Bench(spec)
+        _ = bench.up()
+        for code: Int32 in [0, 1, 98] {
+            _ = bench.spawned("api")
+            let (place, life) = (bench.place("api"), bench.incarnation("api"))
+            _ = bench.send(
+                .exited(place, life, .code(code), portConflict: "port 1 is taken"), .emptied(place, life))
+            switch code {
+            // It did what it was to do, whoever has its port.
+            case 0: #expect(bench.state("api") == .completed)
+            case 1:
+                #expect(bench.state("api") == .backoff)
+                #expect(bench.status("api")?.reason.hasPrefix("port_conflict: port 1 is taken (exit 1), ") == true)
+                #expect(bench.status("api")?.lastExit == .code(1))
+            default: #expect(bench.state("api") == .failed)
+            }
+            _ = bench.send(.start(["api"], by: .user))
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import Glibc
+import SidecarModel
+import Testing
+
+@testable import Supervision
+
+struct PortExaminationTests {
+    private let directory = TemporaryDirectory()
+
+    private func examination(isOwn: Bool = false) -> PortExamination {
+        PortExamination(registry: directory.path + "/ports") { _ in isOwn }
+    }
+
+    private func port(_ wanted: PortSpec.Wanted, strict: Bool = true) -> PortSpec {
+        PortSpec(name: "sql", wanted: wanted, strict: strict)
+    }
+
+    @Test func `a number that is in use is told with who has it, and can be had by one that may move`() {
+        let stranger = Listener()
+        let conflict = examination().conflict(over: port(.number(stranger.port)), replicas: 1)
+        guard case .taken("127.0.0.1", stranger.port, let owner) = conflict else {
+            Issue.record("not taken: \(String(describing: conflict))")
+            return
+        }
+        #expect(owner?.pid == getpid())
+        #expect(examination().conflict(over: port(.number(stranger.port), strict: false), replicas: 1) == nil)
+        #expect(examination().conflict(over: port(.automatic), replicas: 3) == nil)
+        #expect(examination().conflict(over: port(.number(stranger.port)), replicas: 0) == nil)
+    }
+
+    @Test func `of a range as many have to be free as there are replicas`() throws {
+        let (first, second) = try #require(Self.neighbours())
+        let range = port(.range(first.port, second.port))
+        let full = try #require(examination().conflict(over: range, replicas: 1))
+        #expect(full.message.hasPrefix("no port is free from \(first.port) to \(second.port): port \(first.port) on"))
+        second.stop()
+        #expect(examination().conflict(over: range, replicas: 1) == nil)
+        let tooFew = try #require(examination().conflict(over: range, replicas: 2))
+        #expect(
+            tooFew.message.hasPrefix(
+                "only 1 of 2 ports is free from \(first.port) to \(second.port): port \(first.port)"))
+        #expect(tooFew.remedy(askedFrom: "") == "widen the range, or write auto")
+    }
+
+    @Test func `a running project's port is in order for the manifest that describes it, and for no other`() throws {
+        let project = directory.path + "/one"
+        try Directory.create(project)
+        let allocator = try PortAllocator(registry: directory.path + "/ports", stateDirectory: project)
+        let reservation = try allocator.reserve(
+            PortRequest(instance: "db/0", port: port(.automatic)), beside: ProjectPorts())
+        let wanted = port(.number(reservation.port))
+        // That project does not run: whoever holds the port is a stranger, whatever the lease says.
+        #expect(examination(isOwn: true).conflict(over: wanted, replicas: 1) != nil)
+        let lock = open(project + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(lock) }
+        #expect(flock(lock, LOCK_EX) == 0)
+        #expect(examination(isOwn: true).conflict(over: wanted, replicas: 1) == nil)
+        let lease = PortLease(stateDirectory: project, instance: "db/0", name: "sql")
+        #expect(
+            examination().conflict(over: wanted, replicas: 1) == .leased(port: reservation.port, holder: lease))
+        reservation.release()
+    }
+
+    @Test func `looking leaves nothing behind`() {
+        let free = Listener()
+        let number = free.port
+        free.stop()
+        #expect(examination().conflict(over: port(.number(number)), replicas: 1) == nil)
+        #expect(access(directory.path + "/ports", F_OK) != 0)
+        #expect(Listener(port: number).port == number)
+    }
+
+    /// Two that listen on numbers one after the other.
+    private static func neighbours() -> (Listener, Listener)? {
+        for _ in 0..<100 {
+            let first = Listener()
+            guard first.port < .max else { continue }
+            let second = Listener(port: first.port + 1)
+            if second.port == first.port + 1 { return (first, second) }
+        }
+        return nil
+    }
+}
