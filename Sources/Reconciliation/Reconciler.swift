@@ -247,8 +247,8 @@ extension Reconciler {
         if after.unsettled > before.unsettled { wakeWaiters(on: group) }
         if halts > 0 { touchHalted(in: group) }
         if after.starts < before.starts { giveNextTurn() }
-        // While anything is on its way out or being replaced, they would only find that they have to wait on.
-        if leavingLives == 0, replacementsUnderWay == 0 { wakeApplyWaiters() }
+        // While something is on its way out or being replaced, they would only find that they have to wait on.
+        if leavingLives == 0, replacements == 0 || replacementsUnderWay == 0 { wakeApplyWaiters() }
     }
 
     private mutating func wakeApplyWaiters() {

@@ -29,6 +29,23 @@ import Testing
         #expect(bench.status("user")?.isRestartPending == false)
     }
 
+    @Test func `a new one starts once the last old life is over, while a successor is still starting`() throws {
+        let (first, second) = (service("first"), service("second"))
+        var bench = try Bench(first, second)
+        _ = bench.up()
+        for name in ["first", "second"] { _ = bench.spawned(name) }
+        _ = bench.pass(.seconds(2))
+        let plan = try Plan(
+            project: bench.reconciler.plan.project, sidecars: [first.changed(), second.changed(), service("new")])
+        _ = bench.send(.apply(plan, selection: nil))
+        #expect(bench.state("new") == .waiting)
+        #expect(bench.exited("first", .signal(.terminate)).contains(bench.spawn(of: "first")))
+        #expect(bench.state("new") == .waiting)
+        let last = bench.exited("second", .signal(.terminate))
+        #expect(bench.state("first") == .starting)
+        #expect(last.contains(bench.spawn(of: "new")))
+    }
+
     @Test func `the next supervisor knows who was started with an address that moved`() throws {
         let (bench, fixed) = try halted()
         var next = Self.successor(of: bench, alive: "user")
