@@ -13,6 +13,16 @@ package enum Outlook: Hashable, Sendable {
 }
 
 extension Reconciler {
+    /// The sidecars of which a life gives way to a new one.
+    package var givingWay: Set<String> { sidecars { $0.isDeclared && $0.isWanted && $0.isGivingWay } }
+
+    /// The sidecars of which something does not run and would not start by itself.
+    package var idle: Set<String> { sidecars { $0.isDeclared && (!$0.isWanted || $0.phase.name == .failed) } }
+
+    private func sidecars(withOneThat matches: (Instance) -> Bool) -> Set<String> {
+        Set(groups.filter { $0.instances.contains { matches(slots[$0]) } }.map(\.name))
+    }
+
     /// For whoever asks right after an apply: nothing of it has happened yet.
     package func outlook(for sidecar: String) -> Outlook {
         guard let group = groupPlaces[sidecar] else { return .keeps }

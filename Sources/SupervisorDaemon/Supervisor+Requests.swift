@@ -188,7 +188,7 @@ extension Supervisor {
         prepareForeignNotifySocket(for: plan)
         let moved = assignPorts(in: plan)
         cancelPendingDowns(because: "an up overtook it")
-        let (restartingBefore, idle) = isFirst ? ([], []) : (restarting, idle)
+        let (alreadyGivingWay, idle) = isFirst ? ([], []) : (engine.reconciler.givingWay, engine.reconciler.idle)
         stateWatch?.resume()
         engine.observe(.apply(plan, selection: parameters.names.isEmpty ? nil : parameters.names))
         for name in moved {
@@ -198,7 +198,7 @@ extension Supervisor {
         recordStops()
         settleLoss()
         takeOverChanges(difference)
-        let restarted = isFirst ? [] : restarting.subtracting(restartingBefore)
+        let restarted = isFirst ? [] : engine.reconciler.givingWay.subtracting(alreadyGivingWay)
         let summary = ApplySummary(
             difference, of: plan, names: parameters.names, restarted: restarted, idle: idle,
             by: engine.reconciler)
@@ -209,28 +209,6 @@ extension Supervisor {
             diagnostics: loaded.diagnostics.filter { $0.severity == .warning },
             loweredLimits: lowered.isEmpty ? nil : lowered,
             created: isFirst ? created : [])
-    }
-
-    /// The sidecars of which something is to be restarted, or is being so.
-    private var restarting: Set<String> {
-        Set(
-            engine.reconciler.instances.compactMap { index in
-                guard let status = engine.reconciler.status(of: index), status.isWanted,
-                    status.isRestartPending || status.state == .stopping
-                else { return nil }
-                return engine.name(of: index)?.sidecar
-            })
-    }
-
-    /// The sidecars of which something does not run and would not start by itself.
-    private var idle: Set<String> {
-        Set(
-            engine.reconciler.instances.compactMap { index in
-                guard let status = engine.reconciler.status(of: index), status.isDeclared,
-                    !status.isWanted || status.state == .failed
-                else { return nil }
-                return status.sidecar
-            })
     }
 
     private var created: [Apply.Created] {
