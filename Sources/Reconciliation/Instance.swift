@@ -23,8 +23,6 @@ struct Instance: Sendable {
     var isRestart = false
     /// A task that had succeeded, and waits to run only because its declaration changed.
     var waitsForChangedRun = false
-    /// A start that an apply asked for: it comes after what the apply stops.
-    var waitsForApply = false
     /// In `Reconciler.applyWaiters`.
     var isApplyWaiter = false
     var restartsTotal = 0
@@ -82,8 +80,13 @@ struct Instance: Sendable {
         switch phase {
         case .stopped, .waiting, .blocked, .backoff, .failed, .completed: true
         case .starting, .healthy, .unhealthy: false
-        case .stopping(_, let stop): if case .stuck = stop.step { true } else { false }
+        case .stopping: isStuck
         }
+    }
+
+    /// SIGKILL did not end it.
+    private var isStuck: Bool {
+        if case .stopping(_, let stop) = phase, case .stuck = stop.step { true } else { false }
     }
 
     /// On its way out for good, or about to be.
@@ -102,19 +105,21 @@ struct Instance: Sendable {
     var isUnsettled: Bool { openReplacements > 0 }
 
     /// The replacement under way and the one to come: it may be asked for again before the first has arrived.
-    var openReplacements: Int { (pendingRestart == nil ? 0 : 1) + (isCycling ? 1 : 0) }
+    var openReplacements: Int { isStuck ? 0 : (pendingRestart == nil ? 0 : 1) + (isCycling ? 1 : 0) }
 
-    /// Its replacement is under way: it ends by itself, well or badly.
+    /// It stops, or starts, on the way to a new life: that ends by itself, well or badly.
     var isBeingReplaced: Bool {
         guard !isRetired, isUnsettled || isToBeReplaced else { return false }
         switch phase {
-        case .stopping, .starting: return true
+        case .stopping: return !isStuck
+        case .starting(let run, _): return run.startDeadline != nil
         case .stopped, .waiting, .blocked, .backoff, .failed, .completed, .healthy, .unhealthy: return false
         }
     }
 
     /// Its old life is to end so that a new one begins.
     var isToBeReplaced: Bool {
+        if isStuck { return false }
         if pendingRestart != nil { return true }
         if case .stopping(_, let stop) = phase, case .restart = stop.ending { return true }
         return false
@@ -170,7 +175,7 @@ struct Instance: Sendable {
         switch phase {
         case .stopped: return isWanted
         case .waiting, .backoff, .starting, .healthy, .unhealthy: return true
-        case .stopping: return isWanted
+        case .stopping: return isWanted && !isStuck
         case .blocked, .failed, .completed: return pendingRestart != nil
         }
     }

@@ -163,13 +163,11 @@ extension Reconciler {
         let spec = shared.value
         let isReplacing = !slots[slot].isGone && slots[slot].startedFingerprint != spec.restartFingerprint
         let runsAgain = slots[slot].isGone && slots[slot].startedFingerprint != spec.restartFingerprint
-        let isNew = slots[slot].incarnation.number == 0
         let wasHalted = slots[slot].isRestartHalted
         change(slot) { instance in
             instance.isWanted = true
             instance.initiator = .apply
             instance.forgive()
-            if isNew { instance.waitsForApply = true }
             guard !isReplacing else {
                 instance.pendingRestart = .apply
                 return

@@ -114,6 +114,7 @@ extension Reconciler {
     ///   - cause: the sidecar that is to be well first.
     ///   - label: the same, or that instance of it.
     mutating func haltReplacements(of group: Int, for cause: String, label: String? = nil, at now: Instant) {
+        guard replacements > 0 else { return }
         var stack = [group]
         var isSeen = [Bool](repeating: false, count: groups.count)
         isSeen[group] = true
@@ -132,12 +133,20 @@ extension Reconciler {
 
     /// Nothing is left to do where only a person asked for a new life that is as the old one.
     private mutating func halt(_ slot: Int, for cause: String, _ label: String, at now: Instant) {
-        let isOutdated = slots[slot].startedFingerprint != groups[slots[slot].group].spec.restartFingerprint
-        guard isOutdated || slots[slot].holdsDeadAddresses else { return change(slot) { $0.pendingRestart = nil } }
+        guard dueReplacement(of: slot) != nil else { return change(slot) { $0.pendingRestart = nil } }
         change(slot) { $0.replacement = .halted }
         enter(
             slot, slots[slot].phase, by: .dependency, cause: haltedReason(of: slot, waitingFor: [label]),
             causedBy: cause, at: now)
+    }
+
+    /// Who has its life give way to a new one, by what that was started with. Nil: it is as it should be.
+    func dueReplacement(of slot: Int) -> Initiator? {
+        let instance = slots[slot]
+        if case .stopping = instance.phase { return nil }
+        guard !instance.isGone else { return nil }
+        if instance.holdsDeadAddresses { return .dependency }
+        return instance.startedFingerprint != groups[instance.group].spec.restartFingerprint ? .apply : nil
     }
 
     /// What it waits for now, which may be another one by now than what halted it.
@@ -179,7 +188,8 @@ extension Reconciler {
 
     mutating func resumeReplacements(of group: Int) {
         for slot in groups[group].instances where slots[slot].isRestartHalted {
-            change(slot) { $0.pendingRestart = $0.holdsDeadAddresses ? .dependency : .apply }
+            let due = dueReplacement(of: slot)
+            change(slot) { $0.pendingRestart = due }
         }
     }
 

@@ -116,7 +116,10 @@ extension Reconciler {
     }
 
     private mutating func want(_ slot: Int, by initiator: Initiator) {
+        // A stop that has not begun yet took with it what was due.
+        let due = slots[slot].isWanted ? nil : dueReplacement(of: slot)
         change(slot) {
+            if let due { $0.pendingRestart = due }
             $0.waitsForChangedRun = false
             $0.isWanted = true
             $0.initiator = initiator

@@ -52,7 +52,11 @@ extension Reconciler {
     package func status(of index: InstanceIndex) -> InstanceStatus? {
         guard isThere(index) else { return nil }
         var status = slots[index.value].status(in: groups, waitingFor: waitedFor(by: index.value))
-        if status.isRestartHalted { status.reason = haltedReason(of: index.value) }
+        switch status.state {
+        case .starting, .healthy, .unhealthy:
+            if status.isRestartHalted { status.reason = haltedReason(of: index.value) }
+        case .stopped, .waiting, .backoff, .completed, .failed, .blocked, .scheduled, .stopping: break
+        }
         return status
     }
 

@@ -74,6 +74,8 @@ extension Reconciler {
         case .go:
             if waitsForApply(slot) {
                 standInLine(slot, cause: "waits for what the change stops", at: now)
+                // It may have been its turn: the next one takes it.
+                giveNextTurn()
                 return false
             }
             guard takesTurn(slot) else {

@@ -34,7 +34,7 @@ package struct Reconciler: Sendable {
     private(set) var leavingLives = 0
     /// Instances that are to be replaced, or being stopped for it: what an apply's new starts wait for.
     private(set) var replacements = 0
-    /// Of these and of those that follow, how many are between the end of the old life and the arrival of the new one.
+    /// Instances that stop, or start, on the way to a new life.
     private(set) var replacementsUnderWay = 0
     /// Instances whose replacement was halted.
     private(set) var halts = 0
@@ -322,7 +322,7 @@ extension Reconciler {
         return false
     }
 
-    private mutating func giveNextTurn() {
+    mutating func giveNextTurn() {
         guard !turnQueue.isEmpty else { return }
         var free = (plan.project.maxParallelStarts ?? .max) - starts
         var taken = 0
@@ -337,13 +337,9 @@ extension Reconciler {
         turnQueue.removeFirst(taken)
     }
 
-    /// True while an apply still stops what it removes or replaces: a new start may need what those hold.
+    /// True for a first start while an apply still stops what it removes or replaces: it may need what those hold.
     mutating func waitsForApply(_ slot: Int) -> Bool {
-        guard slots[slot].waitsForApply else { return false }
-        if leavingLives == 0, !isReplacing {
-            slots[slot].waitsForApply = false
-            return false
-        }
+        guard slots[slot].incarnation.number == 0, leavingLives > 0 || isReplacing else { return false }
         if !slots[slot].isApplyWaiter {
             slots[slot].isApplyWaiter = true
             applyWaiters.append(slot)

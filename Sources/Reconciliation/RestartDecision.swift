@@ -58,7 +58,8 @@ enum RestartDecision: Hashable, Sendable {
         if let status = end.exitStatus {
             let succeeded = policy.isSuccess(status)
             if case .code(let code) = status, policy.noRestartCodes.contains(code) {
-                self = .giveUp("exit \(code) is in no_restart_codes")
+                let conflict = if case .portConflict = end { end.summary + ", and " } else { "" }
+                self = .giveUp("\(conflict)exit \(code) is in no_restart_codes")
                 return
             }
             if succeeded, policy.policy != .always {

@@ -17,7 +17,7 @@ enum StateText {
 
     /// What a person wants to know beside the state: what it waits for, when it is tried again, why it is so.
     static func detail(of instance: InstanceReport, now: Timestamp) -> String {
-        if instance.isRestartHalted == true { return instance.reason }
+        let isHalted = instance.isRestartHalted == true
         switch instance.state {
         case .waiting, .blocked:
             guard instance.reason.isEmpty, !instance.waitingFor.isEmpty else { return instance.reason }
@@ -25,10 +25,12 @@ enum StateText {
         case .backoff:
             let next = instance.until.map { "next try in \(UnitText.duration(max(.zero, $0 - now)))" }
             return [instance.reason, next ?? ""].filter { !$0.isEmpty }.joined(separator: ", ")
+        case .healthy where isHalted: return instance.reason
         case .healthy:
             return instance.isUnverified ? "unverified: who owns the port could not be read" : ""
         case .starting, .unhealthy:
-            return instance.lastProbe ?? instance.reason
+            guard isHalted, let probe = instance.lastProbe else { return instance.lastProbe ?? instance.reason }
+            return "\(probe); \(instance.reason)"
         case .stopping:
             return [instance.reason, stopping(instance, now: now)].filter { !$0.isEmpty }.joined(separator: "; ")
         case .failed, .scheduled, .completed, .stopped:

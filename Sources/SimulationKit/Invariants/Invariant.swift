@@ -3,6 +3,7 @@ package enum Invariant: String, CaseIterable, Sendable {
     case oneLife = "an instance has at most one living life"
     case freshIncarnation = "an incarnation is never used twice"
     case edgesHold = "nothing is spawned before what it depends on holds"
+    case newAfterOld = "what never ran starts after what was removed has ended"
     case hookFirst = "nothing is spawned before its pre_start hook succeeded"
     case stopBeatsRestart = "nothing is spawned after a stop, until a start is asked for"
     case policyKept = "nothing starts again against its restart policy"

@@ -37,6 +37,19 @@ extension World {
         }
     }
 
+    /// When the first life of a slot begins: what was taken out of the manifest may hold what it needs. What SIGKILL could
+    /// not end is waited for by nobody.
+    func checkFirstStart(_ slot: Int) throws(InvariantBroken) {
+        for other in slots where other.index != nil && !other.isDeclared {
+            guard let old = other.unreleased.first(where: { !lives[$0].isEmpty && !lives[$0].wasToldStuck }) else {
+                continue
+            }
+            throw InvariantBroken(
+                invariant: .newAfterOld,
+                detail: "\(slots[slot].label) starts, \(other.label) \(lives[old].incarnation) lives")
+        }
+    }
+
     /// Counts the restarts nobody asked for.
     func checkRestart(_ slot: Int) throws(InvariantBroken) {
         let it = slots[slot]

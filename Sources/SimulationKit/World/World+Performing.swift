@@ -66,6 +66,7 @@ extension World {
                 invariant: .freshIncarnation,
                 detail: "\(slots[slot].label) begins \(incarnation) after \(slots[slot].highestIncarnation)")
         }
+        if slots[slot].highestIncarnation.number == 0 { try checkFirstStart(slot) }
         slots[slot].highestIncarnation = incarnation
         highestIncarnation = max(highestIncarnation, incarnation)
         try checkStart(slot)

@@ -1,0 +1,136 @@
+import Planning
+import Reconciliation
+import SidecarModel
+import Testing
+
+/// What an apply starts comes after what it stops, and what it asked for is not lost on the way.
+@Suite struct ApplyOrderTests {
+    /// All up and healthy.
+    private static func running(_ sidecars: SidecarSpec..., cap: Int? = nil) throws -> Bench {
+        let project = ProjectSpec(name: "test", directory: "/", maxParallelStarts: cap)
+        var bench = Bench(plan: try Plan(project: project, sidecars: sidecars))
+        _ = bench.up()
+        for spec in sidecars {
+            for replica in 0..<spec.replicas {
+                _ = bench.spawned(spec.name, replica)
+                _ = bench.pass(.seconds(2))
+            }
+        }
+        return bench
+    }
+
+    private static func plan(_ bench: Bench, _ sidecars: SidecarSpec...) throws -> Plan {
+        try Plan(project: bench.reconciler.plan.project, sidecars: sidecars)
+    }
+
+    @Test func `what SIGKILL cannot end holds up no new start, and halts who would follow it`() throws {
+        let (db, web) = (service("db"), service("web", after: ("db", .healthy)))
+        var bench = try Self.running(db, web)
+        _ = bench.send(.apply(try Self.plan(bench, db.changed(), web.changed(), service("new")), selection: nil))
+        #expect(bench.state("new") == .waiting)
+        for _ in 0..<3 { _ = bench.wait() }
+        let (place, life) = (bench.place("db"), bench.incarnation("db"))
+        let effects = bench.send(
+            .survived(place, life, [Survivor(pid: 100, state: "D", waitChannel: "nfs_wait")]))
+        #expect(effects.contains(bench.spawn(of: "new")))
+        #expect(bench.state("web") == .healthy)
+        #expect(bench.status("web")?.isRestartHalted == true)
+        #expect(bench.status("web")?.reason.contains("its restart waits until db is well") == true)
+        // It ends after all, and everything goes its way.
+        _ = bench.send(.exited(place, life, .signal(.kill)), .emptied(place, life))
+        _ = bench.spawned("db")
+        _ = bench.pass(.seconds(2))
+        #expect(bench.state("web") == .stopping)
+    }
+
+    @Test func `a start that gives its turn away for what is being replaced comes after it`() throws {
+        var api = service("api")
+        api.replicas = 2
+        var bench = try Self.running(api, cap: 1)
+        _ = bench.send(.apply(try Self.plan(bench, api, service("other")), selection: nil))
+        #expect(bench.state("other") == .starting)
+        let plan = try Self.plan(bench, api.changed(), service("other"), service("new"))
+        _ = bench.send(.apply(plan, selection: nil))
+        _ = bench.exited("api", .signal(.terminate), 1)
+        #expect(bench.state("api", 1) == .waiting)
+        var order: [String] = []
+        for _ in 0..<12 {
+            for name in ["other", "new"] where bench.state(name) == .starting { _ = bench.spawned(name) }
+            for replica in 0...1 {
+                switch bench.state("api", replica) {
+                case .starting: _ = bench.spawned("api", replica)
+                case .stopping:
+                    order.append("api/\(replica) stops")
+                    #expect(bench.incarnation("new").number == 0)
+                    _ = bench.exited("api", .signal(.terminate), replica)
+                default: break
+                }
+            }
+            _ = bench.pass(.seconds(2))
+        }
+        #expect(order == ["api/0 stops"])
+        for name in ["other", "new"] { #expect(bench.state(name) == .healthy) }
+        for replica in 0...1 { #expect(bench.state("api", replica) == .healthy) }
+    }
+
+    @Test func `a supervisor in place of a killed one starts what is new after what is removed`() throws {
+        var bench = try Self.running(service("old"))
+        _ = bench.send(.apply(try Self.plan(bench, service("new")), selection: nil))
+        #expect(bench.state("old") == .stopping)
+        var before = bench.reconciler
+        var next = Bench(plan: before.plan)
+        next.now = bench.now
+        let records = before.takeChangedRecords()
+        next.reconciler.restore(
+            records.map { ($0, $0.sidecar == "old" ? .alive(pid: 100) : .neverSpawned) }, at: next.now)
+        let effects = next.pass(.zero)
+        #expect(next.state("new") == .waiting)
+        #expect(!effects.contains(next.spawn(of: "new")))
+        #expect(next.exited("old", .signal(.terminate)).contains(next.spawn(of: "new")))
+    }
+
+    @Test func `a stop that is taken back before it begins leaves what was due`() throws {
+        let (db, web) = (service("db"), service("web", after: ("db", .healthy)))
+        var bench = try Self.running(db, web)
+        _ = bench.send(.apply(try Self.plan(bench, db.changed(), web.changed()), selection: nil))
+        #expect(bench.status("web")?.isRestartPending == true)
+        _ = bench.send(.stop(["web"], scope: .only, by: .user), .start(["web"], by: .user))
+        #expect(bench.state("web") == .healthy)
+        #expect(bench.status("web")?.isRestartPending == true)
+        _ = bench.exited("db", .signal(.terminate))
+        _ = bench.spawned("db")
+        _ = bench.pass(.seconds(2))
+        #expect(bench.state("web") == .stopping)
+    }
+
+    @Test func `a replaced one that may take for ever to start holds up no new start`() throws {
+        var slow = service("slow")
+        slow.health.readiness = Probe(.tcp(port: .number(1), host: nil))
+        slow.start.timeout = .zero
+        var bench = try Bench(slow, service("next", after: ("slow", .healthy)))
+        _ = bench.up()
+        _ = bench.spawned("slow")
+        _ = bench.probed("slow", 0, .success)
+        _ = bench.spawned("next")
+        _ = bench.pass(.seconds(2))
+        let plan = try Self.plan(
+            bench, slow.changed(), service("next", after: ("slow", .healthy)).changed(), service("new"))
+        _ = bench.send(.apply(plan, selection: nil))
+        #expect(bench.exited("slow", .signal(.terminate)).contains(bench.spawn(of: "new")))
+    }
+
+    @Test func `who waits for its restart, and crashes, tells of the crash`() throws {
+        let (db, web) = (service("db"), service("web", after: ("db", .healthy)))
+        var bench = try Self.running(db, web)
+        var broken = db.changed()
+        broken.restart.policy = .never
+        _ = bench.send(.apply(try Self.plan(bench, broken, web.changed()), selection: nil))
+        _ = bench.exited("db", .signal(.terminate))
+        _ = bench.spawned("db")
+        _ = bench.exited("db", .code(1))
+        #expect(bench.status("web")?.reason.hasPrefix("it runs as it was declared before") == true)
+        _ = bench.send(.exited(bench.place("web"), bench.incarnation("web"), .code(3)))
+        #expect(bench.state("web") == .stopping)
+        #expect(bench.status("web")?.reason == "exit 3")
+    }
+}
