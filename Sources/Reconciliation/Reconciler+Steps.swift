@@ -72,22 +72,25 @@ extension Reconciler {
                 cause: "waits for \(names.joined(separator: ", "))", causedBy: names.first, at: now)
             return false
         case .go:
+            // Who stands in line for its turn learns what else it waits for when that comes.
+            guard !slots[slot].isInLine || takesTurn(slot) else { return standInLineForTurn(slot, at: now) }
             if waitsForApply(slot) {
-                standInLine(slot, cause: "waits for what the change stops", at: now)
-                // It may have been its turn: the next one takes it.
+                stand(slot, waiting: "waits for what the change stops", at: now)
                 giveNextTurn()
                 return false
             }
-            guard takesTurn(slot) else {
-                standInLine(slot, cause: "waits for its turn (start.max_parallel)", at: now)
-                return false
-            }
+            guard takesTurn(slot) else { return standInLineForTurn(slot, at: now) }
             beginLife(slot, at: now)
             return true
         }
     }
 
-    private mutating func standInLine(_ slot: Int, cause: String, at now: Instant) {
+    private mutating func standInLineForTurn(_ slot: Int, at now: Instant) -> Bool {
+        stand(slot, waiting: "waits for its turn (start.max_parallel)", at: now)
+        return false
+    }
+
+    private mutating func stand(_ slot: Int, waiting cause: String, at now: Instant) {
         if case .waiting(for: []) = slots[slot].phase, slots[slot].reason == cause { return }
         enter(slot, .waiting(for: []), by: slots[slot].initiator, cause: cause, at: now)
     }

@@ -237,7 +237,10 @@ extension Reconciler {
         halts += after.halts - before.halts
         starts += after.starts - before.starts
         groups[group].unsettled += after.unsettled - before.unsettled
-        if before.levels != after.levels || before.name != after.name || before.isWanted != after.isWanted {
+        // What SIGKILL could not end is in the same state, and will give nothing any more.
+        if before.levels != after.levels || before.name != after.name || before.isWanted != after.isWanted
+            || before.lives != after.lives
+        {
             wakeDependents(of: group, mayRecover: after.levels.subtracting(before.levels) != [])
         }
         if before.lives != after.lives || before.isLeaving != after.isLeaving { wakeQueuedDependencies(of: group) }

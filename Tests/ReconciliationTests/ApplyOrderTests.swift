@@ -43,6 +43,21 @@ import Testing
         #expect(bench.state("web") == .stopping)
     }
 
+    @Test func `who waits for what SIGKILL cannot end is blocked by it, and named so`() throws {
+        var bench = try Self.running(service("db"))
+        let web = service("web", after: ("db", .healthy))
+        _ = bench.send(.restart(["db"], by: .user))
+        _ = bench.send(.apply(try Self.plan(bench, service("db"), web), selection: nil))
+        #expect(bench.state("web") == .waiting)
+        for _ in 0..<3 { _ = bench.wait() }
+        let (place, life) = (bench.place("db"), bench.incarnation("db"))
+        _ = bench.send(.survived(place, life, [Survivor(pid: 100, state: "D", waitChannel: "nfs_wait")]))
+        #expect(bench.state("web") == .blocked)
+        #expect(bench.status("web")?.reason.contains("cannot be killed: pid 100 (state D, in nfs_wait)") == true)
+        _ = bench.send(.exited(place, life, .signal(.kill)), .emptied(place, life))
+        #expect(bench.state("web") == .waiting)
+    }
+
     @Test func `a start that gives its turn away for what is being replaced comes after it`() throws {
         var api = service("api")
         api.replicas = 2

@@ -19,7 +19,9 @@ extension World {
         if it.rules.hasPreStart, !it.isPrepared(incarnation, in: lives) {
             throw InvariantBroken(invariant: .hookFirst, detail: "\(it.label) \(incarnation)")
         }
-        if it.mayNotStart || isShuttingDown {
+        // Its hook's success and the primary's end may be told at one instant: then it is spawned, and stopped.
+        let isDecided = it.rules.hasPreStart && primaryEndedAt == now
+        if it.mayNotStart || isShuttingDown, !isDecided {
             throw InvariantBroken(invariant: .stopBeatsRestart, detail: it.label)
         }
     }

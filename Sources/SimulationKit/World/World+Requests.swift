@@ -69,6 +69,7 @@ extension World {
     mutating func noteEndOfPrimary() {
         guard slots.contains(where: \.isPrimaryAtItsEnd) else { return }
         endsWithPrimary = true
+        primaryEndedAt = now
         noteShutdown()
     }
 

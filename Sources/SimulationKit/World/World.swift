@@ -49,6 +49,7 @@ package struct World: Sendable {
     var isShuttingDown = false
     /// The project goes down because its primary ended.
     var endsWithPrimary = false
+    var primaryEndedAt: Instant?
     var hurry: Hurry?
     /// Nobody acts any more.
     var isLeftAlone = false
