@@ -32,9 +32,11 @@ final class LeaseHolder {
 
     /// Throws `conflict` when another process holds it, `failed` when this one is gone already. Taken again for the same
     /// process, the newest token counts.
-    func take(_ token: String, by client: ClientIdentity) throws(ControlError) {
-        if let current, self.token != token, current.client != client { throw Self.conflict(with: current.client) }
-        try follow(token, client, takenAt: current?.takenAt ?? WallClock.now)
+    /// - Parameter isOver: what the other one's hung on is going down, and comes up again for this one.
+    func take(_ token: String, by client: ClientIdentity, fromWhatIsOver isOver: Bool) throws(ControlError) {
+        let isOthers = current.map { self.token != token && $0.client != client } ?? false
+        if let current, isOthers, !isOver { throw Self.conflict(with: current.client) }
+        try follow(token, client, takenAt: isOthers ? WallClock.now : current?.takenAt ?? WallClock.now)
         journal.save(
             LeaseRow(
                 token: token, pid: client.pid, startTime: client.startTime, bootID: client.bootID,

@@ -124,7 +124,7 @@ final class RequestHandler: ControlHandler {
     private func lease(_ parameters: Lease.Parameters) throws(ControlError) -> Lease.Answer {
         switch parameters.action {
         case .take:
-            try supervisor.leases.take(parameters.token, by: parameters.client)
+            try supervisor.leases.take(parameters.token, by: parameters.client, fromWhatIsOver: false)
             supervisor.settleLoss()
             return Lease.Answer(isHolder: true)
         case .renew:

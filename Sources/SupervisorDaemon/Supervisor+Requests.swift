@@ -271,6 +271,8 @@ extension Supervisor {
 
     /// How the project hangs on the client; answers whether this client holds the lease.
     private func attach(_ attachment: Apply.Attachment) throws(ControlError) -> Bool {
+        // What goes down is begun anew for whoever asks, and hangs no more on whom it goes down for.
+        let isOver = engine.reconciler.isShuttingDown
         switch attachment {
         case .unchanged: return false
         case .detached:
@@ -279,11 +281,11 @@ extension Supervisor {
             return false
         case .foreground(let token, let client):
             if leases.isHolder(token) { return true }
-            // A second foreground `up` attaches without a lease. What was going down is begun anew.
-            guard isNew || engine.reconciler.isShuttingDown, leases.current == nil else { return false }
+            // A second foreground `up` attaches without a lease.
+            guard isOver || isNew && leases.current == nil else { return false }
             return try bind(token, to: client)
         case .bound(let token, let owner, let otherwise):
-            if let current = leases.current?.client, current != owner {
+            if let current = leases.current?.client, current != owner, !isOver {
                 switch otherwise {
                 case .attach: return leases.isHolder(token)
                 case .refuse: throw LeaseHolder.conflict(with: current)
@@ -294,7 +296,7 @@ extension Supervisor {
     }
 
     private func bind(_ token: String, to owner: ClientIdentity) throws(ControlError) -> Bool {
-        try leases.take(token, by: owner)
+        try leases.take(token, by: owner, fromWhatIsOver: engine.reconciler.isShuttingDown)
         isDetached = false
         publish(.leaseTaken(owner))
         return true
