@@ -3,6 +3,7 @@ import FoundationEssentials
 import Reconciliation
 import SidecarModel
 import StateStore
+import Supervision
 
 /// What the engine keeps in the store: one commit for each turn that changed something.
 final class Journal {
@@ -17,9 +18,14 @@ final class Journal {
     private var isWanted: Bool?
     /// Why the last write failed, until one works again.
     private(set) var failure: String?
+    private var debt = JournalDebt()
+    private let loop: EventLoop?
+    private var retry: EventLoop.TimerID?
 
-    init(store: StateStore) throws(StoreError) {
+    /// - Parameter loop: where what could not be written is tried again; without one it is with the next write.
+    init(store: StateStore, loop: EventLoop? = nil) throws(StoreError) {
         self.store = store
+        self.loop = loop
         checkpoints = Checkpoints(path: store.path)
         sequence = try store.lastTransition()
         lastIncarnation = try store.lastIncarnation()
@@ -45,10 +51,11 @@ final class Journal {
     func commit(_ turn: Turn, clock: WallClock) {
         guard !turn.isEmpty else { return }
         lastIncarnation = max(lastIncarnation, turn.lastIncarnation)
+        let rows = turn.records.map { InstanceRow($0, clock: clock) }
         attempt { () throws(StoreError) in
             try store.commit { () throws(StoreError) in
                 if lastIncarnation > savedIncarnation { try store.save(lastIncarnation: lastIncarnation) }
-                for record in turn.records { try store.save(InstanceRow(record, clock: clock)) }
+                for row in rows { try store.save(row) }
                 for transition in turn.transitions { sequence = try store.append(transition) }
                 for run in turn.goodRuns { try store.save(run) }
                 for name in turn.retired {
@@ -57,11 +64,18 @@ final class Journal {
                 }
             }
             savedIncarnation = lastIncarnation
+        } otherwise: {
+            $0.add(rows, turn.transitions, retired: turn.retired, turn.goodRuns)
         }
     }
 
     func save(_ project: ProjectRow) {
-        isWanted = attempt { () throws(StoreError) in try store.save(project) } ? project.isWanted : nil
+        let isSaved = attempt { () throws(StoreError) in
+            try store.save(project)
+        } otherwise: {
+            $0.add(project)
+        }
+        isWanted = isSaved ? project.isWanted : nil
     }
 
     /// The project as it was found in the store.
@@ -69,7 +83,10 @@ final class Journal {
 
     /// The project is to be down. False: the store does not have it as it is, and it is to be saved whole.
     func saveEnd() -> Bool {
-        guard isWanted != nil, attempt({ () throws(StoreError) in try store.saveEnd() }) else { return false }
+        // What is owed otherwise is the project as a whole, by who asks.
+        guard isWanted != nil, attempt({ () throws(StoreError) in try store.saveEnd() }, otherwise: { _ in }) else {
+            return false
+        }
         isWanted = false
         return true
     }
@@ -77,18 +94,23 @@ final class Journal {
     /// It is known for good that the project is to be down.
     var hasEnd: Bool { isWanted == false }
 
-    func save(_ lease: LeaseRow?) { attempt { () throws(StoreError) in try store.save(lease) } }
+    func save(_ lease: LeaseRow?) {
+        attempt { () throws(StoreError) in
+            try store.save(lease)
+        } otherwise: {
+            $0.add(lease)
+        }
+    }
 
     func save(_ ports: [(name: String, number: UInt16)], of instance: InstanceName) {
         guard !ports.isEmpty else { return }
+        let rows = ports.map {
+            PortRow(sidecar: instance.sidecar, replica: instance.replica, name: $0.name, number: $0.number)
+        }
         attempt { () throws(StoreError) in
-            try store.commit { () throws(StoreError) in
-                for port in ports {
-                    try store.save(
-                        PortRow(
-                            sidecar: instance.sidecar, replica: instance.replica, name: port.name, number: port.number))
-                }
-            }
+            try store.commit { () throws(StoreError) in for row in rows { try store.save(row) } }
+        } otherwise: {
+            $0.add(rows, of: instance)
         }
     }
 
@@ -99,25 +121,69 @@ final class Journal {
                 for name in names { try store.endInstance(sidecar: name.sidecar, replica: name.replica) }
                 try store.save(nil as LeaseRow?)
             }
+        } otherwise: {
+            $0.end(names)
         }
     }
 
     /// What there was of an earlier life.
-    func forgetEnded() { attempt { () throws(StoreError) in try store.removeEndedInstances() } }
+    func forgetEnded() {
+        attempt { () throws(StoreError) in
+            try store.removeEndedInstances()
+        } otherwise: {
+            $0.forgetEnded()
+        }
+    }
 
-    func forgetPorts() { attempt { () throws(StoreError) in try store.removePorts() } }
+    func forgetPorts() {
+        attempt { () throws(StoreError) in
+            try store.removePorts()
+        } otherwise: {
+            $0.forgetPorts()
+        }
+    }
 
-    /// True when it was done.
+    /// True when it was done, and all that was owed before.
     @discardableResult
-    private func attempt(_ body: () throws(StoreError) -> Void) -> Bool {
+    private func attempt(
+        _ body: () throws(StoreError) -> Void, otherwise owe: (inout JournalDebt) -> Void
+    ) -> Bool {
+        var last = sequence
         do throws(StoreError) {
+            try pay()
+            last = sequence
             try body()
             failure = nil
             checkpoints.note(store.pagesInLog)
             return true
         } catch {
+            // What was rolled back has no number.
+            sequence = last
             failure = "\(error)"
+            owe(&debt)
+            payLater()
             return false
+        }
+    }
+
+    private func pay() throws(StoreError) {
+        guard !debt.isEmpty else { return }
+        var last: Int64?
+        try store.commit { () throws(StoreError) in
+            if lastIncarnation > savedIncarnation { try store.save(lastIncarnation: lastIncarnation) }
+            last = try debt.pay(into: store)
+        }
+        savedIncarnation = lastIncarnation
+        if let last { sequence = last }
+        if let wanted = debt.isProjectWanted { isWanted = wanted }
+        debt = JournalDebt()
+    }
+
+    private func payLater() {
+        guard retry == nil, let loop else { return }
+        retry = loop.schedule(at: loop.now + .seconds(1)) { [weak self] in
+            self?.retry = nil
+            self?.attempt({ () throws(StoreError) in }, otherwise: { _ in })
         }
     }
 }

@@ -109,7 +109,7 @@ package enum SupervisorDaemon {
         let logs = try LogPump(stateDirectory: location.stateDirectory) { events.send($0) }
         let supervisor = try Supervisor(
             Supervisor.Parts(
-                loop: loop, location: location, journal: try Journal(store: store),
+                loop: loop, location: location, journal: try Journal(store: store, loop: loop),
                 host: try ProcessHost(
                     loop: loop, stateDirectory: location.stateDirectory, descriptors: descriptors,
                     containment: wantedContainment,

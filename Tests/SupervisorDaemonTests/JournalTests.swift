@@ -1,3 +1,5 @@
+import SidecarModel
+import Supervision
 import Testing
 
 @testable import StateStore
@@ -69,5 +71,74 @@ struct JournalTests {
         try store.database.execute("PRAGMA query_only = ON")
         #expect(!journal.saveEnd())
         #expect(!journal.hasEnd)
+    }
+
+    /// All of it, the latest of each.
+    private func owe(_ journal: Journal) {
+        journal.save(project)
+        journal.save([("http", 80), ("admin", 81)], of: InstanceName(sidecar: "web", replica: 0))
+        journal.save([("http", 82)], of: InstanceName(sidecar: "web", replica: 0))
+        journal.save(LeaseRow(token: "t", pid: 1, startTime: 2, bootID: "b", takenAt: 3))
+        journal.commit(turn(10), clock: WallClock())
+        #expect(journal.failure != nil)
+    }
+
+    private func expectPaid() throws {
+        let store = try StateStore(reading: path)
+        #expect(try store.project() == project)
+        #expect(try store.ports().map(\.number).sorted() == [81, 82])
+        #expect(try store.lease()?.token == "t")
+        #expect(try store.lastIncarnation() == 10)
+        #expect(try store.transitions().first?.incarnation == 10)
+    }
+
+    @Test func `what could not be written is with the next write that works`() throws {
+        let store = try StateStore(writing: path)
+        let journal = try Journal(store: store)
+        try store.database.execute("PRAGMA query_only = ON")
+        owe(journal)
+        #expect(journal.sequence == 0)
+        try store.database.execute("PRAGMA query_only = OFF")
+        journal.commit(turn(9), clock: WallClock())
+        #expect(journal.failure == nil)
+        #expect(journal.sequence == 2)
+        try expectPaid()
+        // The end of the project stands beside it again.
+        #expect(journal.saveEnd())
+    }
+
+    @Test func `what could not be written is tried again while nothing else happens`() throws {
+        let loop = try EventLoop()
+        let store = try StateStore(writing: path)
+        let journal = try Journal(store: store, loop: loop)
+        try store.database.execute("PRAGMA query_only = ON")
+        owe(journal)
+        try store.database.execute("PRAGMA query_only = OFF")
+        func look() {
+            guard journal.failure != nil else { return loop.stop() }
+            _ = loop.schedule(at: loop.now + Duration.milliseconds(50)) { look() }
+        }
+        look()
+        try loop.run()
+        try expectPaid()
+    }
+
+    @Test func `an end that could not be written is that of all it names`() throws {
+        let store = try StateStore(writing: path)
+        let journal = try Journal(store: store)
+        journal.save(project)
+        try store.database.execute("PRAGMA query_only = ON")
+        owe(journal)
+        #expect(!journal.saveEnd())
+        var ended = project
+        ended.isWanted = false
+        journal.save(ended)
+        journal.endInstances([InstanceName(sidecar: "web", replica: 0)])
+        try store.database.execute("PRAGMA query_only = OFF")
+        journal.forgetPorts()
+        let after = try StateStore(reading: path)
+        #expect(try after.project()?.isWanted == false)
+        #expect(try after.lease() == nil)
+        #expect(try after.ports().isEmpty)
     }
 }
