@@ -17,6 +17,7 @@ final class RequestHandler: ControlHandler {
         case .attach(let parameters): supervisor.attach(parameters, by: peer, reply)
         case .status(let parameters): supervisor.status(parameters, reply)
         case _:
+            if request.changesWhatIsWanted { supervisor.warnOfJournal(again: true) }
             do throws(ControlError) {
                 reply(.success(try answer(request)))
             } catch {
@@ -156,5 +157,14 @@ final class RequestHandler: ControlHandler {
         }
         guard unknown.isEmpty else { throw supervisor.unknownSidecars(unknown) }
         return found
+    }
+}
+
+extension ControlRequest {
+    fileprivate var changesWhatIsWanted: Bool {
+        switch self {
+        case .apply, .start, .stop, .restart, .run: true
+        default: false
+        }
     }
 }

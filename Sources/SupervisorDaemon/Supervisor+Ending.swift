@@ -37,6 +37,7 @@ extension Supervisor {
             secrets.discard()
             credentials.removeAll()
         }
+        warnOfJournal(again: true)
         publish(.finished(code: code, survivors: survivors))
         for reply in pendingDowns { reply(.success(.down(Down.Answer(survivors: survivors)))) }
         pendingDowns = []

@@ -91,6 +91,8 @@ final class Supervisor {
     var stopRanks: [String: Int] = [:]
     /// What `status` warns of, beside the journal.
     var conditions: [String] = []
+    /// Whoever asked for something since has been told that the journal cannot be written.
+    private var hasWarnedOfJournal = false
     /// Lines that are not in a log, and what is said of them.
     private var drops: [LogInstance: (lines: Int, warning: String)] = [:]
 
@@ -136,6 +138,7 @@ final class Supervisor {
             loop: parts.loop, journal: parts.journal, perform: { wire.supervisor?.perform($0) },
             flush: {
                 wire.supervisor?.host.flush()
+                wire.supervisor?.warnOfJournal()
                 // Last: whoever is told takes the processor from what was just begun.
                 wire.supervisor?.announcer.tellIfDue()
             },
@@ -190,6 +193,18 @@ final class Supervisor {
 
     /// Lets parts be made before what they call.
     private final class Wire { weak var supervisor: Supervisor? }
+
+    /// What is done now holds as long as this supervisor lives, and no longer.
+    func warnOfJournal(again: Bool = false) {
+        if again { hasWarnedOfJournal = false }
+        guard let failure = journal.failure else { return hasWarnedOfJournal = false }
+        guard !hasWarnedOfJournal else { return }
+        hasWarnedOfJournal = true
+        publish(
+            .warning(
+                "the journal cannot be written: \(failure); until it can be, what is changed is undone when the supervisor "
+                    + "dies"))
+    }
 
     private func leaseEnded(_ reason: String) {
         publish(.leaseEnded(reason: reason))
