@@ -182,6 +182,22 @@ package struct PortSpec: Hashable, Codable, Sendable {
         self.transport = transport
     }
 
+    /// How far a single number that is not strict may move.
+    private static let reach: UInt16 = 1000
+
+    /// Those it may be given, which are tried upwards. Nil: any.
+    package var numbers: ClosedRange<UInt16>? {
+        switch wanted {
+        case .number(let number) where strict: number...number
+        case .number(let number): number...(number > .max - Self.reach ? .max : number + Self.reach)
+        case .range(let first, let last): min(first, last)...max(first, last)
+        case .automatic: nil
+        }
+    }
+
+    /// Whether a number that was given before, perhaps under another declaration, can be kept.
+    package func allows(_ number: UInt16) -> Bool { numbers?.contains(number) ?? true }
+
     /// One number can't be that of both.
     package func excludes(_ other: PortSpec) -> Bool {
         transport == other.transport

@@ -176,13 +176,4 @@ extension Supervisor {
 extension PortSpec {
     /// It can be no other number.
     fileprivate var isFixed: Bool { if case .number = wanted { strict } else { false } }
-
-    /// Whether a number that was given before, perhaps under another declaration, can be kept.
-    fileprivate func allows(_ number: UInt16) -> Bool {
-        switch wanted {
-        case .number(let wanted): wanted == number || (!strict && number > wanted && number - wanted <= 1000)
-        case .range(let first, let last): (min(first, last)...max(first, last)).contains(number)
-        case .automatic: true
-        }
-    }
 }

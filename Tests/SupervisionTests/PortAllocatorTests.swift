@@ -232,6 +232,21 @@ struct PortAllocatorTests {
         }
     }
 
+    @Test func `a number may move by a thousand unless it is strict, a range within its ends, and auto anywhere`() {
+        func numbers(_ wanted: PortSpec.Wanted, strict: Bool) -> ClosedRange<UInt16>? {
+            PortSpec(name: "sql", wanted: wanted, strict: strict).numbers
+        }
+        #expect(numbers(.number(8000), strict: true) == 8000...8000)
+        #expect(numbers(.number(8000), strict: false) == 8000...9000)
+        #expect(numbers(.number(65_000), strict: false) == 65_000...65_535)
+        #expect(numbers(.number(65_535), strict: false) == 65_535...65_535)
+        #expect(numbers(.range(8000, 8010), strict: true) == 8000...8010)
+        #expect(numbers(.automatic, strict: false) == nil)
+        let moving = PortSpec(name: "sql", wanted: .number(8000), strict: false)
+        #expect([7999, 8000, 9000, 9001].map { moving.allows($0) } == [false, true, true, false])
+        #expect(PortSpec(name: "sql", wanted: .automatic).allows(1))
+    }
+
     /// In a process of its own: what other tests start has copies of every descriptor for a moment.
     @Test func `a port that is let go of is free, whoever was being started as it was reserved`() async throws {
         await #expect(processExitsWith: .success) {

@@ -79,7 +79,7 @@ struct ManifestOptions: ParsableArguments {
         // Where no state can be kept there are no leases, and ports can be looked at all the same.
         let root = try? ProjectContext.root(environment, directory)
         let describer = Describer(manifest: manifest, environment: environment, root: root)
-        let ports = PortExamination(registry: root?.portsDirectory ?? "") { describer.describes($0.stateDirectory) }
+        let ports = PortExamination(registry: root?.portsDirectory) { describer.describes($0.stateDirectory) }
         return HostFiles(
             resourceObstacle: { ResourceSupport.expectedObstacle(to: $0) },
             portObstacle: { port, replicas in

@@ -21,9 +21,6 @@ package struct PortRequest: Sendable {
 ///
 /// Every function may be called from any thread; calls exclude each other. None waits but for the file system.
 package final class PortAllocator: Sendable {
-    /// How far a single number that is not strict may move.
-    private static let reach: UInt16 = 1000
-
     private let registry: PortRegistry
     private let stateDirectory: String
     private let ephemeral: ClosedRange<UInt16>
@@ -153,22 +150,11 @@ package final class PortAllocator: Sendable {
 
     // MARK: Candidates
 
-    /// What the manifest allows, in the order it is tried. Nil: any.
-    static func declared(_ port: PortSpec) -> [UInt16]? {
-        switch port.wanted {
-        case .number(let number):
-            guard !port.strict, number < .max else { return [number] }
-            return Array(number...(number > .max - reach ? .max : number + reach))
-        case .range(let first, let last): return Array(min(first, last)...max(first, last))
-        case .automatic: return nil
-        }
-    }
-
     /// In the order they are tried.
     private func candidates(for request: PortRequest) -> [UInt16] {
         var ports: [UInt16]
-        if let declared = Self.declared(request.port) {
-            ports = declared
+        if let allowed = request.port.numbers {
+            ports = Array(allowed)
         } else {
             let pool = Self.pool(outside: ephemeral)
             // The same instance asks for the same port first, also where nobody remembers what it had.

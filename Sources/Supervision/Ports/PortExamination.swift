@@ -3,20 +3,20 @@ package import SidecarModel
 
 /// Whether ports could be had now, for who checks a manifest: none is taken, and no lease is written.
 package struct PortExamination: Sendable {
-    private let registry: String
+    private let registry: String?
     private let isOwn: @Sendable (PortLease) -> Bool
 
     /// - Parameters:
-    ///   - registry: the directory common to all projects of the user, which need not be there.
+    ///   - registry: the directory common to all projects of the user, which need not be there. Nil: there can be none.
     ///   - isOwn: whether a lease is that of the project the manifest describes, which runs.
-    package init(registry: String, isOwn: @escaping @Sendable (PortLease) -> Bool) {
+    package init(registry: String?, isOwn: @escaping @Sendable (PortLease) -> Bool) {
         self.registry = registry
         self.isOwn = isOwn
     }
 
     /// Why so many instances can't each have such a port; nil when they can.
     package func conflict(over port: PortSpec, replicas: Int) -> PortConflict? {
-        guard replicas > 0, let address = IPAddress(parsing: port.bind), let candidates = PortAllocator.declared(port)
+        guard replicas > 0, let address = IPAddress(parsing: port.bind), let candidates = port.numbers
         else { return nil }
         let diagnostics = SocketDiagnostics()
         var free = 0
@@ -42,8 +42,8 @@ package struct PortExamination: Sendable {
     }
 
     private func conflict(over binding: PortBinding, asking diagnostics: SocketDiagnostics) -> PortConflict? {
-        let link = "\(registry)/\(binding.port)" + (binding.isTCP ? "" : ".udp")
-        if let holder = PortRegistry.lease(at: link), PortRegistry.isRunning(holder) {
+        let link = registry.map { PortRegistry.path(binding.port, isTCP: binding.isTCP, in: $0) }
+        if let holder = link.flatMap(PortRegistry.lease), PortRegistry.isRunning(holder) {
             return isOwn(holder) ? nil : .leased(port: binding.port, holder: holder)
         }
         do {

@@ -39,7 +39,12 @@ struct PortRegistry: Sendable {
         self.directory = directory
     }
 
-    private func path(_ port: UInt16, isTCP: Bool) -> String { "\(directory)/\(port)" + (isTCP ? "" : ".udp") }
+    private func path(_ port: UInt16, isTCP: Bool) -> String { Self.path(port, isTCP: isTCP, in: directory) }
+
+    /// Where the link of a port is, whether there is one or not.
+    static func path(_ port: UInt16, isTCP: Bool, in directory: String) -> String {
+        "\(directory)/\(port)" + (isTCP ? "" : ".udp")
+    }
 
     func claim(_ port: UInt16, isTCP: Bool, for lease: PortLease) throws(SystemError) -> Claim {
         let path = path(port, isTCP: isTCP)
