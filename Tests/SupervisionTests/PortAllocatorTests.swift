@@ -9,7 +9,7 @@ final class Listener {
     private(set) var descriptor: Int32
     let port: UInt16
 
-    init(port wanted: UInt16 = 0, reusing: Bool = false) {
+    init(port wanted: UInt16 = 0, reusing: Bool = false, on host: UInt32 = 0x7f00_0001) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         if reusing {
             var one: Int32 = 1
@@ -18,7 +18,7 @@ final class Listener {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = wanted.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        address.sin_addr.s_addr = host.bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let descriptor = descriptor
         port =
@@ -229,6 +229,34 @@ struct PortAllocatorTests {
         #expect(throws: PortConflict.self) {
             try allocator().reserve(
                 PortRequest(instance: "db/0", port: strict, sticky: stranger.port), beside: ports)
+        }
+    }
+
+    /// In a process of its own: what other tests start has copies of every descriptor for a moment.
+    @Test func `only who can keep a port from being bound has it instead of the one it was given to`() async throws {
+        await #expect(processExitsWith: .success) {
+            let directory = TemporaryDirectory()
+            let allocator = try PortAllocator(registry: directory.path + "/ports", stateDirectory: directory.path)
+            let port = PortSpec(name: "sql", wanted: .automatic)
+            func isBlamed(_ stranger: Stranger, isOurs: Bool = false) -> Bool {
+                // What others may have on that number is none of our business.
+                let conflict = allocator.stranger(on: stranger.port, of: port) { isOurs || $0 != stranger.pid }
+                guard case .taken("127.0.0.1", stranger.port, let owner) = conflict else { return false }
+                return owner?.pid == stranger.pid
+            }
+            // Those that are started end with it, which an exit would leave running.
+            func firstFault() throws -> Int32 {
+                let plain = try Stranger(on: "127.0.0.1")
+                if !isBlamed(plain) { return 1 }
+                if isBlamed(plain, isOurs: true) { return 2 }
+                if !isBlamed(try Stranger(on: "0.0.0.0")) { return 3 }
+                if !isBlamed(try Stranger(on: "::", isAloneOnV6: false)) { return 4 }
+                if isBlamed(try Stranger(on: "::", isAloneOnV6: true)) { return 5 }
+                if isBlamed(try Stranger(on: "::1")) { return 6 }
+                return isBlamed(try Stranger(on: "127.0.0.2")) ? 7 : 0
+            }
+            let fault = try firstFault()
+            guard fault == 0 else { exit(fault) }
         }
     }
 

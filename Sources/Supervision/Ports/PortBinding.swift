@@ -8,15 +8,20 @@ struct PortBinding {
     var isTCP: Bool
 
     /// A socket bound to it, closed on exec.
-    /// - Parameter sharingLoopback: who listens on the other loopback address is no stranger.
-    func bind(asking diagnostics: SocketDiagnostics, sharingLoopback: Bool) throws(PortConflict) -> Int32 {
+    /// - Parameters:
+    ///   - sharingLoopback: who listens on the other loopback address is no stranger.
+    ///   - findOwner: of a socket, by its inode.
+    func bind(
+        asking diagnostics: SocketDiagnostics, sharingLoopback: Bool,
+        findOwner: (UInt32) -> SocketOwner? = { SocketOwner.find(inode: $0) }
+    ) throws(PortConflict) -> Int32 {
         if !sharingLoopback, let stranger = otherLoopbackListener(diagnostics) {
-            throw .taken(address: stranger.address, port: port, owner: SocketOwner.find(inode: stranger.inode))
+            throw .taken(address: stranger.address, port: port, owner: findOwner(stranger.inode))
         }
         do throws(SystemError) {
             return try bind(reusing: false)
         } catch  where error.errno == EADDRINUSE {
-            return try bindAfterClosing(diagnostics)
+            return try bindAfterClosing(diagnostics, findOwner)
         } catch {
             throw .refused(address: "\(address)", port: port, error)
         }
@@ -57,10 +62,13 @@ struct PortBinding {
     }
 
     /// In use; but only by connections on their way out, as after a restart: then they are no obstacle.
-    private func bindAfterClosing(_ diagnostics: SocketDiagnostics) throws(PortConflict) -> Int32 {
-        let sockets = obstacles(diagnostics)
+    private func bindAfterClosing(
+        _ diagnostics: SocketDiagnostics, _ findOwner: (UInt32) -> SocketOwner?
+    ) throws(PortConflict) -> Int32 {
+        let (own, wide) = obstacles(diagnostics)
+        let sockets = own + wide
         guard isTCP, !sockets.isEmpty, sockets.allSatisfy(\.isClosing) else {
-            let owner = Self.holder(among: sockets).flatMap { SocketOwner.find(inode: $0) }
+            let owner = (Self.holder(among: own) ?? Self.holder(among: wide)).flatMap(findOwner)
             throw .taken(address: "\(address)", port: port, owner: owner)
         }
         do throws(SystemError) {
@@ -72,9 +80,17 @@ struct PortBinding {
         }
     }
 
-    /// The socket that has it now, by what the kernel says: nothing is bound.
+    /// The socket that keeps whoever tries from binding it. Nil: it can be bound, or which one it is can't be told.
     func holdersSocket(asking diagnostics: SocketDiagnostics) -> UInt32? {
-        Self.holder(among: obstacles(diagnostics)) ?? otherLoopbackListener(diagnostics)?.inode
+        // Of a socket on all addresses of the other family only the bind tells whether it is in the way of this one.
+        do throws(SystemError) {
+            close(try bind(reusing: false))
+            return nil
+        } catch {
+            guard error.errno == EADDRINUSE else { return nil }
+        }
+        let (own, wide) = obstacles(diagnostics)
+        return Self.holder(among: own) ?? Self.holder(among: wide)
     }
 
     private static func holder(among sockets: [SocketDiagnostics.Entry]) -> UInt32? {
@@ -82,13 +98,15 @@ struct PortBinding {
         return holder.flatMap { $0.inode == 0 ? nil : $0.inode }
     }
 
-    private func obstacles(_ diagnostics: SocketDiagnostics) -> [SocketDiagnostics.Entry] {
+    /// Those of this family, and those of the other one that may be in the way.
+    private func obstacles(
+        _ diagnostics: SocketDiagnostics
+    ) -> (own: [SocketDiagnostics.Entry], wide: [SocketDiagnostics.Entry]) {
         let own = (try? diagnostics.sockets(onPort: port, family: address.family, isTCP: isTCP)) ?? []
         let other = address.family == .v4 ? IPAddress.Family.v6 : .v4
         // A socket on any address of the other family may take this one's too.
         let wide = ((try? diagnostics.sockets(onPort: port, family: other, isTCP: isTCP)) ?? []).filter(\.isAnyAddress)
-        let mine = own.filter { address.isAny || $0.isAnyAddress || $0.local == address.bytes }
-        return mine + wide
+        return (own.filter { address.isAny || $0.isAnyAddress || $0.local == address.bytes }, wide)
     }
 
     /// Clients that say `localhost` may reach either loopback address: a stranger on the other one would answer them.
