@@ -1,3 +1,4 @@
+import CProcess
 import Glibc
 import SidecarModel
 import Testing
@@ -42,6 +43,44 @@ struct PortExaminationTests {
         #expect(tooFew.remedy(askedFrom: "") == "widen the range, or write auto")
     }
 
+    @Test func `a port of the project is in order while its supervisor or a process of it has that, and no stranger`()
+        throws
+    {
+        let project = directory.path + "/one"
+        try Directory.create(project)
+        let allocator = try PortAllocator(registry: directory.path + "/ports", stateDirectory: project)
+        let reservation = try allocator.reserve(
+            PortRequest(instance: "db/0", port: port(.automatic)), beside: ProjectPorts())
+        #expect(listen(try #require(reservation.descriptor), 1) == 0)
+        let wanted = port(.number(reservation.port))
+        let lock = open(project + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(lock) }
+        #expect(flock(lock, LOCK_EX) == 0)
+        let records = try SpawnRecords(directory: project)
+        defer { withExtendedLifetime(records) {} }
+        func conflict() -> PortConflict? { examination(isOwn: true).conflict(over: wanted, replicas: 1) }
+        // The sidecar is stopped, and somebody else has its port.
+        guard case .taken(_, reservation.port, let owner) = conflict() else {
+            Issue.record("not taken: \(String(describing: conflict()))")
+            return
+        }
+        #expect(owner?.pid == getpid())
+        records.raw.header.pointee.supervisor_pid = getpid()
+        #expect(conflict() == nil)
+        records.raw.header.pointee.supervisor_pid = 0
+        // It runs, and has another process listen for it.
+        orch_slot_claim(&records.raw, 0, UInt32(ORCH_KIND_SIDECAR), 1, "db/0")
+        var facts = orch_process_facts()
+        #expect(orch_process_look(getpid(), &facts) == 0)
+        records.slot(0).pointee.pid = getpid()
+        records.slot(0).pointee.start_time = facts.start_time
+        records.setState(0, ORCH_SLOT_RUNNING)
+        #expect(conflict() == nil)
+        records.slot(0).pointee.start_time += 1
+        #expect(conflict() != nil)
+        reservation.release()
+    }
+
     @Test func `a running project's port is in order for the manifest that describes it, and for no other`() throws {
         let project = directory.path + "/one"
         try Directory.create(project)
@@ -54,6 +93,8 @@ struct PortExaminationTests {
         let lock = open(project + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         defer { close(lock) }
         #expect(flock(lock, LOCK_EX) == 0)
+        let records = try SpawnRecords(directory: project)
+        withExtendedLifetime(records) { records.raw.header.pointee.supervisor_pid = getpid() }
         #expect(examination(isOwn: true).conflict(over: wanted, replicas: 1) == nil)
         let lease = PortLease(stateDirectory: project, instance: "db/0", name: "sql")
         #expect(

@@ -41,7 +41,7 @@ let portExplanations: [RuleExplanation] = [
     RuleExplanation(
         .portUnavailable,
         "As things are, the start will fail: another program or project has the port, or this user may not bind it. What "
-            + "the running project of this manifest has is in order. `--no-host` skips this check.",
+            + "the project of this manifest has itself is in order. `--no-host` skips this check.",
         before: "sidecars:\n  web:\n    command: [/bin/server]\n    ports: { http: 80 }\n",
         after: "sidecars:\n  web:\n    command: [/bin/server]\n    ports: { http: 8080-8130 }\n"),
     RuleExplanation(

@@ -41,7 +41,8 @@ package struct MarkedProcess: Hashable, Sendable {
     /// It is still there, and no other has its pid.
     package var isAlive: Bool { orch_process_lives(pid, startTime) != 0 }
 
-    private static func look(_ pid: Int32) -> MarkedProcess? {
+    /// What it is, where it is one of those, and lives.
+    static func look(_ pid: Int32) -> MarkedProcess? {
         guard pid != getpid() else { return nil }
         // Whether somebody looks after those of other users only root can find out. Asked first, as most are others'.
         guard owner(of: pid) != nil else { return nil }

@@ -16,8 +16,12 @@ package struct LostLifeSearch: Sendable {
 
     /// - Parameter stateDirectory: of the project; need not be there.
     package init(stateDirectory: String) {
-        nonce = orch_records_nonce(Self.withoutLinks(stateDirectory))
+        nonce = Self.nonce(ofNewRecordsIn: stateDirectory)
         records = nil
+    }
+
+    static func nonce(ofNewRecordsIn stateDirectory: String) -> UInt32 {
+        orch_records_nonce(withoutLinks(stateDirectory))
     }
 
     package var findsAny: Bool { !all().isEmpty }
