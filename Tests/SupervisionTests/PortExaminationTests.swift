@@ -39,8 +39,12 @@ struct PortExaminationTests {
         let tooFew = try #require(examination().conflict(over: range, replicas: 2))
         #expect(
             tooFew.message.hasPrefix(
-                "only 1 of 2 ports is free from \(first.port) to \(second.port): port \(first.port)"))
+                "only 1 port is free from \(first.port) to \(second.port), and each of 2 replicas needs one: "
+                    + "port \(first.port)"))
         #expect(tooFew.remedy(askedFrom: "") == "widen the range, or write auto")
+        let more = PortConflict.tooFew(free: 3, needed: 5, first: 8000, last: 8010, example: "taken")
+        #expect(
+            more.message == "only 3 ports are free from 8000 to 8010, and each of 5 replicas needs one: taken")
     }
 
     @Test func `a port of the project is in order while its supervisor or a process of it has that, and no stranger`()

@@ -35,7 +35,8 @@ package enum PortConflict: Error, Hashable, Sendable {
         case .full(let first, let last, let example):
             "no port is free from \(first) to \(last): \(example)"
         case .tooFew(let free, let needed, let first, let last, let example):
-            "only \(free) of \(needed) ports \(free == 1 ? "is" : "are") free from \(first) to \(last): \(example)"
+            "only \(free) \(free == 1 ? "port is" : "ports are") free from \(first) to \(last), and each of \(needed) "
+                + "replicas needs one: \(example)"
         case .refused(let address, let port, let error):
             "cannot bind port \(port) on \(address): \(error.message)"
         case .registry(let error):
