@@ -19,6 +19,21 @@ enum ManifestIdentity {
         }
     }
 
+    /// The same of a text that is already here.
+    static func id(
+        in text: [UInt8], shownAs file: String, directory: String, environment: [String: String]
+    ) -> String? {
+        switch scan(text) {
+        case .found(let id): return id
+        case .none: return nil
+        case .needsReading:
+            return loadManifest(
+                text: text, file: file, directory: directory, environment: environment,
+                options: LoadOptions(checksHost: false, readsFiles: true), files: HostFiles()
+            ).plan?.project.id
+        }
+    }
+
     enum Finding: Equatable {
         case found(String)
         case none

@@ -6,7 +6,6 @@ import ManifestLoading
 import SidecarModel
 import StateStore
 import Supervision
-import Synchronization
 
 /// The manifest a command is to read, without any project behind it.
 struct ManifestOptions: ParsableArguments {
@@ -38,7 +37,9 @@ struct ManifestOptions: ParsableArguments {
                 Self.expect(text.count)
                 return loadManifest(
                     text: text, file: shown, directory: directory, environment: environment, options: options,
-                    files: Self.files(of: nil, environment, directory))
+                    files: files(environment, directory) { root in
+                        ManifestOwner(text: text, shownAs: shown, in: directory, environment: environment, root: root)
+                    })
             } catch {
                 return unreadableManifest(error, file: shown)
             }
@@ -54,7 +55,9 @@ struct ManifestOptions: ParsableArguments {
         let shown = found.hasPrefix(directory + "/") ? String(found.dropFirst(directory.count + 1)) : found
         return loadManifest(
             path: shown, environment: environment, options: options,
-            files: Self.files(of: absolutePath(found, from: directory), environment, directory))
+            files: files(environment, directory) { root in
+                ManifestOwner(path: absolutePath(found, from: directory), environment: environment, root: root)
+            })
     }
 
     /// What this command was given open, as in `validate <(generate)`: it may be a pipe, as whoever calls has it written.
@@ -72,14 +75,13 @@ struct ManifestOptions: ParsableArguments {
         if size > 256 << 10 { orch_memory_expect(size * 24) }
     }
 
-    /// - Parameter manifest: absolute; nil: it is read from a descriptor.
-    private static func files(
-        of manifest: String?, _ environment: [String: String], _ directory: String
+    private func files(
+        _ environment: [String: String], _ directory: String, owner: (StateRoot?) -> ManifestOwner
     ) -> HostFiles {
         // Where no state can be kept there are no leases, and ports can be looked at all the same.
         let root = try? ProjectContext.root(environment, directory)
-        let describer = Describer(manifest: manifest, environment: environment, root: root)
-        let ports = PortExamination(registry: root?.portsDirectory) { describer.describes($0.stateDirectory) }
+        let owner = owner(root)
+        let ports = PortExamination(registry: root?.portsDirectory) { owner.isProject(in: $0.stateDirectory) }
         return HostFiles(
             resourceObstacle: { ResourceSupport.expectedObstacle(to: $0) },
             portObstacle: { port, replicas in
@@ -87,35 +89,5 @@ struct ManifestOptions: ParsableArguments {
                     PortObstacle(message: $0.message, remedy: $0.remedy(askedFrom: root?.path ?? ""))
                 }
             })
-    }
-}
-
-/// Whether a manifest describes a project that runs. That one's ports are in use as they should be.
-private final class Describer: Sendable {
-    private let manifest: String?
-    private let environment: [String: String]
-    private let root: StateRoot?
-    /// By state directory.
-    private let known = Mutex<[String: Bool]>([:])
-
-    init(manifest: String?, environment: [String: String], root: StateRoot?) {
-        self.manifest = manifest
-        self.environment = environment
-        self.root = root
-    }
-
-    func describes(_ stateDirectory: String) -> Bool {
-        if let answer = known.withLock({ $0[stateDirectory] }) { return answer }
-        let answer = findOut(stateDirectory)
-        known.withLock { $0[stateDirectory] = answer }
-        return answer
-    }
-
-    private func findOut(_ stateDirectory: String) -> Bool {
-        guard let manifest, let project = root?.projects().first(where: { $0.stateDirectory == stateDirectory }) else {
-            return false
-        }
-        return project.identity == manifest || ProjectContext.lastManifest(of: project) == manifest
-            || project.identity == ManifestIdentity.id(ofManifestAt: manifest, environment: environment)
     }
 }
