@@ -37,7 +37,7 @@ struct ManifestOptions: ParsableArguments {
                 Self.expect(text.count)
                 return loadManifest(
                     text: text, file: shown, directory: directory, environment: environment, options: options,
-                    files: files(environment, directory) { root in
+                    files: files(isForPlan, environment, directory) { root in
                         ManifestOwner(text: text, shownAs: shown, in: directory, environment: environment, root: root)
                     })
             } catch {
@@ -55,7 +55,7 @@ struct ManifestOptions: ParsableArguments {
         let shown = found.hasPrefix(directory + "/") ? String(found.dropFirst(directory.count + 1)) : found
         return loadManifest(
             path: shown, environment: environment, options: options,
-            files: files(environment, directory) { root in
+            files: files(isForPlan, environment, directory) { root in
                 ManifestOwner(path: absolutePath(found, from: directory), environment: environment, root: root)
             })
     }
@@ -76,8 +76,10 @@ struct ManifestOptions: ParsableArguments {
     }
 
     private func files(
-        _ environment: [String: String], _ directory: String, owner: (StateRoot?) -> ManifestOwner
+        _ isForPlan: Bool, _ environment: [String: String], _ directory: String, owner: (StateRoot?) -> ManifestOwner
     ) -> HostFiles {
+        // Of ports and limits there are only warnings, and who wants the plan shows none.
+        guard !isForPlan, !noHost else { return HostFiles() }
         // Where no state can be kept there are no leases, and ports can be looked at all the same.
         let root = try? ProjectContext.root(environment, directory)
         let owner = owner(root)
