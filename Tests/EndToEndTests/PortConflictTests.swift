@@ -12,13 +12,13 @@ extension EndToEnd {
                 try sandbox.declare(
                     """
                       web:
-                        command: [python3, -m, http.server, --bind, 127.0.0.1, "${ports.http}"]
-                        ports: { http: \(port) }
+                        command: [python3, -m, http.server, --bind, \(Self.address), "${ports.http}"]
+                        ports: { http: { port: \(port), bind: \(Self.address) } }
                         restart: never
                     """)
                 let stranger = try Self.stranger(on: port, in: sandbox)
                 defer { stranger.signal(SIGKILL) }
-                let sentence = "port \(port) on 127.0.0.1 is in use by pid \(stranger.pid) (python3"
+                let sentence = "port \(port) on \(Self.address) is in use by pid \(stranger.pid) (python3"
                 let found = try sandbox.orchestrate("validate", sandbox.manifest)
                 #expect(found.status == 0, "\(found.everything)")
                 #expect(found.output.contains("warning: \(sentence)"), "\(found.everything)")
@@ -42,6 +42,62 @@ extension EndToEnd {
             }
         }
 
+        @Test func `validate tells of a stranger that has the port of a stopped sidecar, by the manifest's text too`()
+            throws
+        {
+            try Sandbox.run { sandbox in
+                let port = Self.port(3)
+                try sandbox.declare(
+                    """
+                      web:
+                        command: [python3, -m, http.server, --bind, \(Self.address), "${ports.http}"]
+                        ports: { http: { port: \(port), bind: \(Self.address) } }
+                        health: { tcp: "${ports.http}" }
+                      other: { command: [sleep, "1000"] }
+                    """, top: "id: org.example.stranger")
+                try sandbox.succeed("up", "-d")
+                let text = "orchestrate validate --strict -f - <'\(sandbox.manifest)'"
+                let own = try sandbox.shell(text).end()
+                #expect(own.status == 0, "\(own.everything)")
+                try sandbox.succeed("stop", "web")
+                try sandbox.succeed("validate", "--strict", sandbox.manifest)
+                let stranger = try Self.stranger(on: port, in: sandbox)
+                defer { stranger.signal(SIGKILL) }
+                let found = try sandbox.orchestrate("validate", "--strict", sandbox.manifest)
+                #expect(found.status == 3)
+                #expect(found.output.contains("is in use by pid \(stranger.pid) (python3"), "\(found.everything)")
+                #expect(try sandbox.shell(text).end().status == 3)
+                // Its warnings would not be shown, and the port is not looked at.
+                try sandbox.succeed("plan", sandbox.manifest)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `what lives on without a supervisor has its own port in order`() throws {
+            try Sandbox.run { sandbox in
+                let port = Self.port(4)
+                let server = "python3 -m http.server --bind \(Self.address) ${ports.http}"
+                try sandbox.declare(
+                    """
+                      web:
+                        shell: "setsid -f \(server); exec sleep 1000"
+                        ports: { http: { port: \(port), bind: \(Self.address) } }
+                        health: { tcp: "${ports.http}" }
+                    """, top: "supervisor: { on_exit: keep }")
+                try sandbox.succeed("up", "-d")
+                try sandbox.killSupervision(withGuard: sandbox.guardian != nil)
+                #expect(sandbox.sidecars("web").count == 2)
+                try sandbox.succeed("validate", "--strict", sandbox.manifest)
+                // Without its leader it is known by its mark, or its cgroup.
+                let leader = try #require(sandbox.sidecars("web").first { $0.executable == "sleep" })
+                leader.kill()
+                try sandbox.eventually("the leader is gone") { !sandbox.sidecars("web").contains(leader) }
+                try sandbox.succeed("validate", "--strict", sandbox.manifest)
+                try sandbox.succeed("down")
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+
         @Test func `who loses its port between its start and its bind has not just crashed`() throws {
             try Sandbox.run { sandbox in
                 let port = Self.port(2)
@@ -49,8 +105,8 @@ extension EndToEnd {
                 try sandbox.declare(
                     """
                       web:
-                        shell: "touch begun; : <go; exec python3 -m http.server --bind 127.0.0.1 ${ports.http}"
-                        ports: { http: \(port) }
+                        shell: "touch begun; : <go; exec python3 -m http.server --bind \(Self.address) ${ports.http}"
+                        ports: { http: { port: \(port), bind: \(Self.address) } }
                         health: { tcp: "${ports.http}" }
                         restart: { delay: 1h }
                     """)
@@ -60,7 +116,7 @@ extension EndToEnd {
                 defer { stranger.signal(SIGKILL) }
                 gate.open()
                 let reason =
-                    "port_conflict: port 'http': port \(port) on 127.0.0.1 is in use by pid \(stranger.pid) (python3"
+                    "port_conflict: port 'http': port \(port) on \(Self.address) is in use by pid \(stranger.pid) (python3"
                 try sandbox.eventually("the end is told with its reason") {
                     try sandbox.succeed("status", "--json").contains(reason)
                 }
@@ -69,12 +125,15 @@ extension EndToEnd {
             }
         }
 
-        /// Each test has numbers of its own.
-        private static func port(_ number: Int) -> Int { 20_000 + (Int(getpid()) * 10 + number) % 10_000 }
+        /// Of this process alone, as pids have 22 bits.
+        private static let address = "127.\(64 | getpid() >> 16).\(getpid() >> 8 & 255).\(getpid() & 255)"
+
+        /// Each test has a number of its own, which nobody is given by chance.
+        private static func port(_ number: Int) -> Int { 15_000 + number }
 
         private static func stranger(on port: Int, in sandbox: Sandbox) throws -> Program {
             let stranger = try Program(
-                ["python3", "-u", "-m", "http.server", "\(port)", "--bind", "127.0.0.1"],
+                ["python3", "-u", "-m", "http.server", "\(port)", "--bind", address],
                 directory: sandbox.directory, environment: ["PATH": Sandbox.path])
             try stranger.prints("Serving")
             return stranger
