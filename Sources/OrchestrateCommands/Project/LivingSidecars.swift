@@ -9,14 +9,19 @@ enum LivingSidecars {
     /// Whether processes live though nobody supervises them. Records that can't be opened count as a sign of life, so
     /// that a supervisor is started to look closer.
     static func exist(in location: ProjectLocation) -> Bool {
-        switch look(at: location, someLive) {
-        case .success(let live): live
-        // What a life that lost its records left shows by its mark.
-        case .failure(.absent), .failure(.unreadable):
-            LostLifeSearch(stateDirectory: location.stateDirectory).findsAny
+        switch look(at: location, { records, header in (live: someLive(&records, header), header: header) }) {
+        // Of records that are new, and whose supervisor did not come to look for what was before them.
+        case .success((false, let header)) where header.must_search != 0: someAreLost(of: location)
+        case .success((let live, _)): live
+        case .failure(.absent), .failure(.unreadable): someAreLost(of: location)
         case .failure(.ofAnotherBoot): false
         case .failure(.closed): true
         }
+    }
+
+    /// What a life that lost its records left shows by its mark.
+    private static func someAreLost(of location: ProjectLocation) -> Bool {
+        LostLifeSearch(stateDirectory: location.stateDirectory).findsAny
     }
 
     /// Whether the supervisor ended too often within a minute, and its keeper waits before it tries again.
