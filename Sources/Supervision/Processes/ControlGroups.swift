@@ -57,7 +57,7 @@ struct ControlGroups: Sendable {
 
     /// Removes those beside it that lives without records left, as far as nobody is in them.
     func removeFormer() {
-        guard let slash = path.lastIndex(of: "/"), let dot = path.lastIndex(of: ".") else { return }
+        guard let slash = path.lastIndex(of: "/"), let dot = path.lastIndex(of: "."), slash < dot else { return }
         let (parent, name) = (String(path[..<slash]), String(path[path.index(after: slash)...]))
         let stem = path[path.index(after: slash)...dot]
         for other in (try? Directory.names(in: parent)) ?? [] where other.hasPrefix(stem) && other != name {
