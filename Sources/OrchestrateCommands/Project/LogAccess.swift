@@ -29,7 +29,9 @@ struct LogAccess {
                 }
             }
         }
-        for (directory, names) in sharing { left += Self.found(in: directory, of: names) }
+        for (directory, names) in sharing.sorted(by: { $0.key < $1.key }) {
+            left += Self.found(in: directory, of: names)
+        }
         let known = Set(sources.map(\.instance))
         self.sources = sources + left.filter { !known.contains($0.instance) }
     }
