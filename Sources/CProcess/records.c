@@ -132,8 +132,10 @@ static int create_file(int directory_fd, struct orch_records *records) {
     header->pid_namespace = pid_namespace();
     header->nonce = make_nonce(directory_fd);
     header->must_search = 1;
-    if (getrandom(&header->first_generation, sizeof header->first_generation, GRND_NONBLOCK) < 0)
-        header->first_generation = (uint32_t)getpid();
+    if (getrandom(&header->generation_before_first, sizeof header->generation_before_first, GRND_NONBLOCK) < 0)
+        header->generation_before_first = (uint32_t)getpid();
+    // A slot's generation is not to come round to 0, which is that of one never used.
+    header->generation_before_first >>= 1;
     memcpy(header->magic, file_magic, sizeof file_magic);
     return 0;
 }
@@ -198,7 +200,7 @@ int orch_records_reserve(const struct orch_records *records, uint32_t slot) {
 
 uint32_t orch_slot_next_generation(const struct orch_records *records, uint32_t slot) {
     uint32_t last = records->slots[slot].generation;
-    return (last ? last : records->header->first_generation) + 1;
+    return (last ? last : records->header->generation_before_first) + 1;
 }
 
 void orch_slot_claim(

@@ -148,8 +148,8 @@ struct orch_records_header {
     uint32_t upgrade_errno;
     /// They are new: a life before them, whose records were lost, may have left something running.
     uint32_t must_search;
-    /// Of a slot that was never used, so that no mark is one of a life before these records. 0: it is 1.
-    uint32_t first_generation;
+    /// Of a slot that was never used: its first one follows. Drawn, so that no mark is one of a life before these records.
+    uint32_t generation_before_first;
 };
 
 struct orch_records {
