@@ -31,6 +31,9 @@ final class ReadyChannel {
 
     deinit { shut() }
 
+    /// It was written, or nobody is left to read it.
+    var isDone: Bool { if case .closed = state { true } else { false } }
+
     /// To be polled for room, while there is something to write.
     var waiting: [Int32] { if case .writing = state { [descriptor] } else { [] } }
 

@@ -51,7 +51,9 @@ enum InputLease {
     }
 
     /// Its end is not to wait until somebody reads what is printed.
+    /// What runs hangs on the input, and not on who reads the output: that one may close it.
     static func interruptOutput() {
+        signal(SIGPIPE, SIG_IGN)
         Console.watch(Console.Interruption(descriptor: descriptor, events: 0) { !Console.isLeaving })
     }
 

@@ -73,7 +73,16 @@ final class UpSession {
         screen = UpScreen(
             terminal: terminal, context: context, followsLogs: !options.isDetached, started: started,
             sidecars: options.names.isEmpty ? nil : names)
+        hearThroughOutput(of: client)
         screen.show(outcome.answer.summary)
+    }
+
+    /// An app may wait for the line of `--ready-fd` before it reads our output: lines of sidecars that nobody takes are
+    /// dropped for what the supervisor says until then.
+    private func hearThroughOutput(of client: ControlClient) {
+        guard let ready, !ready.isDone else { return }
+        Console.watch(
+            Console.Interruption(descriptor: client.descriptor, events: Int16(POLLIN)) { !ready.isDone })
     }
 
     /// 128 bits nobody guesses.
@@ -331,7 +340,9 @@ final class UpSession {
             Console.printError(Self.nothingLeft)
             return ExitCode.noSupervisor.rawValue
         }
+        Console.unwatch(client.descriptor)
         client = connection.client
+        hearThroughOutput(of: client)
         observe(project)
         isHolder = try stillHoldsLease()
         // Keeper, supervisor and guard were lost: what they left is ended, and the project is over. A supervisor that we
