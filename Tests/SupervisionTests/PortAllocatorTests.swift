@@ -255,6 +255,7 @@ struct PortAllocatorTests {
                 if !isBlamed(try Stranger(on: "::", isAloneOnV6: false)) { return 4 }
                 if isBlamed(try Stranger(on: "::", isAloneOnV6: true)) { return 5 }
                 if isBlamed(try Stranger(on: "::1")) { return 6 }
+                if !isBlamed(try Stranger(on: "::ffff:127.0.0.1", isAloneOnV6: false)) { return 8 }
                 return isBlamed(try Stranger(on: "127.0.0.2")) ? 7 : 0
             }
             let fault = try firstFault()

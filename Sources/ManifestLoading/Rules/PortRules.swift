@@ -45,7 +45,9 @@ extension ManifestDecoder {
         guard !sidecar.ports.isEmpty else { return }
         for port in sidecar.ports {
             checkReplicas(port, of: position)
-            guard case .number(let number) = port.wanted else { continue }
+            // An external one's is whoever's it is; one that may move goes round the others.
+            guard case .number(let number) = port.wanted, port.strict, sidecar.kind != .external, sidecar.replicas > 0
+            else { continue }
             let others = fixed.owners(of: number, port.transport)
             if let other = others.first(where: { $0.port.excludes(port) }) {
                 reportUsedTwice(port, number: number, of: position, other: other)

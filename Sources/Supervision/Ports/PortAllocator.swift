@@ -73,6 +73,8 @@ package final class PortAllocator: Sendable {
                 if firstConflict == nil { firstConflict = error }
                 switch error {
                 case .taken, .closing, .sibling, .leased, .full, .tooFew: continue
+                // Of a range that begins below 1024 the rest may do.
+                case .refused(_, _, let reason) where reason.errno == EACCES && candidates.count > 1: continue
                 case .refused, .registry, .address: throw error
                 }
             }

@@ -104,9 +104,17 @@ struct PortBinding {
     ) -> (own: [SocketDiagnostics.Entry], wide: [SocketDiagnostics.Entry]) {
         let own = (try? diagnostics.sockets(onPort: port, family: address.family, isTCP: isTCP)) ?? []
         let other = address.family == .v4 ? IPAddress.Family.v6 : .v4
-        // A socket on any address of the other family may take this one's too.
-        let wide = ((try? diagnostics.sockets(onPort: port, family: other, isTCP: isTCP)) ?? []).filter(\.isAnyAddress)
+        let wide = ((try? diagnostics.sockets(onPort: port, family: other, isTCP: isTCP)) ?? []).filter(takesOurs)
         return (own.filter { address.isAny || $0.isAnyAddress || $0.local == address.bytes }, wide)
+    }
+
+    /// Whether a socket of the other family may take this address too: on any address, on the same one written as an IPv6
+    /// address, or on any of IPv4 where all of IPv6 is wanted, which takes in all of IPv4.
+    private func takesOurs(_ socket: SocketDiagnostics.Entry) -> Bool {
+        if socket.isAnyAddress || address.family == .v6 && address.isAny { return true }
+        let mapping: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
+        guard socket.local.starts(with: mapping) else { return false }
+        return address.isAny || socket.local.dropFirst(mapping.count).elementsEqual(address.bytes)
     }
 
     /// Clients that say `localhost` may reach either loopback address: a stranger on the other one would answer them.

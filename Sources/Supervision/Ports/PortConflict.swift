@@ -1,3 +1,4 @@
+import Glibc
 package import SidecarModel
 
 /// Why a port can't be had.
@@ -55,6 +56,10 @@ package enum PortConflict: Error, Hashable, Sendable {
             let command = holder.commandThatEnds(askedFrom: root).map { " (\($0))" } ?? ""
             return "end it\(command), or \(Self.moving(port))"
         case .full, .tooFew: return "widen the range, or write auto"
+        case .refused(_, _, let reason) where reason.errno == EACCES:
+            return "take one from 1024 on, or let this program bind it (CAP_NET_BIND_SERVICE)"
+        case .refused(_, _, let reason) where reason.errno == EADDRNOTAVAIL:
+            return "bind an address of this machine, or 0.0.0.0 for all of them"
         case .closing, .sibling, .address, .refused, .registry: return nil
         }
     }

@@ -25,7 +25,7 @@ package struct PortExamination: Sendable {
         for number in numbers {
             let binding = PortBinding(address: address, port: number, isTCP: port.transport == .tcp)
             if let conflict = conflict(over: binding, asking: diagnostics, isFirst: firstConflict == nil) {
-                if case .refused = conflict { return conflict }
+                if case .refused(_, _, let reason) = conflict, reason.errno != EACCES { return conflict }
                 firstConflict = firstConflict ?? conflict
             } else {
                 free += 1
