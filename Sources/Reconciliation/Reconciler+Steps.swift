@@ -158,8 +158,9 @@ extension Reconciler {
         }
         if mayResumeReplacement(of: slot) { resumeReplacements(of: slots[slot].group) }
         if let initiator = slots[slot].pendingRestart, mayBeReplaced(slot) {
+            let (cause, mover) = replacementCause(slot, by: initiator)
             change(slot) { $0.isCycling = true }
-            beginStop(slot, .restart, by: initiator, cause: "to be restarted", at: now)
+            beginStop(slot, .restart, by: initiator, cause: cause, causedBy: mover, at: now)
             return true
         }
         if let obstacle = obstacle(toReplacementOf: slot)?.first {

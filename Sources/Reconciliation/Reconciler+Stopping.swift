@@ -1,3 +1,4 @@
+import Planning
 import SidecarModel
 
 /// The least that what is left behind by a leader gets before SIGKILL.
@@ -8,7 +9,8 @@ private let verifyGrace = Duration.seconds(2)
 extension Reconciler {
     /// Ends the life under way; what follows is said by `ending`.
     mutating func beginStop(
-        _ slot: Int, _ ending: Stop.Ending, by initiator: Initiator, cause: String, at now: Instant
+        _ slot: Int, _ ending: Stop.Ending, by initiator: Initiator, cause: String, causedBy: String? = nil,
+        at now: Instant
     ) {
         guard let run = slots[slot].phase.run else { return }
         let place = InstanceIndex(slot)
@@ -21,8 +23,22 @@ extension Reconciler {
             case .running: break
             }
         }
-        enter(slot, .stopping(run, stop), by: initiator, cause: cause, at: now)
+        enter(slot, .stopping(run, stop), by: initiator, cause: cause, causedBy: causedBy, at: now)
         if slots[slot].spec.kind == .external { endLife(slot, ending, at: now) }
+    }
+
+    /// What its life gives way for, and the sidecar whose address moved where that is the reason.
+    func replacementCause(_ slot: Int, by initiator: Initiator) -> (cause: String, causedBy: String?) {
+        let group = groups[slots[slot].group]
+        if initiator == .apply, case .restart(let keys) = PlanDifference.action(from: slots[slot].spec, to: group.spec)
+        {
+            return ("to be restarted: \(keys.joined(separator: ", ")) changed", nil)
+        }
+        guard initiator == .dependency, slots[slot].holdsDeadAddresses else { return ("to be restarted", nil) }
+        // Of the others, whom it refers to without depending on them, only a look at all would tell.
+        let known = group.edges.map { groups[$0.target].name }.filter { group.spec.refers(to: $0) }
+        guard !known.isEmpty else { return ("to be restarted: an address it was given has moved", nil) }
+        return ("to be restarted: an address of \(known.joined(separator: " or ")) has moved", known.first)
     }
 
     func stopCause(_ slot: Int) -> String {

@@ -148,4 +148,23 @@ import Testing
         #expect(bench.state("web") == .stopping)
         #expect(bench.status("web")?.reason == "exit 3")
     }
+
+    @Test func `why a life gives way is told with it`() throws {
+        let db = service("db")
+        var web = service("web", after: ("db", .started))
+        let port = Reference.sidecarPort(sidecar: "db", replica: nil, port: "sql")
+        web.environment = [EnvironmentEntry(name: "DB", value: Template(segments: [.reference(port)]))]
+        var bench = try Self.running(db, web)
+        _ = bench.reconciler.takeTransitions()
+        _ = bench.send(.portMoved(bench.place("db")))
+        let moved = try #require(bench.reconciler.takeTransitions().first)
+        #expect(moved.cause == "to be restarted: an address of db has moved")
+        #expect(moved.causedBy == "db")
+        _ = bench.exited("web", .signal(.terminate))
+        _ = bench.spawned("web")
+        _ = bench.pass(.seconds(2))
+        _ = bench.reconciler.takeTransitions()
+        _ = bench.send(.apply(try Self.plan(bench, db, web.changed()), selection: nil))
+        #expect(bench.reconciler.takeTransitions().first?.cause == "to be restarted: command changed")
+    }
 }
