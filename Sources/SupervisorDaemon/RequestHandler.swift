@@ -163,7 +163,7 @@ final class RequestHandler: ControlHandler {
 extension ControlRequest {
     fileprivate var changesWhatIsWanted: Bool {
         switch self {
-        case .apply, .start, .stop, .restart, .run: true
+        case .start, .stop, .restart, .run: true
         default: false
         }
     }

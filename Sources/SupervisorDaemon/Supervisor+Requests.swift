@@ -207,7 +207,7 @@ extension Supervisor {
         return Apply.Answer(
             summary: summary, isLeaseHolder: isHolder,
             diagnostics: loaded.diagnostics.filter { $0.severity == .warning },
-            loweredLimits: lowered.isEmpty ? nil : lowered,
+            loweredLimits: lowered.isEmpty ? nil : lowered, unstored: journalWarning,
             created: isFirst ? created : [])
     }
 

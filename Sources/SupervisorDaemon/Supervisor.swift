@@ -197,13 +197,16 @@ final class Supervisor {
     /// What is done now holds as long as this supervisor lives, and no longer.
     func warnOfJournal(again: Bool = false) {
         if again { hasWarnedOfJournal = false }
-        guard let failure = journal.failure else { return hasWarnedOfJournal = false }
+        guard let warning = journalWarning else { return hasWarnedOfJournal = false }
         guard !hasWarnedOfJournal else { return }
         hasWarnedOfJournal = true
-        publish(
-            .warning(
-                "the journal cannot be written: \(failure); until it can be, what is changed is undone when the supervisor "
-                    + "dies"))
+        publish(.warning(warning))
+    }
+
+    var journalWarning: String? {
+        journal.failure.map {
+            "the journal cannot be written: \($0); until it can be, what is changed is undone when the supervisor dies"
+        }
     }
 
     private func leaseEnded(_ reason: String) {

@@ -231,6 +231,8 @@ extension EndToEnd {
                 #expect(sandbox.sidecars("one") != before)
                 let status = try sandbox.succeed("status")
                 #expect(status.contains("disk is full"), "\(status)")
+                let up = try sandbox.orchestrate("up", "-d")
+                #expect(up.everything.contains("warning: the journal cannot be written"), "\(up.everything)")
                 let stop = try sandbox.orchestrate("stop", "one")
                 #expect(stop.status == 0)
                 #expect(stop.errors.contains("warning: the journal cannot be written"), "\(stop.everything)")

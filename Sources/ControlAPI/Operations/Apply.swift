@@ -78,23 +78,26 @@ package enum Apply: ControlOperation {
         /// Limits of the client that sidecars can't be given, as the supervisor may not raise its own. Each with what they
         /// get. Nil: none.
         package var loweredLimits: [LimitSpec]?
+        /// Why what was applied is known to this supervisor alone, and to none after it. Nil: it is stored.
+        package var unstored: String?
         /// What the first `apply` of a project made: whoever subscribed before it needs no snapshot. Empty later.
         package var created: [Created]
 
         enum CodingKeys: String, CodingKey {
-            case summary, diagnostics, created
+            case summary, diagnostics, unstored, created
             case isLeaseHolder = "lease_holder"
             case loweredLimits = "lowered_limits"
         }
 
         package init(
             summary: ApplySummary, isLeaseHolder: Bool, diagnostics: [Diagnostic] = [],
-            loweredLimits: [LimitSpec]? = nil, created: [Created] = []
+            loweredLimits: [LimitSpec]? = nil, unstored: String? = nil, created: [Created] = []
         ) {
             self.summary = summary
             self.isLeaseHolder = isLeaseHolder
             self.diagnostics = diagnostics
             self.loweredLimits = loweredLimits
+            self.unstored = unstored
             self.created = created
         }
     }

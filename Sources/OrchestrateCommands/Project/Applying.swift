@@ -45,6 +45,7 @@ struct Applying {
             nil
         }
         Self.show(preparation.diagnostics + outcome.answer.diagnostics)
+        if let warning = outcome.answer.unstored { Console.printError("warning: \(warning.terminalSafe)") }
         for limit in outcome.answer.loweredLimits ?? [] {
             Console.printError(
                 "warning: sidecars get the limit '\(limit.name.rawValue)' as \(limit.shown), not this command's: the "
