@@ -41,6 +41,9 @@ struct supervisor {
     /// When it last ended, the latest at `death_count - 1` modulo the length.
     int64_t deaths_ns[DEATHS_ALLOWED];
     uint32_t death_count;
+    /// How it last ended, as waitid has it.
+    int last_code;
+    int last_status;
     int64_t started_at_ns;
     int64_t start_at_ns;
     uint32_t back_off_ms;
@@ -139,6 +142,8 @@ void release_leader(uint32_t slot, int32_t pid);
 void take_up_recorded(void);
 /// Without a supervisor: takes up what it never announced, and reaps what has ended.
 void settle_without_supervisor(void);
+/// Nothing is on record of a process: none lives, and none is to be told of.
+bool are_slots_free(void);
 void check_unwatched(void);
 
 // orphans.c

@@ -197,6 +197,13 @@ void settle_without_supervisor(void) {
     keeper.must_reap = true;
 }
 
+bool are_slots_free(void) {
+    uint32_t used = __atomic_load_n(&keeper.records.header->used_slots, __ATOMIC_ACQUIRE);
+    for (uint32_t slot = 0; slot < used && slot < ORCH_SLOT_COUNT; slot++)
+        if (orch_slot_state(&keeper.records.slots[slot]) != ORCH_SLOT_FREE) return false;
+    return true;
+}
+
 void check_unwatched(void) {
     if (keeper.unwatched == 0) return;
     uint32_t used = __atomic_load_n(&keeper.records.header->used_slots, __ATOMIC_ACQUIRE);

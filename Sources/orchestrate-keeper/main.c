@@ -103,6 +103,7 @@ static void judge_last_life(void) {
     struct orch_records_header *header = keeper.records.header;
     if (header->on_exit == ORCH_ON_EXIT_STOP || header->on_exit == ORCH_ON_EXIT_ENDED) header->must_end = 1;
     header->guard_pid = 0;
+    orch_records_set_supervisor_state(&keeper.records, ORCH_SUPERVISOR_ABSENT);
     header->on_exit = keeper.guard.is_wanted ? ORCH_ON_EXIT_STOP : ORCH_ON_EXIT_NONE;
 }
 
@@ -273,6 +274,8 @@ int main(int count, char **arguments) {
         if (child > 0) _exit(0);
     }
     setsid();
+    // Where files may not grow, a write that fails is said, and ends nobody.
+    signal(SIGXFSZ, SIG_IGN);
     close_others(handover);
     int failure = handover < 0 ? begin() : go_on(handover);
     if (!failure) failure = prepare();

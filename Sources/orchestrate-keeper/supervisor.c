@@ -95,6 +95,7 @@ static __attribute__((noreturn)) void become_supervisor(int socket, char **argum
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_DFL);
     signal(SIGALRM, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -128,11 +129,49 @@ static bool is_broken(void) {
     return now_ns() - oldest < minute_ns;
 }
 
+/// With its guard, and the cgroup as far as that is empty.
+static __attribute__((noreturn)) void leave(int status) {
+    dismiss_guard();
+    const char *group = orch_records_cgroup(&keeper.records);
+    if (*group) rmdir(group);
+    exit(status);
+}
+
+/// Descriptors are held for every sidecar that came up, and for doors, which have no process.
+static bool keeps_nothing(void) {
+    const struct orch_held *held;
+    return list_held(&held) == 0 && are_slots_free();
+}
+
+/// No supervisor comes up, and there is nothing for which one had to: whoever wants one has it started afresh.
+static __attribute__((noreturn)) void give_up(void) {
+    const struct supervisor *supervisor = &keeper.supervisor;
+    const char *name = supervisor->last_code == CLD_EXITED ? NULL : sigabbrev_np(supervisor->last_status);
+    char last[32];
+    if (name)
+        snprintf(last, sizeof last, "SIG%s", name);
+    else
+        snprintf(last, sizeof last, "exit %d", supervisor->last_status);
+    say("the supervisor ended %d times within a minute, and nothing runs: giving up", DEATHS_ALLOWED);
+    if (keeper.ready >= 0)
+        dprintf(
+            keeper.ready,
+            "error the supervisor ended %d times before it was ready (the last time by %s), and nothing was started; "
+            "what ended it is in %s/supervisor.log\n",
+            DEATHS_ALLOWED, last, keeper.state_directory);
+    // Whoever lost a supervisor learns from this that none is to be waited for.
+    keeper.records.header->keeper_start_time = 0;
+    keeper.records.header->keeper_pid = 0;
+    set_state(ORCH_SUPERVISOR_BROKEN);
+    leave(1);
+}
+
 static void schedule_restart(void) {
     struct supervisor *supervisor = &keeper.supervisor;
     int64_t now = now_ns();
     supervisor->deaths_ns[supervisor->death_count++ % DEATHS_ALLOWED] = now;
     keeper.records.header->supervisor_deaths = supervisor->death_count;
+    if (is_broken() && keeps_nothing()) give_up();
     if (now - supervisor->started_at_ns > minute_ns) supervisor->back_off_ms = 0;
     if (is_broken()) {
         supervisor->back_off_ms = LONGEST_BACK_OFF_MS;
@@ -236,14 +275,13 @@ void supervisor_ended(void) {
     supervisor->pid = 0;
     keeper.records.header->supervisor_pid = 0;
     set_state(ORCH_SUPERVISOR_ABSENT);
+    supervisor->last_code = code;
+    supervisor->last_status = status;
     if (!supervisor->said_bye && keeper.next_image < 0)
         say("the supervisor ended by %s %d", code == CLD_EXITED ? "exit" : "signal", status);
     // It gave up before it ever served: what it had to say it said to whoever started us.
     bool gave_up = code == CLD_EXITED && keeper.ready >= 0 && !supervisor->is_ready && keeper.living == 0;
-    if (gave_up) {
-        dismiss_guard();
-        exit(status ? status : 1);
-    }
+    if (gave_up) leave(status ? status : 1);
     supervisor_is_gone();
 }
 

@@ -90,6 +90,8 @@ import Testing
 
     @Test func `a supervisor that keeps dying is called broken`() throws {
         let project = try SupervisedProject(.keeper)
+        // With nothing to keep, the keeper would end.
+        _ = try project.start("a", "exec sleep 1000")
         for _ in 1...4 {
             SupervisedProject.end(project.supervisor)
             #expect(try project.answer() == "serving keeper")
@@ -101,6 +103,29 @@ import Testing
         // The next attempt is seconds away, so this state lasts.
         project.awaitSupervisorState(ORCH_SUPERVISOR_BROKEN)
         #expect(lives(keeper))
+    }
+
+    @Test func `a keeper with nothing to keep ends with a supervisor that keeps dying`() throws {
+        let directory = try SupervisedProject.makeDirectory()
+        defer {
+            for name in ["spawns", "lock", "log"] { unlink("\(directory)/\(name)") }
+            rmdir(directory)
+        }
+        let log = open(directory + "/log", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(log) }
+        // The second finds what the first left, and is as patient.
+        for _ in 1...2 {
+            var launcher = KeeperLauncher(
+                keeperPath: SupervisedProject.keeperProgram, stateDirectory: directory, programPath: "/bin/sh",
+                arguments: ["-c", "kill -SEGV $$"], environment: [], logDescriptor: log)
+            launcher.isGuarded = true
+            let channel = Channel(descriptor: try launcher.launch())
+            let line = try channel.line()
+            #expect(line.hasPrefix("error the supervisor ended 5 times before it was ready (the last time by SIGSEGV)"))
+            #expect(line.hasSuffix(" is in \(directory)/supervisor.log"))
+            // Its end is the keeper's.
+            #expect(throws: Channel.Silence.self) { try channel.line() }
+        }
     }
 
     @Test func `a second keeper of the same project is refused`() throws {

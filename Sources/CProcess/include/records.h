@@ -53,7 +53,8 @@ enum {
     ORCH_SUPERVISOR_ABSENT = 0,
     ORCH_SUPERVISOR_RUNNING = 1,
     ORCH_SUPERVISOR_BACKING_OFF = 2,
-    /// It died too often in too short a time; still tried again, slowly.
+    /// It died too often in too short a time; still tried again, slowly. Where nothing ran the keeper has ended: then there
+    /// is no pid of one.
     ORCH_SUPERVISOR_BROKEN = 3,
 };
 

@@ -42,7 +42,10 @@ struct Applying {
                 throw refusal(error, by: connection)
             }
         } afterEach: {
-            nil
+            // A keeper that gives up says so by its end: another one would come to no other.
+            _ = try context.returned()
+            if LivingSidecars.supervisionWasGivenUp(in: context.location) { throw context.supervisionGivenUp }
+            return nil
         }
         Self.show(preparation.diagnostics + outcome.answer.diagnostics)
         if let warning = outcome.answer.unstored { Console.printError("warning: \(warning.terminalSafe)") }

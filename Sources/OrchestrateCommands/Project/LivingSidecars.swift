@@ -31,6 +31,12 @@ enum LivingSidecars {
             && orch_process_lives(header.keeper_pid, header.keeper_start_time) != 0
     }
 
+    /// Whether the supervisor ended too often while nothing ran, and its keeper with it.
+    static func supervisionWasGivenUp(in location: ProjectLocation) -> Bool {
+        guard let header = header(of: location) else { return false }
+        return Int(header.supervisor_state) == ORCH_SUPERVISOR_BROKEN && header.keeper_pid == 0
+    }
+
     /// What the records say of keeper and supervisor. Nil: there are none that can be read, or of another boot.
     static func header(of location: ProjectLocation) -> orch_records_header? {
         try? look(at: location) { _, header in header }.get()

@@ -70,7 +70,24 @@ extension ProjectContext {
     }
 
     var wentDown: CommandFailure {
-        CommandFailure(.noSupervisor, "\(name) went down meanwhile, and nothing of it is left")
+        if LivingSidecars.supervisionWasGivenUp(in: location) { return supervisionGivenUp }
+        return CommandFailure(.noSupervisor, "\(name) went down meanwhile, and nothing of it is left")
+    }
+
+    /// Its keeper has ended with it.
+    var supervisionGivenUp: CommandFailure {
+        CommandFailure(
+            .failed,
+            "the supervisor of \(name) ended 5 times within a minute, and nothing of it is running; what ended it is in "
+                + location.supervisorLogPath)
+    }
+
+    /// What is to be said when its supervisor ends again and again.
+    var brokenSupervisor: String {
+        let lives = LivingSidecars.exist(in: location) ? "Its sidecars go on, and it" : "It"
+        return "the supervisor of \(name) ended 5 times within a minute; what ended it is in "
+            + "\(location.supervisorLogPath). \(lives) is tried again every 10 s: once it is back, "
+            + "'orchestrate down\(selector)' ends everything"
     }
 
     var endsAgainAndAgain: CommandFailure {

@@ -224,13 +224,6 @@ struct ProjectContext {
             """)
     }
 
-    /// What is to be said when its supervisor ends again and again.
-    var brokenSupervisor: String {
-        "the supervisor of \(name) ended 5 times within a minute; what ended it is in \(location.supervisorLogPath). "
-            + "Its sidecars go on, and it is tried again every 10 s: once it is back, "
-            + "'orchestrate down\(selector)' ends everything"
-    }
-
     /// What people call it.
     var name: String {
         guard location.identity.hasPrefix("/") else { return "'\(location.identity)'" }

@@ -1,0 +1,33 @@
+import ChaosKit
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// On hosts, in directories and with limits that hardly anybody has.
+    @Suite
+    struct OddPlaceTests {
+        private static let one = "  web: { command: [sleep, \"1000\"] }"
+
+        @Test(arguments: ["", "--exit-code-from web"])
+        func `a supervisor that never comes up takes its keeper along, and a later up starts afresh`(
+            _ options: String
+        ) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("down")
+                // What the first life left is longer than files may be now: each supervisor ends at its first write.
+                let how = options.isEmpty ? "-d" : options
+                let up = try sandbox.shell("ulimit -f 8; exec orchestrate up \(how)").end()
+                #expect(up.status == 1, "\(up.everything)")
+                #expect(up.errors.contains("supervisor.log"), "\(up.everything)")
+                #expect(!up.errors.contains("sidecars go on"), "\(up.everything)")
+                try sandbox.eventually("keeper and guard are gone") { sandbox.processes.isEmpty }
+                #expect(try sandbox.succeed("down").contains("is running"))
+                try sandbox.succeed("up", "-d")
+                #expect(sandbox.sidecars("web").count == 1)
+                try sandbox.succeed("down")
+            }
+        }
+    }
+}
