@@ -51,6 +51,13 @@ package struct OrchestrateCommand: ParsableCommand {
     package static func run() {
         StandardDescriptors.occupy()
         SignalWatch.unblockInherited()
+        // Nor are there arguments without it.
+        guard access("/proc/self", F_OK) == 0 else {
+            Console.printError(
+                "orchestrate: /proc is not mounted here, and without it no process can be looked at; "
+                    + "mount it: mount -t proc proc /proc")
+            Glibc.exit(ExitCode.failed.rawValue)
+        }
         let given = CommandLine.arguments.dropFirst()
         if given.first == SuperviseCommand.name { Glibc.exit(SuperviseCommand.run(given.dropFirst())) }
         do {

@@ -29,5 +29,18 @@ extension EndToEnd {
                 try sandbox.succeed("down")
             }
         }
+
+        @Test(.enabled(if: canMount, "needs root, and mounts"))
+        func `without proc it is said that it is missing, whatever was asked for`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                let script = "umount -l /proc && exec \(sandbox.programs)/orchestrate status"
+                let status = try sandbox.start(program: ["unshare", "-m", "sh", "-c", script]).end()
+                #expect(status.status == 1, "\(status.everything)")
+                #expect(status.output.isEmpty, "\(status.output)")
+                #expect(status.errors.contains("/proc is not mounted here"), "\(status.errors)")
+                #expect(status.errors.contains("mount -t proc proc /proc"), "\(status.errors)")
+            }
+        }
     }
 }
