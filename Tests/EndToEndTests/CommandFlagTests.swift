@@ -247,9 +247,15 @@ extension EndToEnd {
                 // The next attempt is 10 s away.
                 let status = try sandbox.orchestrate("status")
                 #expect(status.status == 1)
-                for part in ["supervisor-broken", "supervisor.log", "orchestrate down", "every 10 s", "db", "web"] {
+                let keeper = try #require(sandbox.keeper).pid
+                let wayOut = "kill -9 \(keeper), and then 'orchestrate down'"
+                for part in [
+                    "supervisor-broken", "supervisor.log", "orchestrate down", "every 10 s", "db", "web", wayOut,
+                ] {
                     #expect(status.output.contains(part), "\(status.everything)")
                 }
+                let upgrade = try sandbox.orchestrate("upgrade")
+                #expect(upgrade.status == 1 && upgrade.errors.contains(wayOut), "\(upgrade.everything)")
                 let json = try sandbox.orchestrate("status", "--json")
                 #expect(json.status == 1)
                 #expect(json.output.contains("\"phase\" : \"supervisor-broken\""), "\(json.output)")

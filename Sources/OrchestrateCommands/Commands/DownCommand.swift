@@ -28,7 +28,9 @@ struct DownCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project)
         let running = try context.runningOrReturned()
-        let isDown = running == nil && !LivingSidecars.exist(in: context.location)
+        let isDown =
+            running == nil && !LivingSidecars.exist(in: context.location)
+            && !LivingSidecars.haveBrokenSupervisor(in: context.location)
         if isDown {
             try context.refuseElsewhere()
             Console.print("nothing of \(context.name.terminalSafe) is running")

@@ -22,7 +22,11 @@ struct UpgradeCommand: ParsableCommand {
 
     func run() throws {
         let context = try ProjectContext(project)
-        guard let client = try context.running() else {
+        guard let client = try context.runningOrReturned() else {
+            guard !LivingSidecars.haveBrokenSupervisor(in: context.location) else {
+                throw CommandFailure(.failed, context.brokenSupervisor)
+            }
+            try context.refuseElsewhere()
             throw CommandFailure(
                 .noSupervisor, "nothing of \(context.name) is running; the next 'orchestrate up' uses this program")
         }

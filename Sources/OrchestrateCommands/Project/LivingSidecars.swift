@@ -31,6 +31,13 @@ enum LivingSidecars {
             && orch_process_lives(header.keeper_pid, header.keeper_start_time) != 0
     }
 
+    /// The pid of the keeper that lives. Nil: none does.
+    static func keeper(in location: ProjectLocation) -> Int32? {
+        guard let header = header(of: location), orch_process_lives(header.keeper_pid, header.keeper_start_time) != 0
+        else { return nil }
+        return header.keeper_pid
+    }
+
     /// Whether the supervisor ended too often while nothing ran, and its keeper with it.
     static func supervisionWasGivenUp(in location: ProjectLocation) -> Bool {
         guard let header = header(of: location) else { return false }

@@ -85,9 +85,12 @@ extension ProjectContext {
     /// What is to be said when its supervisor ends again and again.
     var brokenSupervisor: String {
         let lives = LivingSidecars.exist(in: location) ? "Its sidecars go on, and it" : "It"
+        let wayOut = LivingSidecars.keeper(in: location).map {
+            ". If nothing brings it back: kill -9 \($0), and then 'orchestrate down\(selector)' by a program that works"
+        }
         return "the supervisor of \(name) ended 5 times within a minute; what ended it is in "
             + "\(location.supervisorLogPath). \(lives) is tried again every 10 s: once it is back, "
-            + "'orchestrate down\(selector)' ends everything"
+            + "'orchestrate down\(selector)' ends everything" + (wayOut ?? "")
     }
 
     var endsAgainAndAgain: CommandFailure {
