@@ -39,7 +39,10 @@ package struct ProjectLocation: Hashable, Sendable {
 
     /// The identity of the project that keeps its state there.
     package static func identity(keptIn stateDirectory: String) -> String? {
-        readSmallFile(namePath(in: stateDirectory))?.split(separator: "\n").first.map(String.init)
+        // A path may have line breaks in it: only the last one is not the identity's.
+        guard var text = readFile(namePath(in: stateDirectory)) else { return nil }
+        if text.unicodeScalars.last == "\n" { text.unicodeScalars.removeLast() }
+        return text.isEmpty ? nil : text
     }
 
     package var exists: Bool { access(stateDirectory, F_OK) == 0 }
@@ -222,12 +225,12 @@ package enum ProjectLocationError: Error, Hashable, Sendable, CustomStringConver
 
 private func lastError() -> String { String(cString: strerror(errno)).lowercased() }
 
-/// The first 4 KiB of a file, or nil.
-private func readSmallFile(_ path: String) -> String? {
+/// The first 64 KiB of a file, or nil.
+private func readFile(_ path: String) -> String? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    var buffer = [UInt8](repeating: 0, count: 4096)
+    var buffer = [UInt8](repeating: 0, count: 65536)
     let count = read(descriptor, &buffer, buffer.count)
     return count >= 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
 }

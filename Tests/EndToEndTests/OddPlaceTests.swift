@@ -42,5 +42,18 @@ extension EndToEnd {
                 #expect(status.errors.contains("mount -t proc proc /proc"), "\(status.errors)")
             }
         }
+
+        @Test func `a manifest with a line break in its path is the same project each time`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                let manifest = "\(sandbox.directory)/two\nlines.yaml"
+                try File.write(File.text(sandbox.manifest, first: 4096), to: manifest)
+                try sandbox.succeed("up", "-d", "-f", manifest)
+                let before = sandbox.sidecars()
+                try sandbox.succeed("up", "-d", "-f", manifest)
+                #expect(sandbox.sidecars() == before)
+                try sandbox.succeed("down", "-f", manifest)
+            }
+        }
     }
 }

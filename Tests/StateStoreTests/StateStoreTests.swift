@@ -170,10 +170,11 @@ import Testing
         }
     }
 
-    @Test func `a prepared project is found again by its identity`() throws {
+    @Test(arguments: ["com.example.app", "/srv/two\nlines/sidecars.yaml", "/ends/with\n", "/ends/with\r"])
+    func `a prepared project is found again by its identity`(_ identity: String) throws {
         let shelf = try Shelf()
         let root = StateRoot(path: shelf.path)
-        let location = ProjectLocation(identity: "com.example.app", root: root)
+        let location = ProjectLocation(identity: identity, root: root)
         defer {
             unlink(location.namePath)
             rmdir(location.stateDirectory)
@@ -183,7 +184,7 @@ import Testing
         #expect(root.projects() == [location])
         let other = ProjectLocation(identity: "else", stateDirectory: location.stateDirectory)
         #expect(
-            throws: ProjectLocationError.taken(directory: location.stateDirectory, by: "com.example.app")
+            throws: ProjectLocationError.taken(directory: location.stateDirectory, by: identity)
         ) { try other.prepare() }
     }
 }
