@@ -164,6 +164,12 @@ package struct StateRoot: Hashable, Sendable {
             notice: "state is kept in \(place), as \(reason); say where else by ORCHESTRATE_STATE_DIR")
     }
 
+    /// Which of the variables says where. Nil: none.
+    package static func decidingVariable(in environment: [String: String]) -> String? {
+        if let own = environment["ORCHESTRATE_STATE_DIR"], !own.isEmpty { return "ORCHESTRATE_STATE_DIR" }
+        return ["XDG_STATE_HOME", "HOME"].first { environment[$0]?.hasPrefix("/") == true }
+    }
+
     private static func wish(_ environment: [String: String], _ workingDirectory: String) -> String? {
         // The specification has relative values ignored.
         if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") {
@@ -209,6 +215,8 @@ package enum ProjectLocationError: Error, Hashable, Sendable, CustomStringConver
     case nowhere
     case unusable(directory: String, reason: String)
     case taken(directory: String, by: String)
+    /// What a variable says is no UTF-8, and would be another directory as text.
+    case noText(variable: String, bytes: String)
 
     package var description: String {
         switch self {
@@ -219,6 +227,9 @@ package enum ProjectLocationError: Error, Hashable, Sendable, CustomStringConver
             "cannot keep state in \(directory): \(reason); say where by ORCHESTRATE_STATE_DIR"
         case .taken(let directory, let owner):
             "the state directory \(directory) belongs to '\(owner)'; choose another by ORCHESTRATE_STATE_DIR"
+        case .noText(let variable, let bytes):
+            "cannot keep state where \(variable) says (\(bytes)): the path is not UTF-8; say where by "
+                + "ORCHESTRATE_STATE_DIR, with a path that is"
         }
     }
 }

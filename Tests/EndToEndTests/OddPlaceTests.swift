@@ -55,5 +55,24 @@ extension EndToEnd {
                 try sandbox.succeed("down", "-f", manifest)
             }
         }
+
+        @Test(arguments: ["ORCHESTRATE_STATE_DIR", "XDG_STATE_HOME", "HOME"])
+        func `state is not kept in another directory than bytes that are no text name`(_ variable: String) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                let up = try sandbox.shell(
+                    """
+                    unset XDG_STATE_HOME HOME
+                    export \(variable)="$PWD/$(printf 'st\\377te')"
+                    exec orchestrate up -d
+                    """
+                ).end()
+                #expect(up.status == 1, "\(up.everything)")
+                #expect(up.errors.contains("where \(variable) says ($'"), "\(up.errors)")
+                #expect(up.errors.contains("st\\xffte"), "\(up.errors)")
+                #expect(up.errors.contains("by ORCHESTRATE_STATE_DIR"), "\(up.errors)")
+                #expect(!Directory.entries(sandbox.directory).contains { $0.hasPrefix("st") })
+            }
+        }
     }
 }

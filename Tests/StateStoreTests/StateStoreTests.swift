@@ -170,6 +170,15 @@ import Testing
         }
     }
 
+    @Test func `one variable alone decides where state goes`() {
+        let all = ["ORCHESTRATE_STATE_DIR": "x", "XDG_STATE_HOME": "/s", "HOME": "/h"]
+        #expect(StateRoot.decidingVariable(in: all) == "ORCHESTRATE_STATE_DIR")
+        #expect(
+            StateRoot.decidingVariable(in: ["ORCHESTRATE_STATE_DIR": "", "XDG_STATE_HOME": "/s"]) == "XDG_STATE_HOME")
+        #expect(StateRoot.decidingVariable(in: ["XDG_STATE_HOME": "s", "HOME": "/h"]) == "HOME")
+        #expect(StateRoot.decidingVariable(in: ["HOME": "h"]) == nil)
+    }
+
     @Test(arguments: ["com.example.app", "/srv/two\nlines/sidecars.yaml", "/ends/with\n", "/ends/with\r"])
     func `a prepared project is found again by its identity`(_ identity: String) throws {
         let shelf = try Shelf()

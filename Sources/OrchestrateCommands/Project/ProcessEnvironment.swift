@@ -16,6 +16,21 @@ enum ProcessEnvironment {
         return variables
     }
 
+    /// The value of a variable that is no UTF-8, as a shell writes it. Nil: it is text.
+    static func bytesOfNoText(in variable: String) -> String? {
+        guard let value = getenv(variable) else { return nil }
+        let bytes = UnsafeBufferPointer(start: value, count: strlen(value)).map { UInt8(bitPattern: $0) }
+        guard String(validating: bytes, as: UTF8.self) == nil else { return nil }
+        let shown = bytes.map { byte in
+            switch byte {
+            case UInt8(ascii: "'"), UInt8(ascii: "\\"), 0..<0x20, 0x7f...:
+                "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            case _: String(UnicodeScalar(byte))
+            }
+        }
+        return "$'\(shown.joined())'"
+    }
+
     /// As the shell sees it: symbolic links stay, so that a project reached through another link is another project.
     static func workingDirectory(_ variables: [String: String]) -> String {
         if let logical = variables["PWD"], logical.hasPrefix("/"), isSameDirectory(logical, ".") { return logical }

@@ -101,6 +101,11 @@ struct ProjectContext {
     }
 
     static func root(_ environment: [String: String], _ workingDirectory: String) throws -> StateRoot {
+        if let variable = StateRoot.decidingVariable(in: environment),
+            let bytes = ProcessEnvironment.bytesOfNoText(in: variable)
+        {
+            throw CommandFailure(.failed, "\(ProjectLocationError.noText(variable: variable, bytes: bytes))")
+        }
         do {
             return try StateRoot(environment: environment, workingDirectory: workingDirectory)
         } catch {
