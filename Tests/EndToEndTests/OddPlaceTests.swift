@@ -74,5 +74,69 @@ extension EndToEnd {
                 #expect(!Directory.entries(sandbox.directory).contains { $0.hasPrefix("st") })
             }
         }
+
+        @Test(.enabled(if: PlainGroup.isPossible, "needs root and cgroup2"))
+        func `a project lives in the cgroup it was brought up in, wherever it was before`() throws {
+            try Sandbox.run { sandbox in
+                let group = try PlainGroup()
+                defer { group.remove() }
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                try #require(sandbox.controlGroup != nil)
+                let former = sandbox.controlGroup
+                // A supervisor after another one finds what runs where that left it.
+                let supervisor = try #require(sandbox.supervisor)
+                supervisor.kill()
+                try sandbox.eventually("there is another") { sandbox.supervisor.map { $0 != supervisor } ?? false }
+                try sandbox.succeed("restart", "web")
+                #expect(sandbox.controlGroup == former)
+                try sandbox.succeed("down")
+                let up = try sandbox.shell("echo $$ >\(group.path)/cgroup.procs; exec orchestrate up -d").end()
+                #expect(up.status == 0, "\(up.everything)")
+                let own = try #require(sandbox.controlGroup)
+                #expect(own.hasPrefix("\(group.path)/orchestrate-"), "\(own)")
+                // Neither an up from elsewhere nor an upgrade moves what lives there.
+                try sandbox.succeed("upgrade")
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("restart", "web")
+                #expect(sandbox.controlGroup == own)
+                // Nor does the loss of all that looked after it.
+                try sandbox.killSupervision()
+                try sandbox.succeed("up", "-d")
+                #expect(sandbox.controlGroup == own)
+                try sandbox.succeed("down")
+                try sandbox.eventually("it is empty") { sandbox.processes.isEmpty }
+            }
+        }
+    }
+}
+
+/// A cgroup of version 2 with another one in it, and no limits.
+private struct PlainGroup {
+    private static let mount: String? = File.text("/proc/self/mountinfo").split(separator: "\n").lazy
+        .filter { $0.contains(" - cgroup2 ") }.compactMap {
+            $0.split(separator: " ").dropFirst(4).first.map(String.init)
+        }
+        .first
+
+    static var isPossible: Bool {
+        guard geteuid() == 0, let mount else { return false }
+        return access("\(mount)/cgroup.procs", W_OK) == 0
+    }
+
+    let path: String
+
+    init() throws {
+        guard let mount = Self.mount else { throw HarnessError("no cgroup2") }
+        path = "\(mount)/odd-\(getpid())-\(UInt32.random(in: 0 ... .max))/in"
+        for directory in [String(path.dropLast(3)), path] {
+            guard mkdir(directory, 0o755) == 0 else { throw HarnessError("cannot make \(directory): errno \(errno)") }
+        }
+    }
+
+    /// The last one in it may still be on its way out.
+    func remove() {
+        _ = Deadline(seconds: 5).comes(every: 10) { rmdir(path) == 0 }
+        rmdir(String(path.dropLast(3)))
     }
 }

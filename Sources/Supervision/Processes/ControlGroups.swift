@@ -15,17 +15,28 @@ struct ControlGroups: Sendable {
     /// Why there is none, as a sentence.
     struct Unusable: Error { var reason: String }
 
-    /// Uses the directory the records name, if it still is there, else makes one beside us.
+    /// Uses the directory the records name, if somebody lives there or it is beside us, else makes one beside us: what we
+    /// start is limited and frozen with us, wherever an earlier life was.
     static func find(recorded: String, nonce: UInt32) throws(Unusable) -> ControlGroups {
-        if !recorded.isEmpty, let groups = try? ControlGroups(path: recorded) { return groups }
+        if !recorded.isEmpty, isPopulated(recorded), let groups = try? ControlGroups(path: recorded) { return groups }
+        let place = try placeOfOwn()
+        if !recorded.isEmpty {
+            if parent(of: recorded) == place, let groups = try? ControlGroups(path: recorded) { return groups }
+            removeTree(recorded, depth: 0)
+        }
+        let own = String(UInt32.random(in: 0 ... .max), radix: 16)
+        return try ControlGroups(path: "\(place)/\(namePrefix)\(String(nonce, radix: 16)).\(own)")
+    }
+
+    /// Where a directory of ours belongs.
+    private static func placeOfOwn() throws(Unusable) -> String {
         guard let mount = mountPoint() else { throw Unusable(reason: "no cgroup2 is mounted") }
         guard let ownGroup = ownGroup() else { throw Unusable(reason: "no cgroup2 membership is readable") }
-        if ownGroup == "/", access("/run/systemd/system", F_OK) == 0 {
+        guard ownGroup == "/" else { return mount + ownGroup }
+        if access("/run/systemd/system", F_OK) == 0 {
             throw Unusable(reason: "in the root cgroup beside systemd, which owns it")
         }
-        let parent = ownGroup == "/" ? mount : mount + ownGroup
-        let own = String(UInt32.random(in: 0 ... .max), radix: 16)
-        return try ControlGroups(path: "\(parent)/\(namePrefix)\(String(nonce, radix: 16)).\(own)")
+        return mount
     }
 
     private init(path: String) throws(Unusable) {
@@ -52,7 +63,7 @@ struct ControlGroups: Sendable {
     /// Removes the directory and the cgroups in it, as far as nobody is left there.
     func discard() {
         close(directory)
-        removeTree(path, depth: 0)
+        Self.removeTree(path, depth: 0)
     }
 
     /// Removes those beside it that lives without records left, as far as nobody is in them.
@@ -61,7 +72,7 @@ struct ControlGroups: Sendable {
         let (parent, name) = (String(path[..<slash]), String(path[path.index(after: slash)...]))
         let stem = path[path.index(after: slash)...dot]
         for other in (try? Directory.names(in: parent)) ?? [] where other.hasPrefix(stem) && other != name {
-            removeTree(parent + "/" + other, depth: 0)
+            Self.removeTree(parent + "/" + other, depth: 0)
         }
     }
 
@@ -88,10 +99,10 @@ struct ControlGroups: Sendable {
     /// Removes it, and what its processes made in it.
     func remove(_ id: ProcessID) {
         if removeIfEmpty(id) { return }
-        removeTree(path + "/" + Self.name(id), depth: 0)
+        Self.removeTree(path + "/" + Self.name(id), depth: 0)
     }
 
-    private func removeTree(_ path: String, depth: Int) {
+    private static func removeTree(_ path: String, depth: Int) {
         guard depth < 16, let listing = opendir(path) else { return }
         defer { closedir(listing) }
         while let entry = readdir(listing) {
@@ -107,6 +118,11 @@ struct ControlGroups: Sendable {
     /// `cgroup.events`, which becomes readable with priority when the last process is gone. -1 when there is no such cgroup.
     func openEvents(_ id: ProcessID) -> Int32 {
         openat(directory, Self.name(id) + "/cgroup.events", O_RDONLY | O_CLOEXEC)
+    }
+
+    /// Whether somebody is in it or below.
+    private static func isPopulated(_ path: String) -> Bool {
+        ProcFile.text(path + "/cgroup.events")?.split(separator: "\n").contains("populated 1") ?? false
     }
 
     static func isPopulated(events descriptor: Int32) -> Bool {
@@ -171,11 +187,7 @@ struct ControlGroups: Sendable {
     // MARK: Where cgroup2 is
 
     /// The cgroup this process is in, unless it is one to stay out of.
-    static func placeForOwn() -> String? {
-        guard let mount = mountPoint(), let own = ownGroup() else { return nil }
-        if own == "/" { return access("/run/systemd/system", F_OK) == 0 ? nil : mount }
-        return mount + own
-    }
+    static func placeForOwn() -> String? { try? placeOfOwn() }
 
     static func ownGroup() -> String? { group(of: getpid()) }
 
