@@ -55,7 +55,7 @@ package enum SupervisorDaemon {
             withExtendedLifetime((handler, beacon)) {}
             return 0
         } catch {
-            let message = (error as? Refusal)?.message ?? "\(error)"
+            let message = (error as? Refusal)?.message ?? (error as? PortConflict)?.message ?? "\(error)"
             complain(message)
             if let ready = descriptors.ready { say("error \(message)\n", to: ready) }
             return 1

@@ -108,6 +108,29 @@ extension EndToEnd {
                 try sandbox.eventually("it is empty") { sandbox.processes.isEmpty }
             }
         }
+
+        @Test(.enabled(if: canMount, "needs root, and mounts"))
+        func `a registry of ports that cannot be made is said in words, and leaves no cgroup`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("down")
+                try sandbox.eventually("it is down") { sandbox.processes.isEmpty }
+                let own = try #require(sandbox.stateDirectory)
+                let root = "\(sandbox.directory)/state/orchestrate"
+                Directory.remove("\(root)/ports")
+                // Of all that is kept only the project's own can be written.
+                let up = try sandbox.shell(
+                    """
+                    export ORCHESTRATE_STATE_DIR=\(root)
+                    exec unshare -m sh -c 'mount --bind \(root) \(root) && mount --bind \(own) \(own) &&
+                        mount -o remount,bind,ro \(root) && exec orchestrate up -d'
+                    """
+                ).end()
+                #expect(up.status == 1, "\(up.everything)")
+                #expect(up.errors.contains("orchestrate: cannot use the registry of ports: "), "\(up.errors)")
+            }
+        }
     }
 }
 
