@@ -1,4 +1,5 @@
 import CSQLite3
+import Glibc
 
 /// A SQLite connection with its statements kept ready. Used by one thread at a time.
 final class Database {
@@ -62,11 +63,26 @@ final class Database {
         guard code == SQLITE_OK, let opened else {
             let reason = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(opened)
+            guard !Self.isTooLong(path) else { throw .tooLong(path: path) }
             throw .cannotOpen(path: path, reason: reason)
         }
         handle = opened
         // Only ever waited for when the log is taken up after a crash, or somebody copies the file.
         sqlite3_busy_timeout(handle, 2000)
+    }
+
+    /// SQLite's limit is 512 bytes, and it wants room for `-journal` behind each name.
+    static let longestPath = 512 - 8
+
+    /// SQLite follows links before it counts.
+    private static func isTooLong(_ path: String) -> Bool {
+        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        var length = path.utf8.count
+        if let resolved = realpath(directory, nil) {
+            length = max(length, strlen(resolved) + path.utf8.count - directory.utf8.count)
+            free(resolved)
+        }
+        return length > longestPath
     }
 
     deinit {

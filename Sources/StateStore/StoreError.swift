@@ -3,6 +3,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     /// There is no journal: the project was never up, or its state was removed.
     case absent(path: String)
     case cannotOpen(path: String, reason: String)
+    /// SQLite opens none of that length.
+    case tooLong(path: String)
     case damaged(path: String)
     case locked(path: String)
     /// Written by a newer orchestrate.
@@ -18,6 +20,9 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
             "there is no journal at \(path): the project has not been up"
         case .cannotOpen(let path, let reason):
             "cannot open the journal \(path): \(reason)"
+        case .tooLong(let path):
+            "cannot open the journal \(path): SQLite takes paths of at most \(Database.longestPath) bytes; "
+                + "keep state at a shorter one by ORCHESTRATE_STATE_DIR"
         case .damaged(let path):
             "the journal \(path) is damaged; move it away (mv '\(path)' '\(path).damaged') and run the command again: "
                 + "what runs is found by its spawn records, only history and restart counts are lost"

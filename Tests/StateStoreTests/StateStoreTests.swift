@@ -120,6 +120,23 @@ import Testing
         #expect(throws: StoreError.damaged(path: shelf.journal)) { try StateStore(reading: shelf.journal) }
     }
 
+    @Test func `a journal whose path is too long for SQLite is called that`() throws {
+        let shelf = try Shelf()
+        let above = shelf.path + "/" + String(repeating: "a", count: 230)
+        // `/journal.db` and what SQLite appends need their part of its 512 bytes.
+        let room = 512 - "-journal".utf8.count - "/journal.db".utf8.count - above.utf8.count - 1
+        let places = [room, room + 1].map { above + "/" + String(repeating: "b", count: $0) }
+        for place in [above] + places { try #require(mkdir(place, 0o700) == 0) }
+        defer {
+            for suffix in ["", "-wal", "-shm"] { unlink(places[0] + "/journal.db" + suffix) }
+            for place in places + [above] { rmdir(place) }
+        }
+        _ = try StateStore(writing: places[0] + "/journal.db")
+        let path = places[1] + "/journal.db"
+        #expect(throws: StoreError.tooLong(path: path)) { try StateStore(writing: path) }
+        #expect(StoreError.tooLong(path: path).description.contains("ORCHESTRATE_STATE_DIR"))
+    }
+
     @Test func `the journal is for its user alone`() throws {
         let shelf = try Shelf()
         _ = try StateStore(writing: shelf.journal)
