@@ -131,6 +131,19 @@ extension EndToEnd {
                 #expect(up.errors.contains("orchestrate: cannot use the registry of ports: "), "\(up.errors)")
             }
         }
+
+        @Test(arguments: [["logs"], ["logs", "web"], ["logs", "-f"], ["why", "web"], ["events"]])
+        func `who reads under another state directory is told where the project runs`(_ command: [String]) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                let elsewhere = ["ORCHESTRATE_STATE_DIR": "\(sandbox.directory)/elsewhere"]
+                let read = try sandbox.start(command, environment: elsewhere).end()
+                #expect(read.status == 7, "\(read.everything)")
+                #expect(read.errors.contains("ORCHESTRATE_STATE_DIR=\(sandbox.directory)/state/orchestrate"))
+                try sandbox.succeed("down")
+            }
+        }
     }
 }
 

@@ -78,6 +78,7 @@ struct EventsCommand: ParsableCommand {
             rows = try store.transitions(after: Int64(clamping: first), limit: limit)
             replicated = Set(try store.instances(withEnded: true).filter { $0.replica > 0 }.map(\.sidecar))
         } catch .absent {
+            try context.refuseReadingElsewhere()
             throw CommandFailure(.noSupervisor, "\(context.name) has not been up: nothing has happened")
         } catch {
             throw CommandFailure(.failed, "\(error)")

@@ -65,6 +65,8 @@ struct LogsCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project.projectOptions)
         let access = LogAccess(context)
+        let isKnown = context.location.exists || access.sources.contains(where: \.isWritten)
+        if !isKnown { try context.refuseReadingElsewhere() }
         let sources = try selected(from: access, context)
         // Whoever follows waits for the first line, also of a project that is yet to come.
         guard follow || context.location.exists || sources.contains(where: \.isWritten) else {

@@ -29,6 +29,7 @@ struct WhyCommand: ParsableCommand {
             journal = try store.transitions()
             known = try store.instances(withEnded: true)
         } catch .absent {
+            try context.refuseReadingElsewhere()
             throw CommandFailure(
                 .noSupervisor, "\(context.name) has not been up: there is nothing to tell")
         } catch {

@@ -200,8 +200,20 @@ struct ProjectContext {
         guard let beacon = BeaconFinder.beacon(ofProject: location.identity) else { return }
         let elsewhere = beacon.stateDirectory
         guard elsewhere != location.stateDirectory else { return try awaitEndOfDisowned() }
+        throw runsAlready(in: elsewhere)
+    }
+
+    /// The same for who only reads what was written, and has nothing to wait for.
+    func refuseReadingElsewhere() throws {
+        guard let beacon = BeaconFinder.beacon(ofProject: location.identity),
+            beacon.stateDirectory != location.stateDirectory
+        else { return }
+        throw runsAlready(in: beacon.stateDirectory)
+    }
+
+    private func runsAlready(in elsewhere: String) -> CommandFailure {
         let root = ProjectLocation(identity: location.identity, stateDirectory: elsewhere).root
-        throw CommandFailure(
+        return CommandFailure(
             .conflict,
             """
             \(name) runs already, with its state in \(elsewhere)
