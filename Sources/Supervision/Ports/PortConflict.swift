@@ -86,7 +86,9 @@ package enum PortConflict: Error, Hashable, Sendable {
 extension PortLease {
     /// What people know the holder's project by, which it keeps for them in its state directory.
     fileprivate var projectIdentity: String? {
-        ProcFile.text(stateDirectory + "/name")?.split(separator: "\n").first.map(String.init)
+        // The name of a directory may have line breaks in it.
+        ProcFile.text(stateDirectory + "/name").map { $0.hasSuffix("\n") ? String($0.dropLast()) : $0 }
+            .flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// Nil: nobody can say what the project is called.
