@@ -37,8 +37,9 @@ package enum ProcessTable {
         Directory.entries("/proc").compactMap { name in
             guard let pid = pid_t(name) else { return nil }
             let environment = environment(of: pid)
-            guard environment[variable] == value else { return nil }
-            return process(pid, environment: environment)
+            guard environment[variable] == value, let found = process(pid, environment: environment) else { return nil }
+            // One that ended meanwhile has lost its name, and would be taken for a sidecar.
+            return Self.environment(of: pid)[variable] == value ? found : nil
         }
     }
 
