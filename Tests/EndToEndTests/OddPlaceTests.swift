@@ -34,8 +34,10 @@ extension EndToEnd {
         func `without proc it is said that it is missing, whatever was asked for`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.one)
-                let script = "umount -l /proc && exec \(sandbox.programs)/orchestrate status"
-                let status = try sandbox.start(program: ["unshare", "-m", "sh", "-c", script]).end()
+                let status = try sandbox.start(program: [
+                    "unshare", "-m", "sh", "-c", "umount -l /proc && exec \"$0\" status",
+                    "\(sandbox.programs)/orchestrate",
+                ]).end()
                 #expect(status.status == 1, "\(status.everything)")
                 #expect(status.output.isEmpty, "\(status.output)")
                 #expect(status.errors.contains("/proc is not mounted here"), "\(status.errors)")
