@@ -106,25 +106,21 @@ import Testing
     }
 
     @Test func `a keeper with nothing to keep ends with a supervisor that keeps dying`() throws {
-        let directory = try SupervisedProject.makeDirectory()
-        defer {
-            for name in ["spawns", "lock", "log"] { unlink("\(directory)/\(name)") }
-            rmdir(directory)
-        }
-        let log = open(directory + "/log", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        defer { close(log) }
-        // The second finds what the first left, and is as patient.
-        for _ in 1...2 {
-            var launcher = KeeperLauncher(
-                keeperPath: SupervisedProject.keeperProgram, stateDirectory: directory, programPath: "/bin/sh",
-                arguments: ["-c", "kill -SEGV $$"], environment: [], logDescriptor: log)
-            launcher.isGuarded = true
-            let channel = Channel(descriptor: try launcher.launch())
-            let line = try channel.line()
-            #expect(line.hasPrefix("error the supervisor ended 5 times before it was ready (the last time by SIGSEGV)"))
-            #expect(line.hasSuffix(" is in \(directory)/supervisor.log"))
-            // Its end is the keeper's.
-            #expect(throws: Channel.Silence.self) { try channel.line() }
+        try withKeeperPlace { directory, log in
+            // The second finds what the first left, and is as patient.
+            for _ in 1...2 {
+                var launcher = KeeperLauncher(
+                    keeperPath: SupervisedProject.keeperProgram, stateDirectory: directory, programPath: "/bin/sh",
+                    arguments: ["-c", "kill -SEGV $$"], environment: [], logDescriptor: log)
+                launcher.isGuarded = true
+                let channel = Channel(descriptor: try launcher.launch())
+                let line = try channel.line()
+                #expect(
+                    line.hasPrefix("error the supervisor ended 5 times before it was ready (the last time by SIGSEGV)"))
+                #expect(line.hasSuffix(" is in \(directory)/supervisor.log"))
+                // Its end is the keeper's.
+                #expect(throws: Channel.Silence.self) { try channel.line() }
+            }
         }
     }
 
@@ -139,6 +135,17 @@ import Testing
     }
 
     @Test func `a supervisor that gives up at once is not tried again`() throws {
+        try withKeeperPlace { directory, log in
+            let launcher = KeeperLauncher(
+                keeperPath: SupervisedProject.keeperProgram, stateDirectory: directory,
+                programPath: "/bin/false", arguments: [], environment: [], logDescriptor: log)
+            let channel = Channel(descriptor: try launcher.launch())
+            #expect(throws: Channel.Silence.self) { try channel.line() }
+        }
+    }
+
+    /// For a keeper whose supervisor does not come up: nothing but files is left of it.
+    private func withKeeperPlace(_ body: (_ directory: String, _ log: Int32) throws -> Void) throws {
         let directory = try SupervisedProject.makeDirectory()
         defer {
             for name in ["spawns", "lock", "log"] { unlink("\(directory)/\(name)") }
@@ -146,10 +153,6 @@ import Testing
         }
         let log = open(directory + "/log", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         defer { close(log) }
-        let launcher = KeeperLauncher(
-            keeperPath: SupervisedProject.keeperProgram, stateDirectory: directory,
-            programPath: "/bin/false", arguments: [], environment: [], logDescriptor: log)
-        let channel = Channel(descriptor: try launcher.launch())
-        #expect(throws: Channel.Silence.self) { try channel.line() }
+        try body(directory, log)
     }
 }
