@@ -283,7 +283,7 @@ extension Supervisor {
             if leases.isHolder(token) { return true }
             // A second foreground `up` attaches without a lease.
             guard isOver || isNew && leases.current == nil else { return false }
-            return try bind(token, to: client)
+            return try bind(token, to: client, fromWhatIsOver: isOver)
         case .bound(let token, let owner, let otherwise):
             if let current = leases.current?.client, current != owner, !isOver {
                 switch otherwise {
@@ -291,12 +291,14 @@ extension Supervisor {
                 case .refuse: throw LeaseHolder.conflict(with: current)
                 }
             }
-            return try bind(token, to: owner)
+            return try bind(token, to: owner, fromWhatIsOver: isOver)
         }
     }
 
-    private func bind(_ token: String, to owner: ClientIdentity) throws(ControlError) -> Bool {
-        try leases.take(token, by: owner, fromWhatIsOver: engine.reconciler.isShuttingDown)
+    private func bind(
+        _ token: String, to owner: ClientIdentity, fromWhatIsOver isOver: Bool
+    ) throws(ControlError) -> Bool {
+        try leases.take(token, by: owner, fromWhatIsOver: isOver)
         isDetached = false
         publish(.leaseTaken(owner))
         return true
