@@ -96,9 +96,21 @@ package enum ProcessTable {
         return String(cString: path)
     }
 
+    /// A thread of the kernel runs no file, and a zombie has none any more.
+    private static func isExecuting(_ pid: pid_t) -> Bool {
+        File.text("/proc/\(pid)/cmdline").isEmpty && !file(of: pid).isEmpty
+    }
+
     private static func environment(of pid: pid_t) -> [String: String] {
+        var text = File.text("/proc/\(pid)/environ")
+        // In the middle of an execve a process shows neither environment nor arguments, for some microseconds, or for as
+        // long as nobody lets it run. One that has neither for good is not waited for.
+        for _ in 0..<200 where text.isEmpty && isExecuting(pid) {
+            usleep(500)
+            text = File.text("/proc/\(pid)/environ")
+        }
         var variables: [String: String] = [:]
-        for entry in File.text("/proc/\(pid)/environ").split(separator: "\0") {
+        for entry in text.split(separator: "\0") {
             guard let equals = entry.firstIndex(of: "=") else { continue }
             variables[String(entry[..<equals])] = String(entry[entry.index(after: equals)...])
         }
