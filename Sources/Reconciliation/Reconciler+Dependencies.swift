@@ -65,15 +65,36 @@ extension Reconciler {
         }
     }
 
+    /// Names the first and the last of each way that leads to what is wrong: a sentence that held those between too
+    /// would grow with the depth of the graph, and double at each of its diamonds.
     func blockedCause(_ groups: [Int]) -> String {
-        groups.map { group in
-            let states = self.groups[group].instances.map { slots[$0] }
-            let worst = states.first { if case .failed = $0.phase { true } else { false } } ?? states.first
-            guard let worst else { return "\(self.groups[group].name) has no instance" }
-            return worst.reason.isEmpty
-                ? "\(self.groups[group].name) is \(worst.phase.name.rawValue)"
-                : "\(self.groups[group].name) is \(worst.phase.name.rawValue): \(worst.reason)"
-        }.joined(separator: "; ")
+        let told = 3
+        let causes = groups.prefix(told).map { group in
+            let name = self.groups[group].name
+            guard let slot = worstInstance(of: group) else { return "\(name) has no instance" }
+            let root = slots[rootCause(of: slot)]
+            let state = root.phase.name.rawValue
+            let what = root.reason.isEmpty ? state : "\(state): \(root.reason)"
+            let cause = self.groups[root.group].name
+            return cause == name ? "\(name) is \(what)" : "\(name) is blocked by \(cause), which is \(what)"
+        }
+        let more = groups.count > told ? ["and \(groups.count - told) more"] : []
+        return (causes + more).joined(separator: "; ")
+    }
+
+    private func worstInstance(of group: Int) -> Int? {
+        let instances = groups[group].instances
+        return instances.first { if case .failed = slots[$0].phase { true } else { false } } ?? instances.first
+    }
+
+    /// Where one leads that is blocked by others, which may be so themselves.
+    private func rootCause(of slot: Int) -> Int {
+        var root = slot
+        for _ in groups {
+            guard case .blocked(let by) = slots[root].phase, let next = by.first.flatMap(worstInstance) else { break }
+            root = next
+        }
+        return root
     }
 
     // MARK: Replacement

@@ -95,6 +95,8 @@ final class Supervisor {
     private var hasWarnedOfJournal = false
     /// Lines that are not in a log, and what is said of them.
     private var drops: [LogInstance: (lines: Int, warning: String)] = [:]
+    /// What is said of logs that cannot be written now.
+    private var refusals: [LogInstance: String] = [:]
 
     struct Parts {
         var loop: EventLoop
@@ -249,12 +251,23 @@ final class Supervisor {
         case .matched(let token): probes.matched(token)
         case .drained(let token): outputIsWritten(token)
         case .held(let token): clients.outputIsHeld(token)
-        case .refused(let instance, let reason): warn("the log of \(instance) cannot be written: \(reason)")
+        case .refused(let instance, let reason, let isNews):
+            forgetRefusal(of: instance)
+            let message = "the log of \(instance) cannot be written: \(reason)"
+            refusals[instance] = message
+            add(condition: message)
+            if isNews { publish(.warning(message)) }
+        case .accepted(let instance): forgetRefusal(of: instance)
         case .dropped(let instance, let lines, let reason): noteDrop(of: lines, instance, reason)
         case .repeated(let instance, let lines):
             warn("\(lines) \(lines == 1 ? "line" : "lines") of \(instance) may stand twice in its log")
         case .failed(let instance, let error): warn("the output of \(instance) is not read any more: \(error)")
         }
+    }
+
+    private func forgetRefusal(of instance: LogInstance) {
+        guard let message = refusals.removeValue(forKey: instance) else { return }
+        conditions.removeAll { $0 == message }
     }
 
     /// A full disk takes and refuses in turns: `status` says once for each log how many lines that cost in all.
@@ -272,8 +285,12 @@ final class Supervisor {
     }
 
     func warn(_ message: String) {
-        if !conditions.contains(message), conditions.count < 100 { conditions.append(message) }
+        add(condition: message)
         publish(.warning(message))
+    }
+
+    private func add(condition: String) {
+        if !conditions.contains(condition), conditions.count < 100 { conditions.append(condition) }
     }
 
     /// Its own, or those of its clients.

@@ -113,11 +113,60 @@ extension EndToEnd {
                 // However often that was: once, with all of them.
                 let warnings = try sandbox.succeed("status").split(separator: "\n").filter { $0.contains("dropped") }
                 #expect(warnings.count == 1, "\(warnings)")
+                #expect(try !sandbox.succeed("status").contains("cannot be written"))
                 let torn = log.split(separator: "\n").filter { line in
                     guard let start = line.firstRange(of: "line ") else { return false }
                     return line[start.upperBound...].count != 7
                 }
                 #expect(torn.isEmpty)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test(.enabled(if: EndToEnd.canMount, "needs a small file system of its own, which only root can mount"))
+        func `lines that a full disk cost are counted although the supervisor is killed before they can be noted`()
+            throws
+        {
+            try Sandbox.run { sandbox in
+                let small = "\(sandbox.directory)/small"
+                mkdir(small, 0o755)
+                #expect(try sandbox.tool("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small) == 0)
+                defer { _ = try? sandbox.tool("umount", small) }
+                try sandbox.declare(
+                    """
+                      writer:
+                        shell: |
+                          seq -f 'line %07g' 1 50000
+                          touch written
+                          : <room
+                          echo after
+                          exec sleep 1000
+                        logs: { dir: "\(small)", block: 100ms }
+                    """)
+                let room = Gate("room", in: sandbox)
+                try sandbox.succeed("up", "-d")
+                try sandbox.eventually("most of it was dropped") {
+                    let status = try sandbox.succeed("status")
+                    return File.exists("\(sandbox.directory)/written")
+                        && status.contains("the log of writer/0 cannot be written: write ")
+                }
+                let supervisor = try #require(sandbox.supervisor)
+                supervisor.kill()
+                try sandbox.eventually("there is another one") { sandbox.supervisor.map { $0 != supervisor } ?? false }
+                #expect(try sandbox.tool("mount", "-o", "remount,size=64m", small) == 0)
+                room.open()
+                try sandbox.eventually("the log goes on") {
+                    try sandbox.succeed("logs", "writer", "-n", "100000").contains("after")
+                }
+                let log = File.text("\(small)/writer.0.log").split(separator: "\n")
+                let written = log.filter { $0.contains(" line ") && !$0.contains("dropped") }.count
+                let dropped = log.compactMap { line in
+                    line.firstRange(of: " lines were dropped here").flatMap { end in
+                        line[..<end.lowerBound].split(separator: " ").last.flatMap { Int($0) }
+                    }
+                }
+                #expect(!dropped.isEmpty)
+                #expect(written + dropped.reduce(0, +) == 50000, "\(written) and \(dropped)")
                 try sandbox.succeed("down")
             }
         }

@@ -160,6 +160,10 @@ private struct Scene {
         let any = scene.instance("any", .waiting, reason: "waits for db") { $0.waitingFor = ["db"] }
         let report = FailureReport(failed: [db], all: [db, front, web, other, any], selector: "")
         #expect(report.lines(plain).contains("  held back by it: front, web"))
+        let many = (0..<25).map { at in scene.instance("w\(at)", .blocked) { $0.waitingFor = ["db"] } }
+        let long = FailureReport(failed: [db], all: [db] + many, selector: "").lines(plain)
+        let names = (0..<20).map { "w\($0)" }.joined(separator: ", ")
+        #expect(long.contains("  held back by it: \(names) and 5 more"))
     }
 
     @Test func `why follows causes to other sidecars`() {

@@ -58,6 +58,28 @@ import Testing
         #expect(bench.state("web") == .waiting)
     }
 
+    @Test func `who is blocked names whom it needs and what is wrong at the end, and nothing between`() throws {
+        var broken = service("root")
+        broken.restart.policy = .never
+        // Each needs both of the layer above it: as many ways lead to the root as there are numbers of 30 bits.
+        let layers = (1...30).flatMap { layer in
+            ["a", "b"].map { side in
+                var spec = service("\(side)\(layer)")
+                let above = layer == 1 ? ["root"] : ["a\(layer - 1)", "b\(layer - 1)"]
+                spec.dependencies = above.map { DependencySpec(sidecar: $0, condition: .healthy) }
+                return spec
+            }
+        }
+        var bench = try Bench([broken] + layers)
+        _ = bench.up()
+        _ = bench.spawned("root")
+        _ = bench.exited("root", .code(2))
+        #expect(bench.status("a1")?.reason == "root is failed: exit 2")
+        let both = ["a29", "b29"].map { "\($0) is blocked by root, which is failed: exit 2" }.joined(separator: "; ")
+        #expect(bench.status("b30")?.reason == both)
+        #expect(bench.status("b30")?.waitingFor == ["a29", "b29"])
+    }
+
     @Test func `a start that gives its turn away for what is being replaced comes after it`() throws {
         var api = service("api")
         api.replicas = 2

@@ -7,7 +7,9 @@ struct Bench {
     var reconciler: Reconciler
     var now = Instant(nanoseconds: 1_000_000_000)
 
-    init(_ sidecars: SidecarSpec..., cap: Int? = nil) throws {
+    init(_ sidecars: SidecarSpec..., cap: Int? = nil) throws { try self.init(sidecars, cap: cap) }
+
+    init(_ sidecars: [SidecarSpec], cap: Int? = nil) throws {
         let project = ProjectSpec(name: "test", directory: "/", maxParallelStarts: cap)
         self.init(plan: try Plan(project: project, sidecars: sidecars))
     }

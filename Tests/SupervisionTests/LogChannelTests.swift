@@ -35,7 +35,8 @@ struct LogChannelTests {
         try Directory.create(directory.path + "/logs")
         let output = try pump.fifos.outputs(of: instance, merged: true)[0]
         let channel = LogChannel(
-            instance: instance, directory: directory.path + "/logs", spec: spec, compressor: LogCompressor())
+            instance: instance, directory: directory.path + "/logs", spec: spec, compressor: LogCompressor(),
+            fifos: pump.fifos)
         channel.streams = [LogChannel.Stream(output: output, watch: nil, size: Int(pump.fifos.size(of: output)))]
         return (channel, try pump.fifos.openSidecarEnd(output))
     }

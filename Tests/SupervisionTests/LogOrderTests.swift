@@ -64,7 +64,7 @@ struct LogOrderTests {
                     goingOn.wait()
                 case .drained: done.post()
                 case .matched(let token): found.tokens.withLock { $0.append(token) }
-                case .held, .refused, .dropped, .repeated, .failed: break
+                case .held, .refused, .accepted, .dropped, .repeated, .failed: break
                 }
             }
         }

@@ -161,11 +161,51 @@ struct LogPumpTests {
         write("kept\n", to: ends.standardOutput)
         try bench.wait(for: "dropped db/0 2")
         #expect(bench.events.first == "refused db/0")
+        try bench.wait(for: "accepted db/0")
         try bench.drain(db)
         ends.close()
         #expect(
             bench.log(db).map(\.string)
                 == ["incarnation 1 started", "! 2 lines were dropped here: is a directory", "kept"])
+    }
+
+    @Test func `what was dropped is counted by the next supervisor, in the log of the life it was of`() throws {
+        let directory = TemporaryDirectory()
+        let file = directory.path + "/logs/db.0.log"
+        try Directory.create(file)
+        var spec = LogSpec()
+        spec.block = .zero
+        do {
+            let bench = try PumpBench(in: directory)
+            bench.leavesSidecars = true
+            let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: spec)
+            write("lost one\nlost two\n", to: ends.standardOutput)
+            try bench.drain(db)
+            ends.close()
+        }
+        // The disk is still full for this one, and it is killed too.
+        do {
+            let bench = try PumpBench(in: directory)
+            bench.leavesSidecars = true
+            _ = try bench.pump.adopt(db, incarnation: Incarnation(1), spec: spec)
+            let ends = try bench.pump.join(db, spec: spec)
+            write("lost three\n", to: ends.standardOutput)
+            try bench.drain(db)
+            ends.close()
+        }
+        rmdir(file)
+        let bench = try PumpBench(in: directory)
+        let ends = try bench.pump.open(db, incarnation: Incarnation(2), spec: spec)
+        write("kept\n", to: ends.standardOutput)
+        try bench.drain(db)
+        ends.close()
+        #expect(bench.events.contains("dropped db/0 3"))
+        #expect(
+            bench.log(db).map(\.string)
+                == ["! 3 lines were dropped here: the log could not be written", "incarnation 2 started", "kept"])
+        try bench.pump.open(db, incarnation: Incarnation(3), spec: spec).close()
+        try bench.drain(db)
+        #expect(bench.log(db).count == 4)
     }
 
     @Test func `starts that failed leave no note behind, or one that says so`() throws {

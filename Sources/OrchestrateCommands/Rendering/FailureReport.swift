@@ -13,6 +13,9 @@ struct FailureReport {
     /// The command is about to take the project down, so there is nothing to be done next.
     var isTakenDown = false
 
+    /// Of those one holds back. All of them are in `status`.
+    private static let shownAtMost = 20
+
     func lines(_ palette: Palette) -> [String] {
         // One that is held back by another is a consequence: it stands below its cause.
         let causes = failed.filter { $0.state != .blocked }
@@ -34,7 +37,11 @@ struct FailureReport {
             lines += words.map { palette.paint("    | ", .dim) + $0.terminalSafe }
         }
         let blocked = heldBack(by: instance.sidecar)
-        if !blocked.isEmpty { lines.append("  held back by it: \(blocked.joined(separator: ", ").terminalSafe)") }
+        if !blocked.isEmpty {
+            let more = blocked.count > Self.shownAtMost ? " and \(blocked.count - Self.shownAtMost) more" : ""
+            let names = blocked.prefix(Self.shownAtMost).joined(separator: ", ").terminalSafe
+            lines.append("  held back by it: \(names)\(more)")
+        }
         return lines
     }
 

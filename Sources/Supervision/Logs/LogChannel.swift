@@ -46,16 +46,17 @@ final class LogChannel {
     /// Whose start was noted ahead of it, and may have to be taken back; not one that was adopted.
     private var begun: Incarnation?
     private var blockedSince: Instant?
-    private var unreportedDrops = 0
-    private var lastRefusal: Instant?
+    private var drops: UnnotedDrops
+    private var refusals = LogRefusals()
     /// The incarnation whose start is noted, where each of its processes joins.
     private var joined: Incarnation?
     /// Whose lines these are.
     private var current: Incarnation?
     private let compressor: LogCompressor
 
-    init(instance: LogInstance, directory: String, spec: LogSpec, compressor: LogCompressor) {
+    init(instance: LogInstance, directory: String, spec: LogSpec, compressor: LogCompressor, fifos: LogFifos) {
         self.instance = instance
+        drops = UnnotedDrops(of: instance, in: fifos)
         self.compressor = compressor
         file = LogFile(instance: instance, directory: directory, spec: spec, compressor: compressor)
         formatter = LogFormatter(format: spec.format, timestamps: spec.timestamps)
@@ -135,9 +136,11 @@ final class LogChannel {
             let bytes: UnsafeRawBufferPointer
             switch try pump.buffers.peek(fifo) {
             case .empty:
+                refusals.settle(instance, tell: pump.report)
                 announce(index, false)
                 return .idle
             case .ended:
+                refusals.settle(instance, tell: pump.report)
                 announce(index, false)
                 return .ended
             case .bytes(let waiting): bytes = waiting
@@ -168,6 +171,9 @@ final class LogChannel {
 
     /// Its writer's next steps are not ours to know.
     func letGo(_ index: Int) { announce(index, false) }
+
+    /// Lines were dropped of which the log says nothing yet.
+    var hasDrops: Bool { drops.lines > 0 }
 
     var hasUnfinishedLine: Bool { streams.contains(where: \.isAnnounced) }
 
@@ -209,14 +215,15 @@ final class LogChannel {
                 try writeNotes(by: pump)
                 try file.append(UnsafeRawBufferPointer(rebasing: pump.buffers.output[..<step.written]), at: time)
                 blockedSince = nil
+                refusals.accepted()
             } catch {
-                reportRefusal(error, by: pump)
+                refusals.refused(instance, error, tell: pump.report)
                 guard isGivingUp() else { return nil }
                 if step.consumed == 0 {
                     step = format(rest, stream, time, flushing, .max, by: pump)
                 }
                 guard step.consumed > 0 else { return offset }
-                unreportedDrops += step.lines
+                drops.add(step.lines)
                 statistics.dropped += step.lines
                 statistics.failure = error
             }
@@ -245,14 +252,6 @@ final class LogChannel {
             return spec.block <= .zero
         }
         return now - since >= spec.block
-    }
-
-    /// A disk that is nearly full may refuse and take in turns: nobody wants to hear of each.
-    private func reportRefusal(_ error: SystemError, by pump: some LogPumping) {
-        let now = Instant.now
-        if let lastRefusal, now - lastRefusal < .seconds(10) { return }
-        lastRefusal = now
-        pump.report(.refused(instance, reason: "\(error)"))
     }
 
     /// Nothing but an unfinished line: makes sure that its writer is not waiting for us, as we are for its newline.
@@ -288,6 +287,7 @@ final class LogChannel {
     /// Tries; what can't be written now is written before the next line.
     func flushNotes(by pump: some LogPumping) {
         try? writeNotes(by: pump)
+        refusals.settle(instance, tell: pump.report)
         file.makeRoomForOthers()
     }
 
@@ -295,14 +295,15 @@ final class LogChannel {
         while let (time, text) = notes.first {
             try file.append(formatter.line(text, at: time), at: time)
             notes.removeFirst()
+            refusals.accepted()
         }
-        guard unreportedDrops > 0 else { return }
+        guard drops.lines > 0 else { return }
         let time = WallTime.now
-        let lines = unreportedDrops == 1 ? "1 line was" : "\(unreportedDrops) lines were"
+        let lines = drops.lines == 1 ? "1 line was" : "\(drops.lines) lines were"
         let reason = statistics.failure?.message ?? "the log could not be written"
         try file.append(formatter.line("\(LogLine.noticeMark)\(lines) dropped here: \(reason)", at: time), at: time)
-        pump.report(.dropped(instance, lines: unreportedDrops, reason: reason))
-        unreportedDrops = 0
+        pump.report(.dropped(instance, lines: drops.lines, reason: reason))
+        drops.noted()
     }
 
     private func match(_ lines: UnsafeRawBufferPointer, _ stream: LogStream, by pump: some LogPumping) {

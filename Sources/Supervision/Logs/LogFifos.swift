@@ -229,6 +229,33 @@ final class LogFifos: Sendable {
     func remove(_ instance: LogInstance) {
         withDirectory { directory in
             for fifo in InstanceFifo.allCases { unlinkat(directory, fifo.name(of: instance), 0) }
+            unlinkat(directory, Self.dropsName(of: instance), 0)
+        }
+    }
+
+    // MARK: Dropped lines
+
+    private static func dropsName(of instance: LogInstance) -> String { "\(instance.stem).drops" }
+
+    /// For whoever comes after this supervisor. 0 forgets them.
+    func rememberDrops(_ lines: Int, of instance: LogInstance) {
+        withDirectory { directory in
+            let name = Self.dropsName(of: instance)
+            guard lines > 0 else { return _ = unlinkat(directory, name, 0) }
+            let fd = openat(directory, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard fd >= 0 else { return }
+            ftruncate(fd, lines)
+            close(fd)
+        }
+    }
+
+    func rememberedDrops(of instance: LogInstance) -> Int {
+        withDirectory { directory in
+            var facts = stat()
+            guard fstatat(directory, Self.dropsName(of: instance), &facts, AT_SYMLINK_NOFOLLOW) == 0,
+                facts.st_mode & S_IFMT == S_IFREG
+            else { return 0 }
+            return Int(facts.st_size)
         }
     }
 

@@ -33,7 +33,10 @@ package enum LogEvent: Sendable {
     /// Answers `LogPump.hold`.
     case held(token: UInt64)
     /// The log can't be written; the instance waits, for `logs.block` at most.
-    case refused(LogInstance, reason: String)
+    /// - isNews: false where that was so a few seconds ago already.
+    case refused(LogInstance, reason: String, isNews: Bool)
+    /// It can be written again.
+    case accepted(LogInstance)
     /// Whole lines that could not be written for `logs.block`. Told when writing works again.
     case dropped(LogInstance, lines: Int, reason: String)
     /// Lines that may stand twice in the log after a crash of the supervisor.

@@ -128,8 +128,9 @@ final class LogPumpWorker: LogPumping {
         let channel = prepare(opening)
         if case .starts(_, moved: nil) = opening.reason { openings.remove(opening.instance) }
         guard let channel else { return }
-        // A line is waited for: its file is made while the process starts, not between the line and who waits.
-        if !channel.patterns.isEmpty { channel.flushNotes(by: self) }
+        // A line is waited for: its file is made while the process starts, not between the line and who waits. And what a
+        // supervisor before this one owes the log may be written now.
+        if !channel.patterns.isEmpty || channel.hasDrops { channel.flushNotes(by: self) }
         for index in channel.streams.indices { service(channel, index) }
     }
 
@@ -143,7 +144,8 @@ final class LogPumpWorker: LogPumping {
         } else {
             if let known = channels.removeValue(forKey: opening.instance) { unwatch(known) }
             channel = LogChannel(
-                instance: opening.instance, directory: opening.directory, spec: opening.spec, compressor: compressor)
+                instance: opening.instance, directory: opening.directory, spec: opening.spec, compressor: compressor,
+                fifos: fifos)
             channels[opening.instance] = channel
             guard watch(channel, opening.outputs) else {
                 if case .starts(_, let moved?) = opening.reason { moved.post() }
@@ -166,6 +168,8 @@ final class LogPumpWorker: LogPumping {
                     moveAll(channel, flushing: .full)
                     moved.post()
                 }
+                // They are of the life before.
+                if channel.hasDrops { channel.flushNotes(by: self) }
                 channel.spec = opening.spec
                 channel.use(opening.directory)
                 channel.begin(incarnation)
