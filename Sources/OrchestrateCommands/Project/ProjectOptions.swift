@@ -13,6 +13,15 @@ struct ProjectOptions: ParsableArguments {
             "The project, by its id, its name or its manifest's path, from anywhere.", valueName: "project"),
         completion: .projects)
     var project: String?
+
+    func validate() throws { try Self.refuseEmpty(file: file, project: project) }
+
+    /// That of a variable that is not set: it must not mean the project that happens to be here.
+    static func refuseEmpty(file: String?, project: String?) throws {
+        if file?.isEmpty == true { throw ValidationError("The path of the manifest is empty; name one.") }
+        guard project?.isEmpty == true else { return }
+        throw ValidationError("The value of --project is empty; give an id, a name or the path of a manifest.")
+    }
 }
 
 /// The same for commands whose `-f` means "follow".
@@ -27,6 +36,8 @@ struct FollowingProjectOptions: ParsableArguments {
             "The project, by its id, its name or its manifest's path, from anywhere.", valueName: "project"),
         completion: .projects)
     var project: String?
+
+    func validate() throws { try ProjectOptions.refuseEmpty(file: file, project: project) }
 
     var projectOptions: ProjectOptions {
         var options = ProjectOptions()
