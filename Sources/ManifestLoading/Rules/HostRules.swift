@@ -24,7 +24,7 @@ extension ManifestDecoder {
         for port in sidecar.ports {
             guard let obstacle = files.obstacle(to: port, replicas: sidecar.replicas) else { continue }
             report(
-                .portUnavailable, at: place(position, "ports", port.name), obstacle.message, help: obstacle.remedy)
+                .portUnavailable, at: place(ofPort: port.name, of: position), obstacle.message, help: obstacle.remedy)
         }
         let directory = sidecar.workingDirectory.literal
         if let directory { checkDirectory(directory, of: position, known: &known.directories) }

@@ -65,14 +65,14 @@ extension ManifestDecoder {
         case .automatic: break
         case .number(let number):
             report(
-                .fixedPortWithReplicas, at: place(position, "ports", port.name),
+                .fixedPortWithReplicas, at: place(ofPort: port.name, of: position),
                 "\(replicas) replicas can't all have port \(number)",
                 help: "give a range such as \(number)-\(min(65535, Int(number) + replicas - 1)), or auto")
         case .range(let first, let last):
             let size = Int(last) - Int(first) + 1
             guard size < replicas else { return }
             report(
-                .portRangeTooSmall, at: place(position, "ports", port.name),
+                .portRangeTooSmall, at: place(ofPort: port.name, of: position),
                 "\(replicas) replicas share \(size) ports",
                 help: "widen the range to at least \(first)-\(min(65535, Int(first) + replicas - 1)), or use auto")
         }
@@ -82,10 +82,10 @@ extension ManifestDecoder {
         _ port: PortSpec, number: UInt16, of position: Int, other: (sidecar: Int, port: PortSpec)
     ) {
         report(
-            .portUsedTwice, at: place(position, "ports", port.name),
+            .portUsedTwice, at: place(ofPort: port.name, of: position),
             "port \(number) is also that of '\(sidecars[other.sidecar].name)'",
             help: "use another number, a range, or auto",
-            related: [related("the other is here", place(other.sidecar, "ports", other.port.name))])
+            related: [related("the other is here", place(ofPort: other.port.name, of: other.sidecar))])
     }
 
     /// Several ports of one sidecar may have to share what numbers there are.
@@ -95,14 +95,14 @@ extension ManifestDecoder {
         for ports in byAddress.values where ports.count > 1 {
             if let port = portWithoutNumber(among: ports, times: 1) {
                 report(
-                    .portRangesTooFull, at: place(position, "ports", port.name),
+                    .portRangesTooFull, at: place(ofPort: port.name, of: position),
                     "no number is left for '\(port.name)': other ports of '\(sidecars[position].name)' take all of its "
                         + "range", help: "widen the range, or use auto")
             } else if replicas > 1, ports.allSatisfy({ ($0.bounds?.count ?? .max) >= replicas }),
                 let port = portWithoutNumber(among: ports, times: replicas)
             {
                 report(
-                    .portRangeTooSmall, at: place(position, "ports", port.name),
+                    .portRangeTooSmall, at: place(ofPort: port.name, of: position),
                     "the ports of \(replicas) replicas share too few numbers", help: "widen the range, or use auto")
             }
         }

@@ -37,4 +37,10 @@ extension ManifestDecoder {
         }
         return places[sidecar].key
     }
+
+    /// Where its number or range stands, in the long form too.
+    func place(ofPort name: String, of sidecar: Int) -> NodeID {
+        let port = place(sidecar, "ports", name)
+        return document.entry("port", in: port)?.value ?? port
+    }
 }
