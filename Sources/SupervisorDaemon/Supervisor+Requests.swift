@@ -165,6 +165,7 @@ extension Supervisor {
         let values = try secretValues(for: loadedPlan, parameters)
         let new = loadedPlan.stamped(with: values)
         try checkNames(parameters.names + [parameters.awaited].compactMap(\.self), in: new)
+        try checkAwaited(parameters, in: new)
         let isFirst = isNew
         let old = isFirst ? nil : engine.reconciler.plan
         let plan = try merged(old, new, names: parameters.names)
@@ -247,6 +248,20 @@ extension Supervisor {
     private func checkNames(_ names: [String], in plan: Plan) throws(ControlError) {
         guard let unknown = plan.unknown(among: names) else { return }
         throw ControlError(.unknownSidecar, unknown.sentence, names: unknown.names)
+    }
+
+    /// Nobody would ever see the end of one that is not even started.
+    private func checkAwaited(_ parameters: Apply.Parameters, in plan: Plan) throws(ControlError) {
+        guard let awaited = parameters.awaited, !parameters.names.isEmpty,
+            let name = awaited.split(separator: "/").first,
+            let position = plan.sidecars.firstIndex(where: { $0.name == name }),
+            !plan.closure(of: parameters.names)[position]
+        else { return }
+        let present = engine.reconciler.instances(named: awaited)
+        guard !present.contains(where: { engine.reconciler.status(of: $0)?.isWanted == true }) else { return }
+        throw ControlError(
+            .conflict,
+            "the code of '\(awaited)' is waited for, and it is none of what is started, nor needed by it: name it too")
     }
 
     private func merged(_ old: Plan?, _ new: Plan, names: [String]) throws(ControlError) -> Plan {

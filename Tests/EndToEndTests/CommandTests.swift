@@ -291,7 +291,10 @@ extension EndToEnd {
         @Test func `wait returns when the state is reached`() throws {
             try withPair { sandbox in
                 try sandbox.succeed("wait", "db", "--for", "healthy", "--timeout", "5s")
-                #expect(try sandbox.orchestrate("wait", "db", "--for", "stopped", "--timeout", "100ms").status == 6)
+                let late = try sandbox.orchestrate("wait", "db", "--for", "stopped", "--timeout", "100ms")
+                #expect(late.status == 6)
+                #expect(late.everything.contains("not stopped in time:\n  db: healthy"), "\(late.everything)")
+                #expect(late.everything.contains("orchestrate why db"))
             }
         }
     }

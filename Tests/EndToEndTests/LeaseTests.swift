@@ -269,6 +269,7 @@ extension EndToEnd {
                 let line = try ReadyLine(sandbox)
                 #expect(!line.ready)
                 #expect(line.exit_code == 3)
+                #expect(line.error == "the manifest is not valid: 'orchestrate validate' says why")
             }
         }
     }

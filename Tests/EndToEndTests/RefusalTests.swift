@@ -42,6 +42,45 @@ extension EndToEnd {
             }
         }
 
+        @Test func `up --exit-code-from a sidecar that it does not start starts nothing`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      web: { shell: "touch started; exec sleep 1000" }
+                      checks: { kind: task, command: ["true"] }
+                      needs: { kind: task, command: ["true"], depends_on: [checks] }
+                    """)
+                let refused = try sandbox.orchestrate("up", "web", "--exit-code-from", "checks")
+                #expect(refused.status == 7, "\(refused.everything)")
+                #expect(refused.everything.contains("none of what is started, nor needed by it: name it too"))
+                #expect(!File.exists("\(sandbox.directory)/started"))
+                let taken = try sandbox.orchestrate("up", "needs", "--exit-code-from", "checks")
+                #expect(taken.status == 0, "\(taken.everything)")
+            }
+        }
+
+        @Test func `a name that nobody has is refused also where nothing runs`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  web: { command: [sleep, \"1000\"] }")
+                try sandbox.succeed("wait", "web", "--for", "stopped")
+                #expect(try sandbox.orchestrate("wait", "wbe", "--for", "stopped").status == 4)
+                #expect(try sandbox.orchestrate("wait", "web", "--for", "stopped", "--project", "none").status == 5)
+                #expect(try sandbox.orchestrate("logs", "-f", "--project", "none").status == 5)
+                #expect(try sandbox.orchestrate("logs", "-f", "--file", "none.yaml").status == 5)
+            }
+        }
+
+        @Test func `logs of one that has said nothing yet are empty, with a broken manifest too`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  web: { command: [sleep, \"1000\"] }")
+                try sandbox.succeed("up", "-d")
+                try File.write("sidecars: [", to: sandbox.manifest)
+                #expect(try sandbox.succeed("logs", "web") == "")
+                #expect(try sandbox.orchestrate("logs", "wbe").everything.contains("there are web\n"))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `nothing is written into the control socket where the standard descriptors are closed`() throws {
             try Sandbox.run { sandbox in
                 // Of a shell without exec there is a warning to be said.

@@ -166,6 +166,26 @@ private struct Scene {
         #expect(long.contains("  held back by it: \(names) and 5 more"))
     }
 
+    @Test func `what is late is said with what it does instead, its last words, and the command to run next`() {
+        let ext = scene.instance("ext", .unhealthy, reason: "") { $0.lastProbe = "connection refused" }
+        let web = scene.instance("web", .waiting, reason: "waits for ext") { $0.waitingFor = ["ext"] }
+        let more = (0..<25).map { scene.instance("w\($0)", .waiting, reason: "waits for ext") }
+        let report = LateReport(
+            .healthy, [web, ext] + more, lastLines: ["ext": ["no \u{1b}[2Jdata"]], selector: " -f x.yaml",
+            now: scene.now)
+        let lines = report.lines(plain)
+        #expect(
+            lines.prefix(4) == [
+                "not healthy in time:", "  web: waiting  waits for ext", "  ext: unhealthy  connection refused",
+                "    | no \\e[2Jdata",
+            ])
+        #expect(
+            lines.suffix(2) == [
+                "  and 7 more",
+                "See more:   orchestrate logs -f x.yaml ext   ·   orchestrate why -f x.yaml ext",
+            ])
+    }
+
     @Test func `why follows causes to other sidecars`() {
         func step(
             _ id: Int64, _ sidecar: String, _ from: StateName, _ to: StateName, _ initiator: Initiator, _ cause: String,

@@ -5,7 +5,7 @@ import ControlClient
 struct EnvCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "env",
-        abstract: "Print the environment a sidecar is started with. Secrets are left out.",
+        abstract: "Print the environment a sidecar is started with. Secrets are shown as [redacted].",
         discussion: """
             Example:
               orchestrate env web

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlAPI
+import Glibc
 import StateStore
 import Supervision
 
@@ -69,7 +70,8 @@ struct LogsCommand: ParsableCommand {
         if !isKnown { try context.refuseReadingElsewhere() }
         let sources = try selected(from: access, context)
         // Whoever follows waits for the first line, also of a project that is yet to come.
-        guard follow || context.location.exists || sources.contains(where: \.isWritten) else {
+        let mayCome = follow && context.manifest.map { Glibc.access($0, R_OK) == 0 } ?? false
+        guard mayCome || context.location.exists || sources.contains(where: \.isWritten) else {
             throw CommandFailure(.noSupervisor, "\(context.name) has not been up: there are no logs")
         }
         let reader: LogReader
@@ -104,13 +106,7 @@ struct LogsCommand: ParsableCommand {
         var selected: [LogSource] = []
         for name in names {
             let found = access.sources(named: name)
-            guard !found.isEmpty else {
-                var known: [String] = []
-                for source in access.sources where known.last != source.instance.sidecar {
-                    known.append(source.instance.sidecar)
-                }
-                throw context.unknownSidecar(name, among: known)
-            }
+            guard !found.isEmpty else { throw context.unknownSidecar(name, among: access.sidecars) }
             for source in found where !selected.contains(source) { selected.append(source) }
         }
         return selected

@@ -7,7 +7,7 @@ struct RestartCommand: ParsableCommand {
         commandName: "restart",
         abstract: "Restart sidecars, and wait until they are healthy again.",
         discussion: """
-            The old life is over, with all its processes, before the new one starts. Restart counts begin anew.
+            The old life is over, with all its processes, before the new one starts. Each gets a clean restart budget.
 
             Example:
               orchestrate restart web

@@ -48,7 +48,9 @@ struct UpCommand: ParsableCommand {
     var refreshEnvironment = false
 
     @Option(
-        help: ArgumentHelp("End the project when this sidecar ends, and exit with its code.", valueName: "sidecar"),
+        help: ArgumentHelp(
+            "End the project when this sidecar has ended and is not restarted, and exit with its code.",
+            valueName: "sidecar"),
         completion: .wholeSidecars)
     var exitCodeFrom: String?
 
@@ -92,12 +94,19 @@ struct UpCommand: ParsableCommand {
             ready?.say(.failed(code: code, reason: "it ended before all was healthy"))
             if code != 0 { throw CommandFailure(exitCode: code) }
         } catch let failure as CommandFailure {
-            ready?.say(.failed(code: failure.exitCode, reason: failure.message))
+            ready?.say(.failed(code: failure.exitCode, reason: Self.reason(of: failure)))
             throw failure
         } catch let error as ControlError {
             ready?.say(.failed(code: error.exitCode.rawValue, reason: error.message))
             throw error
         }
+    }
+
+    /// What was said at length to the one who called, in a sentence for who reads `--ready-fd`.
+    private static func reason(of failure: CommandFailure) -> String {
+        guard failure.message.isEmpty else { return failure.message }
+        return failure.exitCode == ExitCode.invalidManifest.rawValue
+            ? "the manifest is not valid: 'orchestrate validate' says why" : "it ended before all was healthy"
     }
 
     /// Answers what to exit with.

@@ -1,5 +1,7 @@
 import ArgumentParser
 import ControlAPI
+import StateStore
+import Supervision
 
 struct WaitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -34,8 +36,12 @@ struct WaitCommand: ParsableCommand {
         } catch let failure as CommandFailure
             where goal == .stopped && failure.exitCode == ExitCode.noSupervisor.rawValue
         {
-            // What is not running is stopped.
-            return
+            // What is not running is stopped, and what is not there at all is a slip.
+            let access = LogAccess(context)
+            guard context.location.exists || !access.sources.isEmpty else { throw failure }
+            for name in names where access.sources(named: name).isEmpty {
+                throw context.unknownSidecar(name, among: access.sidecars)
+            }
         }
     }
 }

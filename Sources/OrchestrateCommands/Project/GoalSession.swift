@@ -133,10 +133,7 @@ final class GoalSession {
             case .underWay: break
             }
             if context.patience.isOver {
-                let late = instances.filter { goal.progress(of: [$0]) != .reached }.map(\.name)
-                let reason = Silence.standstill(of: client.supervisorPID).map { "\n" + $0 } ?? ""
-                throw CommandFailure(
-                    .timeout, "not \(goal.rawValue) in time: \(late.joined(separator: ", "))" + reason)
+                throw lateness(goal, instances.filter { goal.progress(of: [$0], after: old) != .reached })
             }
             if let survivors = try takeIn(for: context.patience.rest, towards: goal, mustLook: &mustLook) {
                 if goal == .stopped, survivors.isEmpty { return }
@@ -192,6 +189,13 @@ final class GoalSession {
             }
             return found
         }
+    }
+
+    private func lateness(_ goal: Goal, _ late: [InstanceReport]) -> CommandFailure {
+        let standstill = Silence.standstill(of: client.supervisorPID)
+        let lines = LateReport(goal, late, in: context).lines(terminal.palette) + [standstill].compactMap(\.self)
+        Console.printError(lines.joined(separator: "\n"))
+        return CommandFailure(.timeout)
     }
 
     private func failure(_ goal: Goal, _ failed: [String]) -> CommandFailure {

@@ -20,6 +20,7 @@ struct LogAccess {
         // Only the manifest knows of `logs.dir`. Without it, what is in the usual place is all there is to find.
         if let manifest = context.manifest {
             let loaded = ProjectContext.declared(in: manifest, environment: context.environment)
+            if loaded.plan == nil { left += Self.recorded(in: location) }
             for sidecar in loaded.plan?.sidecars ?? [] {
                 let directory = sidecar.logs.directory ?? location.logsDirectory
                 if sidecar.logs.directory != nil { sharing[directory, default: []].insert(sidecar.name) }
@@ -32,8 +33,23 @@ struct LogAccess {
         for (directory, names) in sharing.sorted(by: { $0.key < $1.key }) {
             left += Self.found(in: directory, of: names)
         }
-        let known = Set(sources.map(\.instance))
-        self.sources = sources + left.filter { !known.contains($0.instance) }
+        var known = Set(sources.map(\.instance))
+        self.sources = sources + left.filter { known.insert($0.instance).inserted }
+    }
+
+    /// Each once, in the order of the sources.
+    var sidecars: [String] {
+        var seen: Set<String> = []
+        return sources.map(\.instance.sidecar).filter { seen.insert($0).inserted }
+    }
+
+    /// One that runs may have said nothing yet.
+    private static func recorded(in location: ProjectLocation) -> [LogSource] {
+        let rows = (try? StateStore(reading: location.journalPath).instances(withEnded: true)) ?? []
+        return rows.map { row in
+            LogSource(
+                instance: LogInstance(sidecar: row.sidecar, replica: row.replica), directory: location.logsDirectory)
+        }
     }
 
     /// With replicas that were scaled away. Whose the other files of such a place are nobody knows.

@@ -44,11 +44,8 @@ extension UpSession {
         }
         let instances = known.filter { Self.counts($0, of: wanted) }
         let late = instances.filter { Goal.healthy.progress(of: [$0]) != .reached }
-        let now = Timestamp.now
-        let lines = late.map { instance in
-            "  \(instance.name): \(instance.state.rawValue)  \(StateText.detail(of: instance, now: now))".terminalSafe
-        }
-        Console.printError((["not healthy in time:"] + lines + [silence].compactMap(\.self)).joined(separator: "\n"))
+        let lines = LateReport(.healthy, late, in: context).lines(terminal.palette)
+        Console.printError((lines + [silence].compactMap(\.self)).joined(separator: "\n"))
         let list = late.map { "\($0.name) is \($0.state.rawValue)" }.joined(separator: ", ")
         ready?.say(.failed(code: ExitCode.timeout.rawValue, reason: "not healthy in time: \(list)"))
         return try leave(with: .timeout)
