@@ -169,6 +169,33 @@ struct LogPumpTests {
                 == ["incarnation 1 started", "! 2 lines were dropped here: is a directory", "kept"])
     }
 
+    @Test func `files that are too old are removed although nothing more is written, and too many at the change`() throws {
+        let bench = try PumpBench()
+        let logs = bench.directory.path + "/logs"
+        func rotated() throws -> [String] { try Directory.names(in: logs).filter { $0 != "db.0.log" } }
+        var spec = LogSpec()
+        spec.maxSize = ByteCount(bytes: 1)
+        let ends = try bench.pump.open(db, incarnation: Incarnation(1), spec: spec)
+        for number in 1...5 {
+            write("line \(number)\n", to: ends.standardOutput)
+            try bench.drain(db)
+        }
+        ends.close()
+        #expect(try rotated().count == 4)
+        spec.maxFiles = 3
+        bench.pump.configure(db, spec: spec)
+        try bench.drain(db)
+        #expect(try rotated().count == 2)
+        spec.maxAge = .milliseconds(50)
+        bench.pump.configure(db, spec: spec)
+        var left = 400
+        while try !rotated().isEmpty, left > 0 {
+            usleep(10_000)
+            left -= 1
+        }
+        #expect(try rotated().isEmpty)
+    }
+
     @Test func `what was dropped is counted by the next supervisor, in the log of the life it was of`() throws {
         let directory = TemporaryDirectory()
         let file = directory.path + "/logs/db.0.log"

@@ -35,6 +35,8 @@ final class LogChannel {
     var streams: [Stream] = []
     var patterns: [LogPattern] = []
     var retry: EventLoop.TimerID?
+    /// When something of its files will be too old.
+    var expiry: EventLoop.TimerID?
     /// Its turn comes again, as others had to come first.
     var isQueued = false
     /// A hang-up came before all was moved.

@@ -185,6 +185,18 @@ final class LogFile {
         try open()
     }
 
+    /// Removes what is too old or too much, and puts the present file aside when its turn has come.
+    /// - Returns: when to look again; nil: age is no matter.
+    func expire(at time: WallTime) -> WallTime? {
+        if isThere { try? open() }
+        if isTooOld(at: time) { makeRoom(at: time) }
+        if let names = try? rotatedFiles() { rotated = prune(names, at: time) }
+        guard let maxAge = spec.maxAge else { return nil }
+        let oldest = rotated?.first.flatMap { Self.time(of: $0, instance) }
+        let first = [oldest, firstWritten].compactMap(\.self).min() ?? time
+        return WallTime(microseconds: first.microseconds + maxAge.nanoseconds / 1000 + 1)
+    }
+
     private func prune(_ names: [String], at time: WallTime) -> [String] {
         let kept = max(0, spec.maxFiles - 1)
         var excess = max(0, names.count - kept)

@@ -98,6 +98,7 @@ final class LogPumpWorker: LogPumping {
             moveAll(channel)
             channel.spec = spec
             channel.goOn(in: directory)
+            expire(channel)
         case .unwatch(let instance, let token): channels[instance]?.patterns.removeAll { $0.token == token }
         case .drain(let instance, let token):
             if let channel = channels[instance] {
@@ -178,7 +179,23 @@ final class LogPumpWorker: LogPumping {
         } catch {
             report(.failed(channel.instance, error))
         }
+        if channel.spec.maxAge != nil, channel.expiry == nil { expire(channel) }
         return channel
+    }
+
+    /// Also of one that says nothing any more. Asleep until the oldest of its files is too old: what is written meanwhile is
+    /// younger.
+    private func expire(_ channel: LogChannel) {
+        if let expiry = channel.expiry { loop.cancel(expiry) }
+        channel.expiry = nil
+        let now = WallTime.now
+        let next = channel.file.expire(at: now)
+        channel.file.makeRoomForOthers()
+        guard let next else { return }
+        let rest = Duration.microseconds(max(0, next.microseconds - now.microseconds))
+        channel.expiry = loop.schedule(at: loop.now + max(rest, Self.retryDelay)) { [unowned self, unowned channel] in
+            expire(channel)
+        }
     }
 
     private func watch(_ channel: LogChannel, _ outputs: [LogFifos.Output]) -> Bool {
@@ -203,7 +220,8 @@ final class LogPumpWorker: LogPumping {
 
     private func unwatch(_ channel: LogChannel) {
         for stream in channel.streams { if let watch = stream.watch { loop.unwatch(watch) } }
-        if let retry = channel.retry { loop.cancel(retry) }
+        for timer in [channel.retry, channel.expiry].compactMap(\.self) { loop.cancel(timer) }
+        channel.expiry = nil
         channel.streams = []
         unfinished.remove(channel.instance)
     }
