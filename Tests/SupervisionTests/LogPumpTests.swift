@@ -169,7 +169,7 @@ struct LogPumpTests {
                 == ["incarnation 1 started", "! 2 lines were dropped here: is a directory", "kept"])
     }
 
-    @Test func `files that are too old are removed although nothing more is written, and too many at the change`() throws {
+    @Test func `old files are removed although nothing more is written, and too many of them at once`() throws {
         let bench = try PumpBench()
         let logs = bench.directory.path + "/logs"
         func rotated() throws -> [String] { try Directory.names(in: logs).filter { $0 != "db.0.log" } }
