@@ -27,7 +27,7 @@ import Testing
         ["up", "-d", "--lease", "stdin"], ["up", "--lease", "stdin", "--owner-pid", "7"], ["up", "--lease", "file"],
         ["up", "--ready-fd", "1"], ["up", "-d", "--no-wait", "--ready-fd", "3"], ["logs", "-f", "--previous"],
         ["logs", "--since", "yesterday"], ["dance"], ["completion", "tcsh"],
-        ["down", "--project", ""], ["logs", "--file", ""],
+        ["down", "--project", ""], ["logs", "--file", ""], ["up", "-f", "-"],
     ])
     func `what is wrong with the arguments is said`(arguments: [String]) {
         do {

@@ -26,7 +26,7 @@ struct LogsCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Follow, until Ctrl-C.")
     var follow = false
 
-    @Option(name: [.customShort("n"), .long], help: "Only the last so many lines of each.")
+    @Option(name: [.customShort("n", allowingJoined: true), .long], help: "Only the last so many lines of each.")
     var lines: Int?
 
     @Option(help: ArgumentHelp("Only what is newer: 10m, or 2026-11-23T10:00:00Z.", valueName: "time"))

@@ -22,7 +22,7 @@ struct ManifestOptions: ParsableArguments {
 
     func validate() throws {
         if path != nil, file != nil { throw ValidationError("Give one manifest: as the argument, or with -f.") }
-        try ProjectOptions.refuseEmpty(file: path ?? file, project: nil)
+        try ProjectOptions.refuseEmpty(file: path ?? file)
     }
 
     /// - Parameter isForPlan: false where nothing is done with the plan but to know that there is one.

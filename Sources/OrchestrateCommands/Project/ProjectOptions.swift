@@ -14,13 +14,20 @@ struct ProjectOptions: ParsableArguments {
         completion: .projects)
     var project: String?
 
-    func validate() throws { try Self.refuseEmpty(file: file, project: project) }
+    func validate() throws { try Self.check(file: file, project: project) }
 
-    /// That of a variable that is not set: it must not mean the project that happens to be here.
-    static func refuseEmpty(file: String?, project: String?) throws {
-        if file?.isEmpty == true { throw ValidationError("The path of the manifest is empty; name one.") }
+    static func check(file: String?, project: String?) throws {
+        try refuseEmpty(file: file)
+        if file == "-" {
+            throw ValidationError("Only validate and plan read standard input: a project is found again by its path.")
+        }
         guard project?.isEmpty == true else { return }
         throw ValidationError("The value of --project is empty; give an id, a name or the path of a manifest.")
+    }
+
+    /// That of a variable that is not set: it must not mean the project that happens to be here.
+    static func refuseEmpty(file: String?) throws {
+        if file?.isEmpty == true { throw ValidationError("The path of the manifest is empty; name one.") }
     }
 }
 
@@ -37,7 +44,7 @@ struct FollowingProjectOptions: ParsableArguments {
         completion: .projects)
     var project: String?
 
-    func validate() throws { try ProjectOptions.refuseEmpty(file: file, project: project) }
+    func validate() throws { try ProjectOptions.check(file: file, project: project) }
 
     var projectOptions: ProjectOptions {
         var options = ProjectOptions()
