@@ -112,8 +112,8 @@ extension EndToEnd {
                 // Leaves state, and nothing in it.
                 #expect(try sandbox.orchestrate("up", "-d", "nobody").status == 4)
                 let why = try sandbox.orchestrate("why", "web")
-                #expect(why.status == 4, "\(why.everything)")
-                #expect(why.everything.contains("has none yet, as it has not been up"))
+                #expect(why.status == 5, "\(why.everything)")
+                #expect(why.everything.contains("has not been up"))
                 unlink(sandbox.manifest)
                 let logs = try sandbox.orchestrate("logs", "-n", "1", "web")
                 #expect(logs.status != 0 && !logs.everything.contains("there are \n"), "\(logs.everything)")
@@ -197,12 +197,19 @@ extension EndToEnd {
 
         @Test func `before the first up there are no logs, as there are no events`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare("  web: { shell: \"echo here; exec sleep 1000\" }")
-                for command in [["logs"], ["logs", "web"], ["events"], ["why", "web"]] {
-                    let refused = try sandbox.start(command).end()
-                    #expect(refused.status == 5, "\(command): \(refused.everything)")
-                    #expect(refused.everything.contains("has not been up"))
+                try sandbox.declare("  web: { shel: \"echo here; exec sleep 1000\" }")
+                // Nor after one whose manifest was refused.
+                for _ in 1...2 {
+                    for command in [["logs"], ["events"], ["why", "web"], ["status"]] {
+                        let refused = try sandbox.start(command).end()
+                        #expect(refused.status == 5, "\(command): \(refused.everything)")
+                        #expect(refused.everything.contains("has not been up"))
+                    }
+                    #expect(try !sandbox.succeed("ls", "-a").contains(sandbox.manifest))
+                    #expect(try sandbox.orchestrate("up", "-d").status == 3)
                 }
+                try sandbox.declare("  web: { shell: \"echo here; exec sleep 1000\" }")
+                #expect(try sandbox.orchestrate("logs", "web").status == 5)
                 try sandbox.succeed("up", "-d")
                 try sandbox.succeed("down")
                 #expect(try sandbox.succeed("logs").contains("here"))

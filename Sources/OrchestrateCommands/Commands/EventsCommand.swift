@@ -73,8 +73,8 @@ struct EventsCommand: ParsableCommand {
     ) throws {
         let rows: [TransitionRow]
         var replicated: Set<String>
-        do {
-            let store = try StateStore(reading: context.location.journalPath)
+        do throws(StoreError) {
+            let store = try context.journal()
             rows = try store.transitions(after: Int64(clamping: first), limit: limit)
             replicated = Set(try store.instances(withEnded: true).filter { $0.replica > 0 }.map(\.sidecar))
         } catch .absent {

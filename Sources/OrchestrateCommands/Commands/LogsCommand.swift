@@ -66,12 +66,13 @@ struct LogsCommand: ParsableCommand {
     func run() throws {
         let context = try ProjectContext(project.projectOptions)
         let access = LogAccess(context)
-        let isKnown = context.location.exists || access.sources.contains(where: \.isWritten)
+        let hasBeenUp = ProjectContext.hasBeenUp(context.location)
+        let isKnown = hasBeenUp || access.sources.contains(where: \.isWritten)
         if !isKnown { try context.refuseReadingElsewhere() }
         let sources = try selected(from: access, context)
         // Whoever follows waits for the first line, also of a project that is yet to come.
         let mayCome = follow && context.manifest.map { Glibc.access($0, R_OK) == 0 } ?? false
-        guard mayCome || context.location.exists || sources.contains(where: \.isWritten) else {
+        guard mayCome || hasBeenUp || sources.contains(where: \.isWritten) else {
             throw CommandFailure(.noSupervisor, "\(context.name) has not been up: there are no logs")
         }
         let reader: LogReader

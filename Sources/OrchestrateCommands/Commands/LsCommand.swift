@@ -72,7 +72,7 @@ struct LsCommand: ParsableCommand {
             // It is as good as none.
         }
         let isLeftOver = LivingSidecars.exist(in: location)
-        guard all || isLeftOver || isSilent else { return nil }
+        guard isLeftOver || isSilent || (all && ProjectContext.hasBeenUp(location)) else { return nil }
         let phase =
             if isSilent {
                 "supervisor-silent"

@@ -24,8 +24,8 @@ struct WhyCommand: ParsableCommand {
         let context = try ProjectContext(project)
         let journal: [TransitionRow]
         let known: [InstanceRow]
-        do {
-            let store = try StateStore(reading: context.location.journalPath)
+        do throws(StoreError) {
+            let store = try context.journal()
             journal = try store.transitions()
             known = try store.instances(withEnded: true)
         } catch .absent {

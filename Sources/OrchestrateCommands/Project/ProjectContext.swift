@@ -255,6 +255,25 @@ struct ProjectContext {
         return CommandFailure(.unknownSidecar, "there is no sidecar '\(name)'; \(others)")
     }
 
+    /// Where its first manifest was refused there is state, and nothing of it ever ran.
+    static func hasBeenUp(_ location: ProjectLocation) -> Bool {
+        guard location.exists else { return false }
+        do throws(StoreError) {
+            return try StateStore(reading: location.journalPath).project() != nil
+        } catch {
+            // What can't be read may have been anything.
+            return true
+        }
+    }
+
+    /// The journal of a project that has been up.
+    func journal() throws(StoreError) -> StateStore {
+        let store = try StateStore(reading: location.journalPath)
+        // Its first manifest was refused.
+        guard try store.project() != nil else { throw .absent(path: location.journalPath) }
+        return store
+    }
+
     // MARK: Finding it
 
     /// By its id, else by its manifest, else by its name or directory. Those need not be of one project alone: none of
