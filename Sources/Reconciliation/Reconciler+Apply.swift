@@ -168,12 +168,14 @@ extension Reconciler {
             instance.isWanted = true
             instance.initiator = .apply
             instance.forgive()
+            // Whoever asked for its restart gets it, whatever is declared meanwhile.
+            let asked = instance.isRolled ? nil : instance.pendingRestart
             guard !isReplacing else {
-                instance.pendingRestart = .apply
+                instance.pendingRestart = asked ?? .apply
                 return
             }
             // What it refers to has moved all the same, be it in an earlier change whose branch was halted.
-            instance.pendingRestart = !instance.isGone && instance.holdsDeadAddresses ? .dependency : nil
+            instance.pendingRestart = asked ?? (!instance.isGone && instance.holdsDeadAddresses ? .dependency : nil)
             instance.rearmProbes(changedBy: spec, at: now)
             let stop = instance.spec.stop
             instance.shared = shared

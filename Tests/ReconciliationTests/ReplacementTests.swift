@@ -113,6 +113,28 @@ import Testing
         #expect(next.contains(bench.spawn(of: "db")))
     }
 
+    @Test func `a restart that was asked for survives an apply that changes nothing of it`() throws {
+        var web = service("web")
+        web.replicas = 2
+        var bench = try Bench(web)
+        _ = bench.up()
+        for replica in 0..<2 { _ = bench.spawned("web", replica) }
+        _ = bench.pass(.seconds(1))
+        _ = bench.send(.restart(["web"], by: .user))
+        #expect((0..<2).map { bench.state("web", $0) } == [.healthy, .stopping])
+        // Whatever an apply in between wanted, and took back.
+        let changed = try Plan(project: bench.reconciler.plan.project, sidecars: [web.changed()])
+        let plan = bench.reconciler.plan
+        for plan in [plan, changed, plan] {
+            _ = bench.send(.apply(plan, selection: nil))
+            #expect(bench.status("web")?.isRestartPending == true)
+        }
+        _ = bench.exited("web", .signal(.terminate), 1)
+        let next = bench.spawned("web", 1) + bench.pass(.seconds(1))
+        #expect(next.contains(.signal(bench.place("web"), bench.incarnation("web"), .terminate, .leader)))
+        #expect(bench.exited("web", .signal(.terminate)).contains(bench.spawn(of: "web")))
+    }
+
     @Test func `a restart that a failure halted goes on when what failed is well again`() throws {
         var (bench, _) = try haltedByFailure()
         #expect(bench.status("web")?.isRestartHalted == true)

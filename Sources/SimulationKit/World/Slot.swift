@@ -28,6 +28,8 @@ struct Slot {
     var wasAsked = false
     /// Its life is to end for another one: its declaration changed, an address moved, or a restart was asked for.
     var mayBeReplaced = false
+    /// A restart was asked for by its name, and no life has begun since.
+    var isAskedToRestart = false
     /// A port it refers to has moved since it was started.
     var holdsDeadAddress = false
     /// A task is to run once more, whatever it did before.

@@ -74,6 +74,7 @@ extension World {
         noteStart(slot)
         slots[slot].mayRunAgain = false
         slots[slot].mayBeReplaced = false
+        slots[slot].isAskedToRestart = false
         slots[slot].holdsDeadAddress = false
         slots[slot].succeeded = nil
         let rules = slots[slot].rules

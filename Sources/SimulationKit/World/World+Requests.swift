@@ -36,7 +36,10 @@ extension World {
         case .restart(let names, _):
             askFor(names)
             letRunAgain(of: names)
-            for slot in slots.indices where slots[slot].isNamed(by: names) { slots[slot].mayBeReplaced = true }
+            for slot in slots.indices where slots[slot].isNamed(by: names) {
+                slots[slot].mayBeReplaced = true
+                slots[slot].isAskedToRestart = true
+            }
         case .run(let name):
             askFor([name])
             letRunAgain(of: [name])
@@ -48,6 +51,7 @@ extension World {
         isShuttingDown = true
         for slot in slots.indices {
             slots[slot].mayNotStart = true
+            slots[slot].isAskedToRestart = false
             slots[slot].succeeded = nil
         }
     }
@@ -61,7 +65,8 @@ extension World {
         for slot in slots.indices where slots[slot].isDeclared && wanted.contains(slots[slot].sidecar) {
             slots[slot].demanded = slots[slot].rules.fingerprint
             let runs = slots[slot].life.map { lives[$0].fingerprint }
-            slots[slot].mayBeReplaced = runs != slots[slot].rules.fingerprint || slots[slot].holdsDeadAddress
+            slots[slot].mayBeReplaced =
+                runs != slots[slot].rules.fingerprint || slots[slot].holdsDeadAddress || slots[slot].isAskedToRestart
         }
     }
 
@@ -116,6 +121,7 @@ extension World {
             || slots[slot].isDeclared && followers.contains(slots[slot].sidecar) && slots[slot].state != .completed
         {
             slots[slot].mayNotStart = true
+            slots[slot].isAskedToRestart = false
             slots[slot].succeeded = nil
         }
     }
@@ -153,6 +159,7 @@ extension World {
 
     private mutating func noteRemoval(_ slot: Int) {
         slots[slot].mayNotStart = true
+        slots[slot].isAskedToRestart = false
         slots[slot].succeeded = nil
         // One replica too many leaves as its sidecar is declared now.
         guard let position = plan.sidecars.firstIndex(where: { $0.name == slots[slot].sidecar }) else { return }
