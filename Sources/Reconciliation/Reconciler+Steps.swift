@@ -57,12 +57,7 @@ extension Reconciler {
     private mutating func considerStart(_ slot: Int, at now: Instant) -> Bool {
         switch verdict(for: slot) {
         case .blocked(let by):
-            let names = by.map { groups[$0].name }
-            if case .blocked(by) = slots[slot].phase { return false }
-            enter(
-                slot, .blocked(by: by), by: .dependency, cause: blockedCause(by), causedBy: names.first, at: now)
-            haltReplacements(
-                of: slots[slot].group, for: groups[slots[slot].group].name, label: label(of: slot), at: now)
+            block(slot, by: by, at: now)
             return false
         case .wait(let groups):
             if case .waiting(groups) = slots[slot].phase { return false }
@@ -83,6 +78,19 @@ extension Reconciler {
             beginLife(slot, at: now)
             return true
         }
+    }
+
+    private mutating func block(_ slot: Int, by targets: [Int], at now: Instant) {
+        let cause = blockedCause(targets)
+        var isKnown = false
+        if case .blocked(targets) = slots[slot].phase { isKnown = true }
+        // By the same ones it may be for another reason by now.
+        guard !isKnown || slots[slot].reason != cause else { return }
+        enter(
+            slot, .blocked(by: targets), by: .dependency, cause: cause, causedBy: targets.first.map { groups[$0].name },
+            at: now)
+        guard !isKnown else { return }
+        haltReplacements(of: slots[slot].group, for: groups[slots[slot].group].name, label: label(of: slot), at: now)
     }
 
     private mutating func standInLineForTurn(_ slot: Int, at now: Instant) -> Bool {

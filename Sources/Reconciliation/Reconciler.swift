@@ -208,6 +208,8 @@ extension Reconciler {
             }
         }
         guard before != phase.name || reason != cause else { return }
+        // In the same state for another reason: who is blocked by it says that one.
+        if before == phase.name { wakeBlocked(by: slots[slot].group) }
         transitions.append(
             Transition(
                 instance: InstanceIndex(slot), incarnation: slots[slot].incarnation, at: now, from: before,
@@ -277,6 +279,12 @@ extension Reconciler {
                 case .stopped, .backoff, .completed, .stopping: break
                 }
             }
+        }
+    }
+
+    private mutating func wakeBlocked(by group: Int) {
+        for dependent in groups[group].dependents {
+            for slot in groups[dependent].instances { if case .blocked = slots[slot].phase { touch(slot) } }
         }
     }
 

@@ -16,8 +16,8 @@ extension World {
         }
         slots[slot].state = transition.to
         slots[slot].since = now
-        if transition.to == .failed || transition.to == .blocked { excuseBranch(of: slot) }
         guard transition.to != before else { return }
+        if transition.to == .failed || transition.to == .blocked { excuseBranch(of: slot) }
         if before.isAlive, transition.to == .stopping { try checkEnd(slot, from: before, by: transition.initiator) }
         noteHealth(slot, from: before, to: transition.to)
         if before == .failed { slots[slot].excuseStart() }
