@@ -152,6 +152,25 @@ extension Reconciler {
                 want(slot, by: initiator)
             }
         }
+        var roots = [Bool](repeating: false, count: groups.count)
+        for slot in named { roots[slots[slot].group] = true }
+        for group in groups.indices where needed[group] || roots[group] {
+            for edge in groups[group].edges where edge.required { startAgain(for: edge, by: initiator, at: now) }
+        }
+    }
+
+    /// What has failed, or pauses before it is tried again, is tried at once, with a fresh budget. What has ended as it
+    /// was needed to is not.
+    private mutating func startAgain(for edge: Group.Edge, by initiator: Initiator, at now: Instant) {
+        for slot in groups[edge.target].instances where slots[slot].isDeclared {
+            switch slots[slot].phase {
+            case .failed, .backoff:
+                guard !slots[slot].levels.contains(.level(for: edge.condition)) else { continue }
+                want(slot, by: initiator)
+                enter(slot, .waiting(for: []), by: initiator, cause: "asked to start", at: now)
+            case .stopped, .waiting, .blocked, .completed, .starting, .healthy, .unhealthy, .stopping: break
+            }
+        }
     }
 
     func requires(_ dependent: Int, _ group: Int) -> Bool {
