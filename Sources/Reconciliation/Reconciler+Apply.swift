@@ -195,6 +195,8 @@ extension Reconciler {
         case .completed where runsAgain:
             change(slot) { $0.waitsForChangedRun = true }
             enter(slot, .waiting(for: []), by: .apply, cause: "its declaration changed since it completed", at: now)
+        case .completed where slots[slot].wouldRunAgain:
+            enter(slot, .waiting(for: []), by: .apply, cause: "its restart policy has it run again", at: now)
         case .completed, .stopped, .waiting, .starting, .healthy, .unhealthy, .stopping: break
         }
     }
@@ -233,6 +235,14 @@ extension Reconciler {
 }
 
 extension Instance {
+    /// By the policy of now a service that ended as this one did does not rest.
+    fileprivate var wouldRunAgain: Bool {
+        guard spec.kind == .service, let lastExit else { return false }
+        let decision = RestartDecision(policy: spec.restart, end: .exit(lastExit), failures: 0, recent: 0) { 0 }
+        if case .retry = decision { return true }
+        return false
+    }
+
     /// Health never carries over to a probe that asks something else, but the state it led to holds until it answers.
     fileprivate mutating func rearmProbes(changedBy new: SidecarSpec, at now: Instant) {
         guard var run = phase.run else { return }

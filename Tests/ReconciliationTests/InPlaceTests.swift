@@ -1,0 +1,41 @@
+import Planning
+import Reconciliation
+import SidecarModel
+import Testing
+
+/// What changes in place is so from then on, for the life under way too.
+@Suite struct InPlaceTests {
+    private static func apply(_ spec: SidecarSpec, to bench: inout Bench) throws -> [Effect] {
+        let plan = try Plan(project: bench.reconciler.plan.project, sidecars: [spec])
+        return bench.send(.apply(plan, selection: nil))
+    }
+
+    @Test func `a service that completed is started when its policy now says that it runs again`() throws {
+        var spec = service("web")
+        spec.restart.policy = .never
+        var bench = try Bench(spec)
+        _ = bench.up()
+        _ = bench.spawned("web")
+        _ = bench.exited("web", .code(0))
+        #expect(bench.state("web") == .completed)
+        #expect(bench.up() == [])
+        spec.restart.policy = .onFailure
+        #expect(try Self.apply(spec, to: &bench) == [])
+        #expect(bench.state("web") == .completed)
+        spec.restart.policy = .always
+        #expect(try Self.apply(spec, to: &bench).contains(bench.spawn(of: "web")))
+        #expect(bench.status("web")?.consecutiveFailures == 0)
+    }
+
+    @Test func `a task that completed stays so whatever becomes of its policy`() throws {
+        var spec = service("job")
+        (spec.kind, spec.restart.policy, spec.restart.successCodes) = (.task, .onFailure, [2])
+        var bench = try Bench(spec)
+        _ = bench.up()
+        _ = bench.spawned("job")
+        _ = bench.exited("job", .code(2))
+        spec.restart.successCodes = []
+        #expect(try Self.apply(spec, to: &bench) == [])
+        #expect(bench.state("job") == .completed)
+    }
+}
