@@ -22,7 +22,7 @@ struct ProbeCounter: Hashable, Sendable {
         if !probe.isPushed { dueAt = now + probe.initialDelay }
     }
 
-    /// Takes up a probe of a process that was found healthy or unhealthy by an earlier supervisor.
+    /// Takes up a probe of a process that was found healthy or unhealthy before: by an earlier supervisor, or without it.
     mutating func resume(_ probe: Probe, isPassing: Bool, at now: Instant) {
         isActive = true
         hasSucceeded = true

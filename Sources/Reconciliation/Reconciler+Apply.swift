@@ -262,9 +262,14 @@ extension Instance {
             }
             if run[role] == nil {
                 var counter = ProbeCounter()
+                switch role {
                 // Who has started has no startup to be asked about.
-                let hasStarted = role == .startup && phase.name != .starting
-                if hasStarted { counter.pass() } else { counter.activate(probe, at: now) }
+                case .startup where phase.name != .starting: counter.pass()
+                // It was taken for ready before anything asked: what says otherwise from now on counts.
+                case .readiness where phase.name != .starting:
+                    counter.resume(probe, isPassing: phase.name == .healthy, at: now)
+                case .startup, .readiness, .liveness: counter.activate(probe, at: now)
+                }
                 run[role] = counter
             } else {
                 run[role]?.rearm(probe, at: now)

@@ -38,4 +38,27 @@ import Testing
         #expect(try Self.apply(spec, to: &bench) == [])
         #expect(bench.state("job") == .completed)
     }
+
+    @Test func `a readiness probe that is added to one that runs is believed when it fails`() throws {
+        var spec = service("web")
+        var bench = try Bench(spec)
+        _ = bench.up()
+        _ = bench.spawned("web")
+        _ = bench.pass(.seconds(1))
+        #expect(bench.state("web") == .healthy)
+        var probe = Probe(.tcp(port: .number(1), host: nil))
+        probe.failureThreshold = 3
+        spec.health.readiness = probe
+        let effects = try Self.apply(spec, to: &bench)
+        #expect(effects == [.probe(bench.place("web"), bench.incarnation("web"), .readiness)])
+        for failures in 1...3 {
+            #expect(bench.state("web") == .healthy)
+            _ = bench.probed("web", 0, .failure("refused"))
+            if failures < 3 { _ = bench.wait() }
+        }
+        #expect(bench.state("web") == .unhealthy)
+        _ = bench.wait()
+        _ = bench.probed("web", 0, .success)
+        #expect(bench.state("web") == .healthy)
+    }
 }
