@@ -70,16 +70,53 @@ struct Run: Sendable {
     /// Nil before the spawn, after the exit, for an external sidecar, and for one that runs a process for each client.
     var pid: Int32?
     var startedAt: Instant
-    var startDeadline: Instant?
+    /// When its start was decided, as far as that is known: its spawn may be later.
+    let begunAt: Instant
+    private(set) var startDeadline: Instant?
+    /// It asked for more time to start.
+    private var startExtendedTo: Instant?
     /// Without readiness: healthy when still alive then.
-    var settleAt: Instant?
-    var runDeadline: Instant?
+    private(set) var settleAt: Instant?
+    private var settlesFrom: Instant?
+    private(set) var runDeadline: Instant?
     var startup: ProbeCounter?
     var readiness: ProbeCounter?
     var liveness: ProbeCounter?
     var lastProbe: ProbeOutcome?
     var lastProbeAt: Instant?
     var wasSpawned = false
+
+    init(startedAt: Instant) {
+        self.startedAt = startedAt
+        begunAt = startedAt
+    }
+
+    /// Zero: without limit.
+    mutating func limitStart(to timeout: Duration) {
+        startDeadline = timeout > .zero ? begunAt + timeout : nil
+        if let startDeadline, let startExtendedTo { self.startDeadline = max(startDeadline, startExtendedTo) }
+    }
+
+    mutating func extendStart(to instant: Instant) {
+        startExtendedTo = max(startExtendedTo ?? instant, instant)
+        if let startDeadline { self.startDeadline = max(startDeadline, instant) }
+    }
+
+    mutating func settle(from instant: Instant, for duration: Duration) {
+        settlesFrom = instant
+        settleAt = instant + duration
+    }
+
+    /// It settles for another time than it was to.
+    mutating func settle(for duration: Duration) { settleAt = settlesFrom.map { $0 + duration } }
+
+    /// It is healthy.
+    mutating func endStart() { (startDeadline, settleAt, settlesFrom) = (nil, nil, nil) }
+
+    /// Counts from the spawn.
+    mutating func limitRun(of spec: SidecarSpec) {
+        runDeadline = spec.kind == .task ? spec.timeout.map { startedAt + $0 } : nil
+    }
 
     var nextProbe: Instant? { earliest([startup?.dueAt, readiness?.dueAt, liveness?.dueAt]) }
 

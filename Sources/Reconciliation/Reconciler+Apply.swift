@@ -176,6 +176,7 @@ extension Reconciler {
             }
             // What it refers to has moved all the same, be it in an earlier change whose branch was halted.
             instance.pendingRestart = asked ?? (!instance.isGone && instance.holdsDeadAddresses ? .dependency : nil)
+            instance.retime(by: spec)
             instance.rearmProbes(changedBy: spec, at: now)
             let stop = instance.spec.stop
             instance.shared = shared
@@ -243,6 +244,21 @@ extension Instance {
         return false
     }
 
+    /// What limits the life under way counts from when it did: what is over by the new limits ends at once.
+    fileprivate mutating func retime(by new: SidecarSpec) {
+        guard var run = phase.run else { return }
+        switch phase {
+        case .starting:
+            run.limitStart(to: new.start.timeout)
+            // Of an external one, which is not spawned, nothing has to settle.
+            if spec.kind != .external { run.settle(for: new.settlingTime) }
+        case .healthy, .unhealthy: break
+        case .stopped, .waiting, .blocked, .backoff, .failed, .completed, .stopping: return
+        }
+        if run.wasSpawned { run.limitRun(of: new) }
+        phase.run = run
+    }
+
     /// Health never carries over to a probe that asks something else, but the state it led to holds until it answers.
     fileprivate mutating func rearmProbes(changedBy new: SidecarSpec, at now: Instant) {
         guard var run = phase.run else { return }
@@ -277,7 +293,7 @@ extension Instance {
         }
         // The startup that held the others back may be gone.
         if run.startup == nil { run.openGate(of: new, at: now) }
-        if new.health.readiness == nil, run.settleAt == nil { run.settleAt = run.startedAt + new.start.settle }
+        if new.health.readiness == nil, run.settleAt == nil { run.settle(from: run.startedAt, for: new.start.settle) }
         phase.run = run
     }
 }

@@ -9,8 +9,8 @@ extension Reconciler {
             run.pid = facts.pid
             run.wasSpawned = true
             run.startedAt = now
-            if spec.health.readiness == nil { run.settleAt = now + spec.settlingTime }
-            if let timeout = spec.timeout, spec.kind == .task { run.runDeadline = now + timeout }
+            if spec.health.readiness == nil { run.settle(from: now, for: spec.settlingTime) }
+            run.limitRun(of: spec)
             run.beginProbes(of: spec, at: now)
             change(slot) { $0.phase = .starting(run, .running) }
             emitHook(slot, .postStart, reason: slots[slot].reason)
@@ -87,8 +87,8 @@ extension Reconciler {
     }
 
     mutating func startExtended(_ slot: Int, by duration: Duration, at now: Instant) {
-        guard case .starting(var run, let step) = slots[slot].phase, let deadline = run.startDeadline else { return }
-        run.startDeadline = max(deadline, now + duration)
+        guard case .starting(var run, let step) = slots[slot].phase else { return }
+        run.extendStart(to: now + duration)
         change(slot) { $0.phase = .starting(run, step) }
     }
 

@@ -91,12 +91,12 @@ extension Reconciler {
             }
         }
         if !wasReady {
-            if spec.start.timeout > .zero { run.startDeadline = max(run.startedAt + spec.start.timeout, now) }
+            run.limitStart(to: spec.start.timeout)
             // The spawn may be later than the record, which was written before it: it settles from now.
-            if spec.health.readiness == nil { run.settleAt = now + spec.settlingTime }
+            if spec.health.readiness == nil { run.settle(from: now, for: spec.settlingTime) }
             run.beginProbes(of: spec, at: now)
         }
-        if let timeout = spec.timeout, spec.kind == .task { run.runDeadline = run.startedAt + timeout }
+        run.limitRun(of: spec)
         switch survival {
         case .alive(let pid):
             run.pid = pid

@@ -126,13 +126,13 @@ extension Reconciler {
             }
         }
         var run = Run(startedAt: now)
-        if spec.start.timeout > .zero { run.startDeadline = now + spec.start.timeout }
+        run.limitStart(to: spec.start.timeout)
         let cause =
             slots[slot].isRestart ? "restart \(slots[slot].restartsTotal)" : isFirst ? "first start" : "new start"
         let initiator = slots[slot].initiator
         if spec.kind == .external {
             run.beginProbes(of: spec, at: now)
-            if spec.health.readiness == nil { run.settleAt = now }
+            if spec.health.readiness == nil { run.settle(from: now, for: .zero) }
             enter(slot, .starting(run, .running), by: initiator, cause: "probing", at: now)
         } else if spec.hasHook(.preStart) {
             emitHook(slot, .preStart, reason: cause)
@@ -203,8 +203,7 @@ extension Reconciler {
             } else {
                 guard let settleAt = run.settleAt, settleAt <= now else { return false }
             }
-            run.settleAt = nil
-            run.startDeadline = nil
+            run.endStart()
             let took = (now - run.startedAt).shown
             let cause = run.readiness == nil ? slots[slot].spec.settledCause : "ready after \(took)"
             enter(slot, .healthy(run), by: .probe, cause: cause, at: now)
