@@ -130,10 +130,14 @@ struct Instance: Sendable {
 
     var isStarting: Bool { if case .starting = phase { spec.kind != .external } else { false } }
 
-    /// Its health ends: long enough without a break, and the row of failures before it is over. What a window counts it
-    /// counts whatever lies between.
+    /// Healthy long enough without a break, and the row of failures before that is over. What a window counts it counts
+    /// whatever lies between.
+    func failuresInARow(at now: Instant) -> Int {
+        if let healthySince, now - healthySince >= spec.restart.resetAfter { 0 } else { consecutiveFailures }
+    }
+
     mutating func leaveHealth(at now: Instant) {
-        if let healthySince, now - healthySince >= spec.restart.resetAfter { consecutiveFailures = 0 }
+        consecutiveFailures = failuresInARow(at: now)
         healthySince = nil
     }
 

@@ -49,9 +49,12 @@ extension Reconciler {
     /// True once everything was asked to go down.
     package var isShuttingDown: Bool { shutdown != nil }
 
-    package func status(of index: InstanceIndex) -> InstanceStatus? {
+    /// - Parameter now: what health has outlasted by then does not count any more; nothing wakes for it. Nil: as it was
+    ///   when it last changed.
+    package func status(of index: InstanceIndex, at now: Instant? = nil) -> InstanceStatus? {
         guard isThere(index) else { return nil }
         var status = slots[index.value].status(in: groups, waitingFor: waitedFor(by: index.value))
+        if let now { status.consecutiveFailures = slots[index.value].failuresInARow(at: now) }
         switch status.state {
         case .starting, .healthy, .unhealthy:
             if status.isRestartHalted { status.reason = haltedReason(of: index.value) }

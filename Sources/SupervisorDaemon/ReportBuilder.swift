@@ -2,6 +2,7 @@ import ControlAPI
 import Planning
 import Reconciliation
 import SidecarModel
+import Supervision
 
 /// Turns what the core and the shell know of an instance into what the wire says of it.
 struct ReportBuilder {
@@ -18,7 +19,9 @@ struct ReportBuilder {
     }
 
     func report(of index: InstanceIndex, usage: UsageReport? = nil) -> InstanceReport? {
-        guard let status = reconciler.status(of: index), let spec = reconciler.spec(of: index) else { return nil }
+        guard let status = reconciler.status(of: index, at: .now), let spec = reconciler.spec(of: index) else {
+            return nil
+        }
         let shown = shownName(of: index)
         let book = spec.stdio == .none ? ClientBook() : clients(index)
         return InstanceReport(

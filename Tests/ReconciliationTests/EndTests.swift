@@ -3,6 +3,24 @@ import SidecarModel
 import Testing
 
 struct EndTests {
+    @Test func `a row of failures is over when health has lasted, and nothing wakes for that`() throws {
+        var spec = service("web")
+        spec.restart.resetAfter = .seconds(3)
+        var bench = try Bench(spec)
+        _ = bench.up()
+        _ = bench.spawned("web")
+        _ = bench.exited("web", .code(1))
+        _ = bench.wait()
+        _ = bench.spawned("web")
+        _ = bench.pass(.seconds(1))
+        #expect(bench.state("web") == .healthy)
+        #expect(bench.reconciler.nextDeadline == nil)
+        let failures = [2, 3].map { seconds in
+            bench.reconciler.status(of: bench.place("web"), at: bench.now + .seconds(seconds))?.consecutiveFailures
+        }
+        #expect(failures == [1, 0])
+    }
+
     @Test func `an end for want of its port is told as one, and follows the same policy`() throws {
         var spec = service("api")
         (spec.restart.policy, spec.restart.noRestartCodes) = (.onFailure, [98])
