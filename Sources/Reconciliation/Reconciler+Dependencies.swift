@@ -72,19 +72,31 @@ extension Reconciler {
         let causes = groups.prefix(told).map { group in
             let name = self.groups[group].name
             guard let slot = worstInstance(of: group) else { return "\(name) has no instance" }
-            let root = slots[rootCause(of: slot)]
+            let place = rootCause(of: slot)
+            let root = slots[place]
             let state = root.phase.name.rawValue
             let what = root.reason.isEmpty ? state : "\(state): \(root.reason)"
-            let cause = self.groups[root.group].name
-            return cause == name ? "\(name) is \(what)" : "\(name) is blocked by \(cause), which is \(what)"
+            let cause = label(of: place)
+            return place == slot ? "\(cause) is \(what)" : "\(name) is blocked by \(cause), which is \(what)"
         }
         let more = groups.count > told ? ["and \(groups.count - told) more"] : []
         return (causes + more).joined(separator: "; ")
     }
 
+    /// The first of those that are furthest from being there.
     private func worstInstance(of group: Int) -> Int? {
-        let instances = groups[group].instances
-        return instances.first { if case .failed = slots[$0].phase { true } else { false } } ?? instances.first
+        groups[group].instances.min { distance(of: $0) > distance(of: $1) }
+    }
+
+    private func distance(of slot: Int) -> Int {
+        switch slots[slot].phase {
+        case .failed: 5
+        case .stopped, .stopping: slots[slot].isWanted ? 3 : 4
+        case .blocked: 3
+        case .completed: 2
+        case .waiting, .backoff, .starting, .unhealthy: 1
+        case .healthy: 0
+        }
     }
 
     /// Where one leads that is blocked by others, which may be so themselves.

@@ -28,8 +28,7 @@ extension Reconciler {
     }
 
     private mutating func settleStopped(_ slot: Int, at now: Instant) -> Bool {
-        let cause = slots[slot].isDeclared ? "asked to stop" : stopCause(slot)
-        enter(slot, .stopped, by: slots[slot].initiator, cause: cause, at: now)
+        enter(slot, .stopped, by: slots[slot].initiator, cause: stopCause(slot), at: now)
         return true
     }
 

@@ -27,6 +27,21 @@ import Testing
         #expect(bench.reconciler.overlooked(at: bench.now).transitions == [])
     }
 
+    @Test func `of several instances the one that is in the way is named`() throws {
+        var (db, api) = (service("db"), service("api", after: ("db", .healthy)))
+        (db.replicas, db.restart.policy, api.replicas) = (3, .never, 2)
+        var bench = try Bench(db, api, service("web", after: ("api", .healthy)))
+        _ = bench.up()
+        for replica in 0..<3 { _ = bench.spawned("db", replica) }
+        _ = bench.exited("db", .code(1), 2)
+        #expect(bench.status("api", 1)?.reason == "db/2 is failed: exit 1")
+        #expect(bench.status("web")?.reason == "api is blocked by db/2, which is failed: exit 1")
+        _ = bench.send(.stop(["db/1"], scope: .only, by: .user), .start(["db/2"], by: .user))
+        _ = bench.spawned("db", 2)
+        _ = bench.exited("db", .code(0), 1)
+        #expect(bench.status("api")?.reason == "db/1 is stopped: asked to stop")
+    }
+
     @Test func `whom somebody stopped is stopped for those who need it, however it was before`() throws {
         var db = service("db")
         db.restart.policy = .never

@@ -3,6 +3,21 @@ import SidecarModel
 import Testing
 
 struct EndTests {
+    @Test func `what has no process is told too that the project goes down`() throws {
+        var (job, db) = (service("job"), service("db"))
+        (job.kind, job.restart.policy, db.restart.policy) = (.task, .never, .never)
+        let waiting = service("late", after: ("slow", .healthy))
+        var bench = try Bench(job, db, service("slow"), waiting, service("web", after: ("db", .healthy)))
+        _ = bench.up()
+        for name in ["job", "db", "slow"] { _ = bench.spawned(name) }
+        _ = bench.exited("job", .code(0))
+        _ = bench.exited("db", .code(1))
+        let names = ["job", "db", "slow", "late", "web"]
+        #expect(names.map { bench.state($0) } == [.completed, .failed, .starting, .waiting, .blocked])
+        _ = bench.send(.shutdown(by: .user))
+        #expect(names.map { bench.status($0)?.reason } == names.map { _ in "the project goes down" })
+    }
+
     @Test func `a row of failures is over when health has lasted, and nothing wakes for that`() throws {
         var spec = service("web")
         spec.restart.resetAfter = .seconds(3)
