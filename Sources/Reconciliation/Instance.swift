@@ -19,7 +19,8 @@ struct Instance: Sendable {
     var holdsDeadAddresses = false
     /// It is being replaced; others wait for it to arrive.
     var isCycling = false
-    /// Its next start is no first one.
+    /// Its next start is the restart of what is to run all along: neither a first one, nor one after it was stopped or had
+    /// completed.
     var isRestart = false
     /// A task that had succeeded, and waits to run only because its declaration changed.
     var waitsForChangedRun = false

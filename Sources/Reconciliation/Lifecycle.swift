@@ -177,6 +177,9 @@ struct Stop: Sendable {
         case stop
         case restart
         case ended(End)
+
+        /// Whatever follows, it was stopped: it may have been started again before that was done.
+        var isStop: Bool { if case .stop = self { true } else { false } }
     }
 
     var step: Step

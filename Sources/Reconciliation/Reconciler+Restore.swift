@@ -117,7 +117,8 @@ extension Reconciler {
     private mutating func restoreStop(_ slot: Int, _ record: InstanceRecord, _ survival: Survival, at now: Instant) {
         var run = Run(startedAt: record.startedAt ?? now)
         run.wasSpawned = true
-        let ending = record.end.map { Stop.Ending.ended($0) } ?? (slots[slot].isWanted ? .restart : .stop)
+        let restarts = slots[slot].isWanted && record.isRestart
+        let ending = record.end.map { Stop.Ending.ended($0) } ?? (restarts ? .restart : .stop)
         var stop = Stop(step: .queued, ending: ending, leaderLives: true)
         switch survival {
         case .alive(let pid):
@@ -169,8 +170,13 @@ extension Instance {
         // Earlier versions of the program did not say so of themselves.
         holdsDeadAddresses = record.holdsDeadAddresses || record.pendingRestart == .dependency
         waitsForChangedRun = isWanted && record.state.isBeforeStart && record.end != nil
-        // A start that was decided has been counted; one that still waits has not.
-        isRestart = record.state == .backoff || record.consecutiveFailures > 0 && record.state.isBeforeStart
-        initiator = .supervisor
+        // A start that was decided has been counted; one that still waits has not. Earlier versions of the program did not
+        // say which of them are restarts.
+        switch record.state {
+        case .backoff, .failed: isRestart = true
+        case .waiting, .blocked: isRestart = record.isRestart || record.consecutiveFailures > 0
+        case .stopped, .completed, .starting, .healthy, .unhealthy, .stopping, .scheduled: isRestart = false
+        }
+        initiator = record.initiator ?? .supervisor
     }
 }

@@ -138,7 +138,11 @@ extension Instance {
             consecutiveFailures: consecutiveFailures, lastExit: lastExit, reason: reason, until: until,
             startedFingerprint: startedFingerprint, healthySince: healthySince, recentRestarts: recentRestarts,
             end: end, pendingRestart: pendingRestart, holdsDeadAddresses: holdsDeadAddresses,
-            isRestartHalted: isRestartHalted)
+            isRestartHalted: isRestartHalted, isRestart: startsAgain, initiator: initiator)
+    }
+
+    private var startsAgain: Bool {
+        if case .stopping(_, let stop) = phase { !stop.ending.isStop } else { isRestart }
     }
 
     fileprivate var end: End? {

@@ -43,10 +43,7 @@ extension Reconciler {
             return true
         }
         guard let retryAt, retryAt <= now else { return false }
-        change(slot) {
-            $0.forgive()
-            $0.isRestart = true
-        }
+        change(slot) { $0.forgive() }
         enter(slot, .waiting(for: []), by: .supervisor, cause: "tried again after retry_failed_after", at: now)
         return true
     }
@@ -128,6 +125,8 @@ extension Reconciler {
         run.limitStart(to: spec.start.timeout)
         let cause =
             slots[slot].isRestart ? "restart \(slots[slot].restartsTotal)" : isFirst ? "first start" : "new start"
+        // It is counted.
+        change(slot) { $0.isRestart = false }
         let initiator = slots[slot].initiator
         if spec.kind == .external {
             run.beginProbes(of: spec, at: now)

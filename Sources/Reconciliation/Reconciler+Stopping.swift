@@ -173,22 +173,25 @@ extension Reconciler {
             slots[slot].spec.kind == .task
             && slots[slot].startedFingerprint != groups[slots[slot].group].spec.restartFingerprint
         if let restart = slots[slot].pendingRestart ?? (isOutdated ? .apply : nil) {
-            restartNow(slot, by: restart, at: now)
+            restartNow(slot, after: ending, by: restart, at: now)
             // Until it starts, the old declaration may come back, by which it is done.
-            if restart == .apply, hasSucceeded { change(slot) { $0.waitsForChangedRun = true } }
+            if restart == .apply, hasSucceeded {
+                change(slot) { ($0.waitsForChangedRun, $0.isRestart) = (true, false) }
+            }
             return
         }
         switch ending {
-        case .restart, .stop: restartNow(slot, by: initiator, at: now)
+        case .restart, .stop: restartNow(slot, after: ending, by: initiator, at: now)
         case .ended(let end): decide(slot, after: end, at: now)
         }
     }
 
-    private mutating func restartNow(_ slot: Int, by initiator: Initiator, at now: Instant) {
+    private mutating func restartNow(_ slot: Int, after ending: Stop.Ending, by initiator: Initiator, at now: Instant) {
         change(slot) {
+            // What was stopped, and is started before that is done, is started anew.
+            $0.isRestart = !ending.isStop || $0.pendingRestart != nil && !$0.isRolled
             if $0.pendingRestart != nil { $0.isCycling = true }
             $0.pendingRestart = nil
-            $0.isRestart = true
             $0.initiator = initiator
             $0.forgive()
         }

@@ -203,7 +203,9 @@ extension Reconciler {
             case .healthy:
                 instance.isCycling = false
                 if instance.healthySince == nil { instance.healthySince = now }
-            case .completed, .failed, .stopped, .blocked: instance.isCycling = false
+            case .completed, .stopped: (instance.isCycling, instance.isRestart) = (false, false)
+            case .failed: (instance.isCycling, instance.isRestart) = (false, true)
+            case .blocked: instance.isCycling = false
             case .waiting, .starting, .unhealthy, .stopping, .backoff, .scheduled: break
             }
         }

@@ -89,13 +89,18 @@ package struct InstanceRecord: Hashable, Codable, Sendable {
     package var holdsDeadAddresses: Bool
     /// It is to be replaced once what failed before its turn is well again.
     package var isRestartHalted: Bool
+    /// Its next start is the restart of what is to run all along.
+    package var isRestart: Bool
+    /// Who asked for what is under way: a start, a stop or a restart. Nil: not on record.
+    package var initiator: Initiator?
 
     package init(
         sidecar: String, replica: Int, state: StateName, incarnation: UInt64, isWanted: Bool, since: Instant,
         startedAt: Instant? = nil, restartsTotal: Int = 0, consecutiveFailures: Int = 0, lastExit: ExitStatus? = nil,
         reason: String = "", until: Instant? = nil, startedFingerprint: UInt64 = 0, healthySince: Instant? = nil,
         recentRestarts: [Instant] = [], end: End? = nil, pendingRestart: Initiator? = nil,
-        holdsDeadAddresses: Bool = false, isRestartHalted: Bool = false
+        holdsDeadAddresses: Bool = false, isRestartHalted: Bool = false, isRestart: Bool = false,
+        initiator: Initiator? = nil
     ) {
         self.sidecar = sidecar
         self.replica = replica
@@ -116,6 +121,8 @@ package struct InstanceRecord: Hashable, Codable, Sendable {
         self.pendingRestart = pendingRestart
         self.holdsDeadAddresses = holdsDeadAddresses
         self.isRestartHalted = isRestartHalted
+        self.isRestart = isRestart
+        self.initiator = initiator
     }
 }
 

@@ -68,6 +68,10 @@ package struct InstanceRow: Hashable, Sendable {
     package var pendingRestart: Initiator?
     package var holdsDeadAddresses: Bool
     package var isRestartHalted: Bool
+    /// Its next start is a restart.
+    package var isRestart: Bool
+    /// Who asked for what is under way.
+    package var initiator: Initiator?
 
     package init(
         sidecar: String, replica: Int, state: StateName, incarnation: UInt64, isWanted: Bool, since: Instant,
@@ -75,7 +79,7 @@ package struct InstanceRow: Hashable, Sendable {
         lastExit: ExitStatus? = nil, reason: String = "", until: Instant? = nil, startedFingerprint: UInt64 = 0,
         healthySince: Instant? = nil, recentRestarts: [Instant] = [], ending: String? = nil,
         pendingRestart: Initiator? = nil, holdsDeadAddresses: Bool = false,
-        isRestartHalted: Bool = false
+        isRestartHalted: Bool = false, isRestart: Bool = false, initiator: Initiator? = nil
     ) {
         self.sidecar = sidecar
         self.replica = replica
@@ -97,6 +101,8 @@ package struct InstanceRow: Hashable, Sendable {
         self.pendingRestart = pendingRestart
         self.holdsDeadAddresses = holdsDeadAddresses
         self.isRestartHalted = isRestartHalted
+        self.isRestart = isRestart
+        self.initiator = initiator
     }
 }
 

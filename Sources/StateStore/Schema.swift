@@ -42,6 +42,11 @@ enum Schema {
         ALTER TABLE instances ADD COLUMN holds_dead_addresses INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE instances ADD COLUMN is_restart_halted INTEGER NOT NULL DEFAULT 0;
         """,
+        // Who had asked for a stop was forgotten, and whether what waits to start is a restart.
+        """
+        ALTER TABLE instances ADD COLUMN is_restart INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE instances ADD COLUMN initiator TEXT;
+        """,
     ]
 
     /// Where a journal of that version keeps the lease: whoever only reads one leaves its version as it is.
@@ -58,6 +63,12 @@ enum Schema {
 
     /// What is read as whether something failed before it could be restarted.
     static func haltedColumn(in version: Int) -> String { version < 5 ? "0" : "is_restart_halted" }
+
+    /// What is read as whether its next start is a restart.
+    static func restartColumn(in version: Int) -> String { version < 6 ? "0" : "is_restart" }
+
+    /// What is read as who asked for what is under way.
+    static func initiatorColumn(in version: Int) -> String { version < 6 ? "NULL" : "initiator" }
 
     static let tables = """
         CREATE TABLE project (
@@ -98,6 +109,8 @@ enum Schema {
             is_over INTEGER NOT NULL DEFAULT 0,
             holds_dead_addresses INTEGER NOT NULL DEFAULT 0,
             is_restart_halted INTEGER NOT NULL DEFAULT 0,
+            is_restart INTEGER NOT NULL DEFAULT 0,
+            initiator TEXT,
             PRIMARY KEY (sidecar, replica)
         ) WITHOUT ROWID;
         CREATE TABLE transitions (

@@ -153,7 +153,8 @@ package final class StateStore {
             SELECT sidecar, replica, state, incarnation, is_wanted, since, since_wall, started_at, restarts_total,
                 consecutive_failures, last_exit, reason, until, started_fingerprint, healthy_since, recent_restarts,
                 ending, pending_restart, \(Schema.deadAddressesColumn(in: version)),
-                \(Schema.haltedColumn(in: version))
+                \(Schema.haltedColumn(in: version)), \(Schema.restartColumn(in: version)),
+                \(Schema.initiatorColumn(in: version))
                 FROM instances WHERE \(Schema.overColumn(in: version)) <= ?
             """, [.integer(withEnded ? 1 : 0)]
         ) { row in
@@ -173,14 +174,15 @@ package final class StateStore {
                     recentRestarts: row.text(15).split(separator: " ").compactMap { Int64($0) }
                         .map(Instant.init(nanoseconds:)),
                     ending: row.optionalText(16), pendingRestart: row.optionalText(17).flatMap(Initiator.init),
-                    holdsDeadAddresses: row.integer(18) != 0, isRestartHalted: row.integer(19) != 0))
+                    holdsDeadAddresses: row.integer(18) != 0, isRestartHalted: row.integer(19) != 0,
+                    isRestart: row.integer(20) != 0, initiator: row.optionalText(21).flatMap(Initiator.init)))
         }
         return found
     }
 
     package func save(_ instance: InstanceRow) throws(StoreError) {
         try database.run(
-            "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
+            "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
             [
                 .text(instance.sidecar), .integer(Int64(instance.replica)), .text(instance.state.rawValue),
                 .integer(Int64(bitPattern: instance.incarnation)), .integer(instance.isWanted ? 1 : 0),
@@ -192,6 +194,7 @@ package final class StateStore {
                 .text(instance.recentRestarts.map { String($0.nanoseconds) }.joined(separator: " ")),
                 .init(instance.ending), .init(instance.pendingRestart?.rawValue),
                 .integer(instance.holdsDeadAddresses ? 1 : 0), .integer(instance.isRestartHalted ? 1 : 0),
+                .integer(instance.isRestart ? 1 : 0), .init(instance.initiator?.rawValue),
             ])
     }
 

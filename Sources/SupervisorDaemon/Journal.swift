@@ -198,7 +198,7 @@ extension InstanceRow {
             until: record.until, startedFingerprint: record.startedFingerprint, healthySince: record.healthySince,
             recentRestarts: record.recentRestarts, ending: record.end.flatMap(Self.text),
             pendingRestart: record.pendingRestart, holdsDeadAddresses: record.holdsDeadAddresses,
-            isRestartHalted: record.isRestartHalted)
+            isRestartHalted: record.isRestartHalted, isRestart: record.isRestart, initiator: record.initiator)
     }
 
     var record: InstanceRecord {
@@ -208,7 +208,7 @@ extension InstanceRow {
             lastExit: lastExit, reason: reason, until: until, startedFingerprint: startedFingerprint,
             healthySince: healthySince, recentRestarts: recentRestarts, end: ending.flatMap(Self.end),
             pendingRestart: pendingRestart, holdsDeadAddresses: holdsDeadAddresses,
-            isRestartHalted: isRestartHalted)
+            isRestartHalted: isRestartHalted, isRestart: isRestart, initiator: initiator)
     }
 
     private static func text(_ end: End) -> String? {

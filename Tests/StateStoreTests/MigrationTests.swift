@@ -73,6 +73,12 @@ import Testing
         PRAGMA user_version = 4;
         """
 
+    private static let toVersionFive = """
+        ALTER TABLE instances ADD COLUMN holds_dead_addresses INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE instances ADD COLUMN is_restart_halted INTEGER NOT NULL DEFAULT 0;
+        PRAGMA user_version = 5;
+        """
+
     private static let lease = LeaseRow(token: "token", pid: 11, startTime: 12, bootID: "boot", takenAt: 13)
 
     private static func run(_ sql: String, in path: String) throws {
@@ -136,6 +142,18 @@ import Testing
         let store = try StateStore(writing: shelf.journal)
         var instance = try #require(try store.instances().first)
         instance.holdsDeadAddresses = true
+        try store.save(instance)
+        #expect(try StateStore(reading: shelf.journal).instances() == [instance])
+    }
+
+    @Test func `a journal of version 5 is taken over, and did not say who asked for what`() throws {
+        let shelf = try Shelf()
+        let versionThree = Self.versionOne + Self.content + Self.toVersionTwo + Self.toVersionThree
+        try Self.run(versionThree + Self.toVersionFour + Self.toVersionFive, in: shelf.journal)
+        #expect(try StateStore(reading: shelf.journal).instances().map(\.initiator) == [nil])
+        let store = try StateStore(writing: shelf.journal)
+        var instance = try #require(try store.instances().first)
+        (instance.isRestart, instance.initiator) = (true, .user)
         try store.save(instance)
         #expect(try StateStore(reading: shelf.journal).instances() == [instance])
     }

@@ -21,7 +21,7 @@ import Testing
             since: Instant(nanoseconds: 1), sinceWall: 2, startedAt: nil, restartsTotal: 3, consecutiveFailures: 4,
             lastExit: .signal(.kill), reason: "", until: Instant(nanoseconds: 9), startedFingerprint: 7,
             healthySince: nil, recentRestarts: [Instant(nanoseconds: 1), Instant(nanoseconds: 2)],
-            holdsDeadAddresses: true, isRestartHalted: true)
+            holdsDeadAddresses: true, isRestartHalted: true, isRestart: true, initiator: .watch)
         let port = PortRow(sidecar: "db", replica: 1, name: "sql", number: 65_535)
         let lease = LeaseRow(token: "t", pid: 1, startTime: .max, bootID: "boot", takenAt: 3)
         try store.commit { () throws(StoreError) in
