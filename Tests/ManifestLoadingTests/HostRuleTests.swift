@@ -60,6 +60,20 @@ import Testing
             ])
     }
 
+    @Test func `what is named by a variable that is not interpolated is not looked up`() {
+        let loaded = load(
+            """
+            env_file: "${EF}"
+            secrets: { key: { file: "${KEYS}/key" } }
+            sidecars:
+              web: { command: ["${BIN}/sleep"], cwd: "${D}", secrets: { KEY: key } }
+              api: { command: ./api, cwd: "${D}", env_file: [{ path: "conf/${EF}" }] }
+              job: { command: sleep, env: { PATH: "${P}" } }
+              gone: { command: /bin/gone }
+            """, options: LoadOptions(interpolates: false), files: files)
+        #expect(loaded.report == ["7:20 command-not-found: there is no file /bin/gone"])
+    }
+
     @Test(arguments: [
         (FileReadFailure.tooLarge(limit: 9), "yaml-too-large"), (.isDirectory, "manifest-unreadable"),
     ])

@@ -99,7 +99,7 @@ extension ManifestDecoder {
     }
 
     private func readEnvironmentFile(_ path: String, required: Bool, at node: NodeID) -> [EnvironmentEntry] {
-        guard options.readsFiles else { return [] }
+        guard options.readsFiles, !isUnread(path) else { return [] }
         if let known = environmentFiles[path] { return known }
         let bytes: [UInt8]
         do {

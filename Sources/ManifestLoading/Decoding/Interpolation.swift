@@ -20,6 +20,9 @@ extension ManifestDecoder {
         document.withText(node) { $0.contains(UInt8(ascii: "$")) }
     }
 
+    /// Whether a variable was left in it, so that it names nothing yet.
+    func isUnread(_ text: String) -> Bool { leavesVariables && text.range(ofASCII: "${") != nil }
+
     /// A scalar as text in which references may stand.
     func template(_ node: NodeID, named name: String, mode: InterpolationMode = .full) -> Template? {
         interpolated(node, named: name, mode: mode)?.template
@@ -125,6 +128,7 @@ extension ManifestDecoder {
         interpolatedVariables.append((name, node))
         guard options.interpolates else {
             result.isUnresolved = true
+            leavesVariables = true
             return false
         }
         let value = variable(name)

@@ -50,6 +50,8 @@ final class ManifestDecoder {
     var hasUnreadSecretUse = false
     /// Every variable that was replaced, and where.
     var interpolatedVariables: [(name: String, node: NodeID)] = []
+    /// A variable was left as it stands: where it does, nobody knows what is meant.
+    var leavesVariables = false
     /// The sidecar that is being decoded.
     var current: Int?
     /// Most sidecars run where the manifest is: looked up once.

@@ -26,11 +26,18 @@ extension ManifestDecoder {
             report(
                 .portUnavailable, at: place(ofPort: port.name, of: position), obstacle.message, help: obstacle.remedy)
         }
-        let directory = sidecar.workingDirectory.literal
+        let directory = readLiteral(sidecar.workingDirectory)
         if let directory { checkDirectory(directory, of: position, known: &known.directories) }
         if let logs = sidecar.logs.directory { checkLogDirectory(logs, of: position, known: &known.directories) }
-        guard case .command(let words) = sidecar.program, let program = words.first?.literal else { return }
+        guard case .command(let words) = sidecar.program, let program = words.first.flatMap(readLiteral) else {
+            return
+        }
         checkCommand(program, of: position, in: directory, known: &known)
+    }
+
+    /// Nil where a reference or a variable stands in it that is not known.
+    private func readLiteral(_ template: Template) -> String? {
+        template.literal.flatMap { isUnread($0) ? nil : $0 }
     }
 
     private func checkDirectory(_ path: String, of position: Int, known: inout [String: FileKind?]) {
@@ -84,7 +91,7 @@ extension ManifestDecoder {
             report(kind, path: path, isRelative: !program.hasPrefix("/"), of: position)
             return
         }
-        let searchPath = path(of: position)
+        guard let searchPath = path(of: position) else { return }
         let key = searchPath + "\0" + program
         let found = known.programs[key] ?? lookUp(program, in: searchPath)
         known.programs[key] = found
@@ -121,11 +128,12 @@ extension ManifestDecoder {
         }
     }
 
-    private func path(of position: Int) -> String {
+    /// Nil where it holds a variable that is not known.
+    private func path(of position: Int) -> String? {
         if let entry = sidecars[position].environment.last(where: { $0.name == "PATH" }),
             let path = entry.value?.literal
         {
-            return path
+            return isUnread(path) ? nil : path
         }
         return clientEnvironment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
     }

@@ -72,6 +72,7 @@ extension ManifestDecoder {
         for secret in project.secrets {
             guard let key = secretKeys[secret.name] else { continue }
             switch secret.source {
+            case .file(let path) where isUnread(path): break
             case .file(let path):
                 switch files.kind(of: path) {
                 case .file, .hidden: break
