@@ -127,6 +127,43 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        "ports: { h: \"${S}\" }", "ports: { h: { port: 8080, env: \"${S}\" } }", "command: [\"/bin/${S}\"]",
+        "command: \"./${S} ${S}\"", "env_file: \"${S}\"", "env_file: [{ path: \"x/${S}\" }]", "cwd: \"${S}/x\"",
+        "hooks: { pre_start: { webhook: \"ftp://${S}\" } }", "health: { log: \"(${S}\" }", "user: \"${S} x\"",
+        "health: { http: { path: \"${S}\", port: 80 } }", "health: { tcp: { host: \"/${S}\", port: 80 } }",
+        "kind: \"${S}\"", "replicas: \"${S}\"", "restart: \"${S}\"", "depends_on: [\"${S}\"]", "umask: \"${S}\"",
+        "ulimits: { core: \"${S}\" }", "logs: { dir: \"/bin/w/${S}\" }", "logs: { max_size: \"${S}\" }",
+        "stop: { signal: \"${S}\" }", "start: { timeout: \"${S}\" }", "stale: { exe: \"${S}\" }",
+        "health: { tcp: \"${S}\" }", "secrets: { B: \"${S}\" }", "env: { PATH: \"/${S}\" }, command: none",
+        "command: [\"/bin/${X:-${S}}\"]",
+    ])
+    func `no message shows the value of a secret's variable`(key: String) {
+        let own = key.contains("command") ? key : "command: /bin/w, " + key
+        for secrets in [("secrets: { x: { env: S } }\n", ""), ("", "\nsecrets: { x: { env: \"${NAME}\" } }")] {
+            let loaded = load(
+                secrets.0 + "sidecars: { web: { \(own) }, api: { command: /bin/w, secrets: { A: x } } }" + secrets.1,
+                environment: ["S": "TopSecret", "NAME": "S"], options: LoadOptions(),
+                files: MemoryFiles(texts: ["/bin/w": ""]))
+            #expect(Set(loaded.diagnostics.map(\.rule)) == ["secret-interpolated"])
+            #expect(loaded.plan == nil)
+            #expect(!"\(loaded)".lowercased().contains("topsecret"))
+        }
+    }
+
+    @Test(arguments: ["name", "id", "version"])
+    func `no message about the project shows the value of a secret's variable`(key: String) {
+        let loaded = load(
+            """
+            \(key): "${S} !"
+            env: { A: "${S}" }
+            secrets: { x: { env: S }, y: { file: "/none/${S}" }, z: { command: ["/none/${S}"] }, "y ": { env: "${S}" } }
+            sidecars: { web: { command: /bin/w, secrets: { A: x, Y: y, Z: z } } }
+            """, environment: ["S": "TopSecret"], options: LoadOptions(), files: MemoryFiles(texts: ["/bin/w": ""]))
+        #expect(loaded.diagnostics.contains { $0.rule == "secret-interpolated" })
+        #expect(!"\(loaded)".lowercased().contains("topsecret"))
+    }
+
     @Test func `what a secret comes from is not read from an env_file`() throws {
         let files = MemoryFiles(texts: [
             "/app/.env": "API_TOKEN=s3cret\nA=1\n", "/bin/w": "", "/app/own.env": "API_TOKEN=other\nB=2\n",

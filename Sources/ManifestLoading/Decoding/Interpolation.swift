@@ -132,6 +132,12 @@ extension ManifestDecoder {
             return false
         }
         let value = variable(name)
+        // Its value is not to be shown, so it comes into nothing that may be: that it was to is reported in the end.
+        if value != nil, secretVariables[name] != nil {
+            result.isUnresolved = true
+            leavesVariables = true
+            return false
+        }
         if let value, !value.isEmpty || rest.isEmpty {
             result.literal.append(contentsOf: value.utf8)
             return true

@@ -6,6 +6,8 @@ extension ManifestDecoder {
     func decodeProject(_ root: NodeID) {
         var files: NodeID?
         var own: [EnvironmentEntry] = []
+        // Before anything is interpolated, wherever they stand.
+        if let secrets = document.value(of: "secrets", in: root) { noteSecretVariables(in: secrets) }
         decode(root, by: projectKeys, named: "the manifest", into: &project) { form, node, project in
             switch form {
             case .version: checkVersion(node)

@@ -26,6 +26,18 @@ extension ManifestDecoder {
         }
     }
 
+    /// Whose values are not to be shown. What is wrong with a secret is said when it is decoded.
+    func noteSecretVariables(in node: NodeID) {
+        guard document.kind(node) == .mapping else { return }
+        for (key, value) in document.pairs(node) where document.kind(value) == .mapping {
+            guard let variable = document.value(of: "env", in: value), document.kind(variable) == .scalar else {
+                continue
+            }
+            let name = hasDollar(variable) ? text(variable, named: "env") : document.string(variable)
+            if let name { secretVariables[name] = document.string(key) }
+        }
+    }
+
     private func secretSource(_ node: NodeID, key: NodeID) -> SecretSpec.Source? {
         guard document.kind(node) == .mapping else {
             report(
@@ -63,7 +75,6 @@ extension ManifestDecoder {
                     help: "'env' names the variable that holds the secret")
                 return nil
             }
-            secretVariables[variable] = document.string(key)
         }
         if let length = form.length { return .generated(length) }
         return form.file.map { .file($0) } ?? form.environment.map { .environment($0) }
