@@ -14,14 +14,17 @@ extension ManifestDecoder {
     /// Nothing is started for an external sidecar, so most keys say nothing.
     private func checkExternal(_ position: Int) {
         let idle = [
-            "cwd", "env", "env_file", "clear_env", "restart", "stop", "timeout", "logs", "replicas",
-            "resources", "stale",
+            "cwd", "env", "env_file", "clear_env", "stop", "timeout", "logs", "replicas", "resources", "stale",
         ]
-        for (key, _) in document.pairs(places[position].value) where idle.contains(document.string(key)) {
-            report(
-                .ignoredForExternal, at: key,
-                "'\(document.string(key))' does nothing for an external sidecar, as it is not started here",
-                help: "remove it")
+        for (key, value) in document.pairs(places[position].value) {
+            let name = document.string(key)
+            if idle.contains(name) {
+                report(
+                    .ignoredForExternal, at: key,
+                    "'\(name)' does nothing for an external sidecar, as it is not started here", help: "remove it")
+            } else if name == "restart", document.kind(value) == .mapping {
+                checkExitCodesOfExternal(value)
+            }
         }
         if sidecars[position].primary {
             report(
@@ -35,6 +38,16 @@ extension ManifestDecoder {
                 .externalWithoutProbe, at: places[position].key,
                 "'\(sidecars[position].name)' is external and has no readiness probe, so nothing is known of it",
                 help: "add a probe, for example health: { tcp: { host: 127.0.0.1, port: 5432 } }")
+        }
+    }
+
+    /// The rest of `restart` says when it is given up, and tried again.
+    private func checkExitCodesOfExternal(_ restart: NodeID) {
+        for name in ["success_codes", "no_restart_codes"] {
+            guard let entry = document.entry(name, in: restart) else { continue }
+            report(
+                .ignoredForExternal, at: entry.key,
+                "'\(name)' does nothing for an external sidecar, as its exit is not seen", help: "remove it")
         }
     }
 
