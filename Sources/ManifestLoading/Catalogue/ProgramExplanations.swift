@@ -37,7 +37,8 @@ let programExplanations: [RuleExplanation] = [
         after: "sidecars:\n  web:\n    command: [./web]\n    cwd: ${HOME:-/root}/shop\n"),
     RuleExplanation(
         .commandNotFound,
-        "The start will fail unless something puts the program there first. `--no-host` skips this check.",
+        "The start, the hook, the check or the reading of the secret will fail unless something puts the program there "
+            + "first. `--no-host` skips this check.",
         before: "sidecars:\n  web:\n    command: [no-such-program]\n",
         after: "sidecars:\n  web:\n    command: [/bin/server]\n"),
     RuleExplanation(

@@ -35,6 +35,7 @@ final class ManifestDecoder {
     var places: [(key: NodeID, value: NodeID)] = []
     var sidecarsNode: NodeID?
     var defaultsNode: NodeID?
+    var secretsNode: NodeID?
     var topEnvironment: [EnvironmentEntry] = []
     var indexByName: [String: Int] = [:]
     var dependencies: [WrittenDependency] = []

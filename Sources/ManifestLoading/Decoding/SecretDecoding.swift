@@ -13,6 +13,7 @@ extension ManifestDecoder {
 
     func decodeSecretSources(_ node: NodeID, into secrets: inout [SecretSpec]) {
         guard expect(.mapping, node, named: "secrets") else { return }
+        secretsNode = node
         for (key, value) in document.pairs(node) {
             let name = document.string(key)
             guard isSecretName(name) else {

@@ -69,6 +69,7 @@ extension ManifestDecoder {
 
     /// Whether the sources are there; what they say is read when the project is brought up.
     func checkSecretSources() {
+        var known = KnownPlaces()
         for secret in project.secrets {
             guard let key = secretKeys[secret.name] else { continue }
             switch secret.source {
@@ -88,7 +89,12 @@ extension ManifestDecoder {
                     .secretNotFound, at: key,
                     "the variable \(name) is not set, and the secret '\(secret.name)' is in it",
                     help: "set it in the environment or in .env beside the manifest")
-            case .command, .generated: break
+            case .command(let words):
+                let source = document.value(of: secret.name, in: secretsNode ?? key) ?? key
+                checkProgram(
+                    words.map { Template($0) }, from: directory, along: ownSearchPath,
+                    at: document.value(of: "command", in: source) ?? key, named: "the manifest's directory", &known)
+            case .generated: break
             }
         }
     }
