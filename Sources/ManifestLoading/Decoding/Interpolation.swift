@@ -73,7 +73,9 @@ extension ManifestDecoder {
                     return
                 }
                 let content = bytes[(position + 2)..<end]
-                if !expandExpression(content, into: &result, at: node, mode: mode, depth: depth) {
+                let isOurs =
+                    mode == .full || !isLeftByShell(String(decoding: content, as: UTF8.self), after: bytes[..<position])
+                if !isOurs || !expandExpression(content, into: &result, at: node, mode: mode, depth: depth) {
                     result.literal.append(contentsOf: bytes[position...end])
                 }
                 position = end + 1
@@ -171,7 +173,33 @@ extension ManifestDecoder {
         guard text.utf8.allSatisfy({ isNameByte($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }) else {
             return false
         }
-        return mode == .full || ["ports", "sidecars", "sidecar", "project"].contains(text[..<dot])
+        return mode == .full || isShellReference(text, dot)
+    }
+
+    /// No name of a shell's has a dot, and its operators stand behind a name: `${x-a.b}`, `${x:-a.b}`, `${x%.*}`.
+    private func isShellReference(_ text: String, _ dot: String.Index) -> Bool {
+        if ["ports", "sidecars", "sidecar", "project"].contains(text[..<dot]) { return true }
+        guard isVariableName(String(text[..<dot])) else { return false }
+        return text[dot...].dropFirst().split(separator: ".", omittingEmptySubsequences: false).allSatisfy { name in
+            name.utf8.first.map { !(0x30...0x39).contains($0) && $0 != UInt8(ascii: "-") } ?? false
+        }
+    }
+
+    /// Whether what is no reference of ours is text for another program there: in single quotes, or maybe in a here
+    /// document, which may be quoted.
+    private func isLeftByShell(_ text: String, after script: ArraySlice<UInt8>) -> Bool {
+        guard text.utf8.contains(UInt8(ascii: ".")), isReference(text, mode: .shell), Reference(parsing: text) == nil
+        else { return false }
+        var quote: UInt8 = 0
+        var previous: UInt8 = 0
+        for byte in script {
+            defer { previous = previous == UInt8(ascii: "\\") && byte == previous ? 0 : byte }
+            if quote == 0, byte == UInt8(ascii: "<"), previous == byte { return true }
+            let isEscaped = previous == UInt8(ascii: "\\") && quote != UInt8(ascii: "'")
+            guard byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\""), !isEscaped else { continue }
+            if quote == 0 { quote = byte } else if quote == byte { quote = 0 }
+        }
+        return quote == UInt8(ascii: "'")
     }
 
     private func closingBrace(in bytes: ArraySlice<UInt8>, from start: Int) -> Int? {
