@@ -7,6 +7,7 @@ import YAMLReading
 let exampleFiles = MemoryFiles(
     texts: [
         "/bin/server": "", "/app/notes.txt": "", "/app/broken.env": "A=1\nthis is no line\n", "/app/good.env": "A=1\n",
+        "/app/ports.env": "HTTP_PORT=1\nSQL_PORT=2\n",
     ],
     accounts: ["web": 1000, "db": 1001],
     // An ordinary user.

@@ -12,11 +12,44 @@ extension ManifestDecoder {
         guard !sidecar.ports.isEmpty, sidecar.environment.contains(where: { $0.name.hasSuffix("PORT") }) else { return }
         let injected = portVariables(of: sidecar).map(\.variable)
         for entry in sidecar.environment where injected.contains(entry.name) {
+            let origin = origin(of: entry.name, position)
             report(
-                .portVariableOverridden, at: place(position, "env", entry.name),
-                "'\(entry.name)' is set to the port that is given, and this value is lost",
-                help: "remove it, or name the port differently")
+                .portVariableOverridden, at: origin.node,
+                "'\(entry.name)'\(origin.file.map { " in \($0)" } ?? "") is set to the port that is given, and this value "
+                    + "is lost", help: "remove it, or name the port differently")
         }
+    }
+
+    /// Where the value stands that counts: for one of a file, where that is named.
+    private func origin(of variable: String, _ position: Int) -> (node: NodeID, file: String?) {
+        let layers = [places[position].value, defaultsNode].compactMap(\.self)
+        if let node = written(variable, in: layers.lazy.map { self.document.value(of: "env", in: $0) }) {
+            return (node, nil)
+        }
+        // Those of a sidecar stand in place of those of `defaults`.
+        let files = layers.lazy.compactMap { self.document.value(of: "env_file", in: $0) }.first
+        if let file = file(with: variable, in: files) { return file }
+        func top(_ key: String) -> NodeID? { document.root.flatMap { document.value(of: key, in: $0) } }
+        if let node = written(variable, in: [top("env")]) { return (node, nil) }
+        return file(with: variable, in: top("env_file")) ?? (place(position, "env", variable), nil)
+    }
+
+    private func written(_ variable: String, in environments: some Sequence<NodeID?>) -> NodeID? {
+        for environment in environments.compactMap(\.self) {
+            if let entry = document.entry(variable, in: environment) { return entry.value }
+        }
+        return nil
+    }
+
+    private func file(with variable: String, in files: NodeID?) -> (node: NodeID, file: String?)? {
+        guard let files else { return nil }
+        let items = document.kind(files) == .sequence ? document.items(files) : [files]
+        for item in items.reversed() {
+            let node = document.value(of: "path", in: item) ?? item
+            guard let path = path(node, named: "env_file")?.literal else { continue }
+            if environmentFiles[path]?.contains(where: { $0.name == variable }) ?? false { return (node, path) }
+        }
+        return nil
     }
 
     /// Called for every value written into an `env:` as it is.
