@@ -83,7 +83,8 @@ let variableExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [./web, --port, \"${port.http}\"]\n    ports: { http: 8080 }\n",
         after: "sidecars:\n  web:\n    command: [./web, --port, \"${ports.http}\"]\n    ports: { http: 8080 }\n"),
     RuleExplanation(
-        .referenceNotAllowed, "This value is needed before anything runs, and the reference is known only then.",
+        .referenceNotAllowed,
+        "This value is needed before anything runs, and most of what references name is known only then.",
         before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    replicas: ${ports.http}\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n    replicas: 1\n"),
     RuleExplanation(

@@ -89,8 +89,7 @@ extension ManifestDecoder {
             }
             guard let path = form.path else { continue }
             guard let literal = path.literal else {
-                report(
-                    .referenceNotAllowed, at: item, "'env_file' can't hold a reference that is known only at run time")
+                reportReference(in: path, at: item, named: "env_file")
                 continue
             }
             entries = merged(entries, readEnvironmentFile(literal, required: form.required, at: item))

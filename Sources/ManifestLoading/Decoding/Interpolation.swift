@@ -168,6 +168,30 @@ extension ManifestDecoder {
         return true
     }
 
+    /// Where only text is taken. Some of what references name is known from the file, and can be written out.
+    func reportReference(in template: Template, at node: NodeID, named name: String) {
+        guard let reference = template.references.first else { return }
+        let isPath = ["dir", "env_file", "file"].contains(name)
+        let help =
+            switch reference {
+            case .projectDirectory where isPath:
+                "a relative path starts at the manifest's directory: write the rest of it"
+            case .projectName, .projectDirectory, .sidecarName: "write it out"
+            case .port, .sidecarPort, .sidecarHost, .sidecarAddresses, .projectData, .replica:
+                "a variable of whoever brings the project up can stand here: ${VAR}"
+            }
+        let reason =
+            switch reference {
+            case .projectName, .projectDirectory, .sidecarName:
+                "'\(name)' takes no references, and ${\(reference)} is one"
+            case .port, .sidecarPort, .sidecarHost, .sidecarAddresses, .projectData, .replica:
+                "'\(name)' can't hold ${\(reference)}, which is known only at run time"
+            }
+        report(
+            .referenceNotAllowed, at: node, reason,
+            help: "\(help); references can stand in command, shell, cwd, env, hooks and health checks")
+    }
+
     private func isReference(_ text: String, mode: InterpolationMode) -> Bool {
         guard let dot = text.utf8.firstIndex(of: UInt8(ascii: ".")) else { return mode == .full && text == "replica" }
         guard text.utf8.allSatisfy({ isNameByte($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }) else {

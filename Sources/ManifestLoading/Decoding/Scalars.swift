@@ -27,8 +27,7 @@ extension ManifestDecoder {
         let result = interpolate(document.string(node), at: node, mode: .full)
         guard !result.isUnresolved else { return nil }
         guard let text = result.template.literal else {
-            report(
-                .referenceNotAllowed, at: node, "'\(name)' can't hold a reference that is known only at run time")
+            reportReference(in: result.template, at: node, named: name)
             return nil
         }
         return text

@@ -95,8 +95,7 @@ extension ManifestDecoder {
 
     private func literal(_ template: Template, named name: String, at node: NodeID) -> String? {
         if let text = template.literal { return text }
-        report(
-            .referenceNotAllowed, at: node, "'\(name)' can't hold a reference that is known only at run time")
+        reportReference(in: template, at: node, named: name)
         return nil
     }
 
