@@ -68,12 +68,19 @@ let healthExplanations: [RuleExplanation] = [
             + "    health: { startup: { http: / }, liveness: { http: / } }\n"),
     RuleExplanation(
         .probeAfterStartTimeout,
-        "Not healthy by `start.timeout` is a failed start, and nothing is healthy before its first "
-            + "check.",
+        "Not healthy by `start.timeout` is a failed start, and nothing is healthy before its first check, or before as "
+            + "many as `success_threshold` asks for, a period apart.",
         before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n"
             + "    health: { http: /, initial_delay: 90s }\n",
         after: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n"
             + "    health: { http: /, initial_delay: 90s }\n    start: { timeout: 3m }\n"),
+    RuleExplanation(
+        .probeOfUDPPort,
+        "Whatever listens by udp hears nothing of a tcp connection, so the check mostly can't succeed.",
+        before: "sidecars:\n  dns:\n    command: [./dns]\n    ports: { dns: { port: 5353, protocol: udp } }\n"
+            + "    health: { tcp: dns }\n",
+        after: "sidecars:\n  dns:\n    command: [./dns]\n    ports: { dns: { port: 5353, protocol: udp } }\n"
+            + "    health: { exec: [./ask-dns] }\n"),
     RuleExplanation(
         .probeHitsOtherSidecar, "The answer says how the other one is.",
         before: "sidecars:\n  web:\n    command: [./web]\n    ports: { http: 8080 }\n  api:\n    command: [./api]\n"

@@ -8,8 +8,10 @@ extension ManifestDecoder {
             guard let probe = health[role] else { continue }
             checkPushed(probe, role: role, of: position)
             checkDelay(probe, role: role, of: position)
+            checkTransport(probe, role: role, of: position)
             if let number = localPort(of: probe) { checkOwner(of: number, role: role, of: position, ports: ports) }
         }
+        checkSuccesses(of: sidecar, position)
         guard let liveness = health.liveness, health.startup == nil, health.readiness == nil,
             liveness.initialDelay == .zero, !liveness.isPushed
         else { return }
@@ -41,6 +43,46 @@ extension ManifestDecoder {
             .probeAfterStartTimeout, at: probePlace(position, role),
             "the first check comes after start.timeout is over, so every start fails",
             help: "shorten initial_delay, or lengthen start.timeout")
+    }
+
+    /// The first success may come at once, each further one a period after the one before; readiness begins when startup
+    /// is done. Pushed checks need but one.
+    private func checkSuccesses(of sidecar: SidecarSpec, _ position: Int) {
+        let timeout = sidecar.start.timeout
+        guard timeout > .zero else { return }
+        var total = Duration.zero
+        for role in [ProbeRole.startup, .readiness] {
+            guard let probe = sidecar.health[role], !probe.isPushed, probe.initialDelay < timeout else { continue }
+            let most = probe.period * (probe.successThreshold - 1)
+            total += probe.initialDelay + most
+            guard most > .zero, total >= timeout else { continue }
+            report(
+                .probeAfterStartTimeout, at: probePlace(position, role),
+                "\(probe.successThreshold) successes in a row take \(total.spelling) at least, and start.timeout "
+                    + "is \(timeout.spelling), so every start fails",
+                help: "lower success_threshold, shorten period, or lengthen start.timeout")
+            return
+        }
+    }
+
+    /// What listens on a port of one transport need not listen on the other's of the same number.
+    private func checkTransport(_ probe: Probe, role: ProbeRole, of position: Int) {
+        let name: String
+        switch probe.check {
+        case .http(let http):
+            guard case .named(let port) = http.port else { return }
+            name = port
+        case .tcp(.named(let port), _): name = port
+        case .tcp, .exec, .unix, .file, .log, .notify: return
+        }
+        guard let port = sidecars[position].ports.first(where: { $0.name == name }), port.transport == .udp else {
+            return
+        }
+        report(
+            .probeOfUDPPort, at: probePlace(position, role),
+            "the port '\(name)' is a udp port, and this check connects by tcp",
+            help: "use exec with a program that asks it, or check a tcp port",
+            related: [related("udp here", place(position, "ports", name))])
     }
 
     /// A number on this machine; ports by name are its own by construction.

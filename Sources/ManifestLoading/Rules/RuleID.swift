@@ -134,6 +134,7 @@ package enum RuleID: String, CaseIterable, Sendable {
     case pushedLiveness = "pushed-liveness"
     case livenessBeforeStartup = "liveness-before-startup"
     case probeAfterStartTimeout = "probe-after-start-timeout"
+    case probeOfUDPPort = "probe-of-udp-port"
     case probeHitsOtherSidecar = "probe-hits-other-sidecar"
     case externalWithoutProbe = "external-without-probe"
     case pushedProbeOnExternal = "pushed-probe-on-external"
@@ -161,7 +162,7 @@ package enum RuleID: String, CaseIterable, Sendable {
             .tildeNotExpanded, .ignoredForExternal, .dotEnvironmentSyntax, .secretInPlainText, .portVariableOverridden,
             .portRangeTooSmall, .healthyWithoutReadiness, .succeededOnService, .dependencyWithoutReplicas,
             .pushedLiveness, .livenessBeforeStartup, .externalWithoutProbe,
-            .probeHitsOtherSidecar, .maxDelayBelowDelay, .noRestartAfterSuccess, .taskRestartsAlways,
+            .probeOfUDPPort, .probeHitsOtherSidecar, .maxDelayBelowDelay, .noRestartAfterSuccess, .taskRestartsAlways,
             .stdioHidesLogProbe, .ignoredPerClient,
             .unusedSecret, .accountNotFound, .resourcesNotEnforced,
             .stopBySIGKILL, .portUnavailable, .commandNotFound, .commandNotExecutable, .directoryNotFound:
