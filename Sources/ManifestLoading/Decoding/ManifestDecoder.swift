@@ -142,7 +142,22 @@ final class ManifestDecoder {
                     help: "give it one, or remove the key")
                 continue
             }
+            let reported = diagnostics.count
             decode(value, by: group.keys[row].codec, named: group.keys[row].name, into: &owner, form: form)
+            if diagnostics.count > reported {
+                showExample(of: group.keys[row].name, group.keys[row].example, at: value, since: reported)
+            }
+        }
+    }
+
+    /// To whoever wrote a value in another form than the key takes, and was told no way out.
+    private func showExample(of name: String, _ example: String, at value: NodeID, since first: Int) {
+        let location = document.location(of: value)
+        for position in diagnostics.indices[first...]
+        where diagnostics[position].rule == RuleID.wrongType.rawValue && diagnostics[position].help == nil
+            && diagnostics[position].location == location
+        {
+            diagnostics[position].help = "for example \(name): \(example)"
         }
     }
 

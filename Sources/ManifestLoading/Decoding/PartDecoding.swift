@@ -85,6 +85,13 @@ extension ManifestDecoder {
     }
 
     private func wantedPort(_ node: NodeID) -> PortSpec.Wanted? {
+        guard document.kind(node) == .scalar else {
+            report(
+                .wrongType, at: node,
+                "a port takes a number, a range or auto, and this is \(document.kind(node).sentence)",
+                help: "for example 8080, 8080-8200 or auto")
+            return nil
+        }
         guard let text = text(node, named: "port") else { return nil }
         if text == "auto" { return .automatic }
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
@@ -115,6 +122,10 @@ extension ManifestDecoder {
                 help: "write [\(document.string(node))]")
         case .sequence:
             for item in document.items(node) {
+                guard document.kind(item) == .scalar else {
+                    reportListed(item)
+                    continue
+                }
                 guard let name = text(item, named: "depends_on") else { continue }
                 add(
                     DependencySpec(sidecar: name, condition: .started), at: item, hasCondition: false, isListed: true,
@@ -125,6 +136,13 @@ extension ManifestDecoder {
                 decodeDependency(key, value, into: &dependencies)
             }
         }
+    }
+
+    private func reportListed(_ item: NodeID) {
+        let name = document.pairs(item).first.map { document.string($0.key) } ?? "db"
+        report(
+            .wrongType, at: item, "a list of 'depends_on' takes names, and this is \(document.kind(item).sentence)",
+            help: "write all of it as a mapping, for example depends_on: { \(name): healthy }")
     }
 
     private func decodeDependency(_ key: NodeID, _ value: NodeID, into dependencies: inout [DependencySpec]) {
@@ -203,6 +221,13 @@ extension ManifestDecoder {
     private func hook(_ node: NodeID, event: HookEvent) -> HookSpec? {
         var actions = 0
         var draft = HookForm()
+        guard document.kind(node) == .mapping else {
+            report(
+                .wrongType, at: node,
+                "'\(event.rawValue)' takes a mapping, and this is \(document.kind(node).sentence)",
+                help: "for example \(event.rawValue): { exec: [./notify.sh] }")
+            return nil
+        }
         decode(node, by: hookKeys, named: event.rawValue, into: &draft) { form, node, draft in
             actions += 1
             switch form {
@@ -212,7 +237,6 @@ extension ManifestDecoder {
             default: break
             }
         }
-        guard document.kind(node) == .mapping else { return nil }
         if actions == 0, lacksForm(of: hookKeys, in: node) {
             report(
                 .hookWithoutAction, at: node, "'\(event.rawValue)' does nothing",

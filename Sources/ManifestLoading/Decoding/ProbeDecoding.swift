@@ -12,7 +12,12 @@ struct PortScope {
 extension ManifestDecoder {
     /// By role, or one bare probe, which is the readiness probe.
     func decodeHealth(_ node: NodeID, into health: inout HealthSpec, _ scope: PortScope) {
-        guard expect(.mapping, node, named: "health") else { return }
+        guard document.kind(node) == .mapping else {
+            report(
+                .wrongType, at: node, "'health' takes a mapping, and this is \(document.kind(node).sentence)",
+                help: "for example health: { http: /health }")
+            return
+        }
         let pairs = document.pairs(node)
         let roles = pairs.map { ProbeRole(rawValue: document.string($0.key)) }
         guard roles.contains(where: { $0 != nil }) else {

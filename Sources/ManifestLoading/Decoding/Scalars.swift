@@ -171,7 +171,7 @@ extension ManifestDecoder {
                 help: "write \(text)KiB, \(text)MiB or \(text)GiB")
         case .failure(.malformed), .failure(.outOfOrder):
             report(.invalidSize, at: node, "'\(text)' is no size", help: "for example 512KiB, 10MiB or 1GB")
-        case .failure(.tooLarge): report(.outOfRange, at: node, "'\(name)' is too large")
+        case .failure(.tooLarge): report(.outOfRange, at: node, "'\(name)' is \(text), and can be at most 1000TB")
         }
         return nil
     }
