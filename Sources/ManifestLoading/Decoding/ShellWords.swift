@@ -151,10 +151,9 @@ extension ManifestDecoder {
     private func checkOperators<Owner>(
         _ words: [[ShellWords.Part]], at node: NodeID, named name: String, of group: KeyGroup<Owner>
     ) {
-        let operators: Set<String> = ["&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1", "2>", "&>"]
         for word in words where word.count == 1 && !word[0].isLiteral {
             let text = String(decoding: word[0].bytes, as: UTF8.self)
-            guard operators.contains(text) else { continue }
+            guard isOperator(text) else { continue }
             let shell = group.key(of: .script)
             report(
                 .shellOperatorInCommand, at: node, "'\(text)' is a plain argument here, as no shell reads '\(name)'",
@@ -162,5 +161,14 @@ extension ManifestDecoder {
                     + ", or quote it when it is meant as an argument")
             return
         }
+    }
+
+    /// Alone, or written to a word where that can hardly be meant as it stands.
+    private func isOperator(_ word: String) -> Bool {
+        if word == "&" || word.hasSuffix(";") { return true }
+        if ["|", ">", "<", "2>", "&>"].contains(where: word.hasPrefix) { return true }
+        // `${A:-x||y}` is a default.
+        return !word.utf8.contains(UInt8(ascii: "$"))
+            && (word.range(ofASCII: "&&") != nil || word.range(ofASCII: "||") != nil)
     }
 }
