@@ -33,6 +33,9 @@ extension ManifestDecoder {
         var defaults = SidecarDefaults()
         decodeLayer(node, into: &defaults.spec, &defaults.layers)
         defaults.spec.dependencies = []
+        // Who has none of its own is to hear that, too.
+        defaults.spec.program = nil
+        defaults.layers.commandKey = nil
         return defaults
     }
 

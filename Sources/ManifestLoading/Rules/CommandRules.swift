@@ -14,7 +14,7 @@ extension ManifestDecoder {
     /// Nothing is started for an external sidecar, so most keys say nothing.
     private func checkExternal(_ position: Int) {
         let idle = [
-            "cwd", "env", "env_file", "clear_env", "stop", "timeout", "logs", "replicas", "resources", "stale",
+            "cwd", "env", "env_file", "clear_env", "stop", "logs", "replicas", "resources", "stale",
         ]
         for (key, value) in document.pairs(places[position].value) {
             let name = document.string(key)

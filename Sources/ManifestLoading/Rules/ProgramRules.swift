@@ -52,7 +52,8 @@ extension ManifestDecoder {
         _ words: [Template], from directory: String?, along searchPath: @autoclosure () -> String?,
         at node: @autoclosure () -> NodeID, named start: String = "the sidecar's cwd", _ known: inout KnownPlaces
     ) {
-        guard let program = words.first.flatMap(readLiteral) else { return }
+        // A NUL was reported by the reader.
+        guard let program = words.first.flatMap(readLiteral), !program.utf8.contains(0) else { return }
         if program.utf8.contains(UInt8(ascii: "/")) {
             guard program.hasPrefix("/") || directory != nil else { return }
             let path = absolutePath(program, from: directory ?? "/")
