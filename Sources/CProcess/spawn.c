@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "spawning.h"
+#include "child.h"
 #include "cloning.h"
 #include "processors.h"
 #include "rawcalls.h"
@@ -38,9 +39,7 @@ struct kernel_sigaction {
     uint64_t mask;
 };
 
-// Everything below runs in the child on the parent's stack and memory: no libc call that may touch shared state, and no
-// sanitizer, whose bookkeeping would be the parent's.
-#define IN_CHILD __attribute__((noinline, no_sanitize("address", "undefined")))
+// Everything below runs in the child.
 #if __has_attribute(disable_tail_calls)
 #define KEEPS_ITS_FRAME __attribute__((disable_tail_calls))
 #else
@@ -228,8 +227,7 @@ static IN_CHILD __attribute__((noreturn)) void child_main(const struct child_con
         error = RAW3(SYS_sched_setaffinity, 0, sizeof orch_all_processors, orch_all_processors);
         if (error < 0) child_fail(context, ORCH_STEP_LIMITS, error);
     }
-    error = RAW3(SYS_execve, request->path, request->arguments, request->environment);
-    child_fail(context, ORCH_STEP_EXECUTE, error);
+    child_fail(context, ORCH_STEP_EXECUTE, orch_execute(request));
 }
 
 // The child returns nowhere: it runs on below this frame while the parent is stopped, until exec or exit. So the parent

@@ -133,6 +133,37 @@ import Testing
         #expect(failure.errno == EACCES)
     }
 
+    @Test(.enabled(if: isRoot, "becoming another user needs root"))
+    func `a program is looked for on behind a directory of PATH that the user can't enter`() throws {
+        let bench = try SpawnBench()
+        chmod(bench.directory, 0o755)
+        let (closed, open) = (bench.directory + "/closed", bench.directory + "/open")
+        defer {
+            for directory in [closed, open] {
+                unlink(directory + "/tool")
+                rmdir(directory)
+            }
+        }
+        mkdir(closed, 0o700)
+        mkdir(open, 0o755)
+        bench.write("closed/tool", "#!/bin/sh\nexit 1\n", mode: 0o755)
+        bench.write("open/tool", "#!/bin/sh\nexit 0\n", mode: 0o755)
+        let paths = [("\(closed):\(open)", true), ("/none:\(closed):open", true), ("\(closed):/none", false)]
+        for (path, isFound) in paths {
+            let answer = try bench.spawn(["tool"]) { request in
+                request.environment = ["PATH=/bin", "PATH=\(path)"]
+                request.identity = privileges { $0.user = "nobody" }
+            }
+            switch answer {
+            case .success: #expect(isFound)
+            case .failure(let failure):
+                #expect(!isFound)
+                #expect(failure.step == .execute)
+                #expect(failure.errno == EACCES)
+            }
+        }
+    }
+
     @Test func `secrets lie in files for the process alone`() throws {
         let bench = try SpawnBench()
         let directory = bench.directory + "/credentials/a.0"

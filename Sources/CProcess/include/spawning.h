@@ -53,7 +53,8 @@ struct orch_identity {
 #define ORCH_RESERVED_DESCRIPTORS 4
 
 struct orch_spawn_request {
-    /// What is executed, relative to `directory`. Found along PATH beforehand.
+    /// What is executed, relative to `directory`. Found along PATH beforehand; where the child's identity may not execute
+    /// it, the child looks on along the PATH of `environment`.
     const char *path;
     char *const *arguments;
     char *const *environment;
@@ -96,6 +97,9 @@ int orch_limit_look(struct orch_limit *limit);
 
 /// Reserves descriptors for `reserved`. All 0 when there are none low enough.
 void orch_reserve_descriptors(int reserved[ORCH_RESERVED_DESCRIPTORS]);
+
+/// Where a program is looked for when there is no PATH.
+#define ORCH_DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
 /// Returns when the child has executed its program or given up. `pid` > 0 with a step: there is a child to be reaped.
 void orch_spawn(const struct orch_spawn_request *request, struct orch_spawn_result *result);
