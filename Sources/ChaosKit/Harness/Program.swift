@@ -69,6 +69,9 @@ package final class Program {
     /// As if typed at its terminal.
     package func type(_ text: String) { output.type(text) }
 
+    /// As if the window of its terminal were resized.
+    package func resize(rows: UInt16, columns: UInt16) { output.resize(rows: rows, columns: columns) }
+
     /// Waits until it has ended and nobody holds its output. One that does not end in time is killed, and the test fails.
     package func end(within seconds: Int = 60) throws -> Ended {
         let deadline = Deadline(seconds: seconds)
@@ -101,7 +104,7 @@ package final class Program {
     }
 
     /// What it has printed by now, but for its errors.
-    var printed: String {
+    package var printed: String {
         Pipe.read([output, errors], waitingAtMost: 0)
         return output.text
     }
@@ -171,9 +174,13 @@ package final class Pipe {
             throw HarnessError("no terminal: errno \(errno)")
         }
         terminal = "/dev/pts/\(number)"
-        var size = winsize(ws_row: rows, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0)
-        _ = ioctl(reading, UInt(TIOCSWINSZ), &size)
         writing = -1
+        resize(rows: rows, columns: 120)
+    }
+
+    package func resize(rows: UInt16, columns: UInt16) {
+        var size = winsize(ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        _ = ioctl(reading, UInt(TIOCSWINSZ), &size)
     }
 
     package func type(_ text: String) { _ = text.withCString { write(reading, $0, strlen($0)) } }

@@ -112,6 +112,8 @@ struct Terminal: Sendable {
     var usesColor: Bool
     var columns: Int
     var rows: Int
+    /// What got too wide when it was made narrower takes several rows, as with most terminals.
+    var wrapsAnew = true
 
     init(isInteractive: Bool, usesColor: Bool, columns: Int = 80, rows: Int = 24) {
         self.isInteractive = isInteractive
@@ -124,12 +126,18 @@ struct Terminal: Sendable {
     init(descriptor: Int32 = STDOUT_FILENO, environment: [String: String]) {
         func isSet(_ name: String) -> Bool { !(environment[name] ?? "").isEmpty }
         let isTerminal = isatty(descriptor) == 1 && environment["TERM"] != "dumb"
-        isInteractive = isTerminal && !isSet("CI")
-        usesColor = isTerminal && !isSet("NO_COLOR")
+        self.init(isInteractive: isTerminal && !isSet("CI"), usesColor: isTerminal && !isSet("NO_COLOR"))
+        // xterm itself and the console of Linux cut it off, unless tmux stands between.
+        wrapsAnew = isSet("TMUX") || !isSet("XTERM_VERSION") && environment["TERM"] != "linux"
+        if isTerminal { measure(descriptor) }
+    }
+
+    /// As large as it is now: its window may have been resized.
+    mutating func measure(_ descriptor: Int32 = STDOUT_FILENO) {
         var size = winsize()
-        let isKnown = isTerminal && ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0
-        columns = isKnown && size.ws_col > 0 ? Int(size.ws_col) : 80
-        rows = isKnown && size.ws_row > 0 ? Int(size.ws_row) : 24
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 else { return }
+        if size.ws_col > 0 { columns = Int(size.ws_col) }
+        if size.ws_row > 0 { rows = Int(size.ws_row) }
     }
 
     var palette: Palette { Palette(isOn: usesColor) }

@@ -3,14 +3,15 @@ import SidecarModel
 
 /// What `up` shows: a live tree until all is well, on a terminal; lines elsewhere and afterwards, with the logs.
 final class UpScreen {
-    private let terminal: Terminal
+    private var terminal: Terminal
     private let context: ProjectContext
     private let started: Timestamp
     /// What the tree is about. Nil: all.
     private let sidecars: Set<String>?
     private let follower: LogFollower?
     private var hasMoreLogs = false
-    private var drawnLines = 0
+    private var frame = LiveFrame()
+    private var isDrawn = false
     private var pendingText = ""
     private var lastFrame = ContinuousClock.now - .seconds(1)
     private var lastLines: [String: String] = [:]
@@ -26,10 +27,10 @@ final class UpScreen {
     }
 
     /// There is more of the logs to be shown at once.
-    var isBehind: Bool { drawnLines == 0 && hasMoreLogs }
+    var isBehind: Bool { !isDrawn && hasMoreLogs }
 
     /// While the tree is shown the logs wait: nobody would read them, and they would wake the loop for ever.
-    var descriptors: [Int32] { drawnLines > 0 ? [] : follower.map { [$0.descriptor] } ?? [] }
+    var descriptors: [Int32] { isDrawn ? [] : follower.map { [$0.descriptor] } ?? [] }
 
     func say(_ text: String) {
         clear()
@@ -68,30 +69,29 @@ final class UpScreen {
     func draw(_ view: ProjectView, title: String, isLast: Bool = false) {
         guard terminal.isInteractive, isLast || lastFrame + .milliseconds(90) <= .now else { return }
         lastFrame = .now
+        terminal.measure()
         var tree = LiveTree(terminal: terminal)
         tree.lastLines = lastLines
         tree.sidecars = sidecars
         let lines = tree.lines(view, started: started, now: .now, title: title)
-        // Each line is written over the one before: erasing all of them first would flicker.
-        let up = drawnLines > 0 ? "\u{1b}[\(drawnLines)A" : ""
-        // Nothing wraps meanwhile: a letter may be wider than a column, and the terminal narrower than it was.
-        Console.write("\r\u{1b}[?7l" + up + lines.map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J\u{1b}[?7h")
-        drawnLines = lines.count
+        Console.write(frame.redraw(lines, on: terminal))
+        isDrawn = true
     }
 
     /// Takes the tree away, so that lines can follow.
     func clear() {
         flush()
-        guard drawnLines > 0 else { return }
-        // From the first column: Ctrl-C leaves its echo before the cursor.
-        Console.write("\r\u{1b}[\(drawnLines)A\u{1b}[J")
-        drawnLines = 0
+        guard isDrawn else { return }
+        terminal.measure()
+        Console.write(frame.erase(on: terminal))
+        isDrawn = false
     }
 
     func settled(_ view: ProjectView, count: Int) {
         draw(view, title: "up", isLast: true)
         // It stays as it was drawn last.
-        drawnLines = 0
+        frame.leave()
+        isDrawn = false
         let elapsed = UnitText.duration(Timestamp.now - started)
         if !terminal.isInteractive { Console.print("all \(count) ready after \(elapsed)") }
     }
@@ -99,7 +99,7 @@ final class UpScreen {
     // MARK: Logs
 
     func followLogs() {
-        guard let follower, drawnLines == 0 else { return }
+        guard let follower, !isDrawn else { return }
         let (lines, hasMore) = follower.next()
         hasMoreLogs = hasMore
         if !lines.isEmpty { Console.print(lines.joined(separator: "\n")) }

@@ -36,7 +36,8 @@ struct LiveTree {
             ])
         }
         if rows.hidden > 0 { lines.append([("   … and \(rows.hidden) more", .dim)]) }
-        return lines.map { trimmed(painted($0)) }
+        // The cursor has the last row: one line more, and each frame would scroll the one before out of reach.
+        return lines.prefix(max(1, terminal.rows - 1)).map { trimmed(painted($0)) }
     }
 
     private func shown(of view: ProjectView) -> [InstanceReport] {
@@ -116,7 +117,7 @@ struct LiveTree {
 
     /// What doesn't fit is left out, the ones that are well first.
     private func fitted(_ rows: [Row]) -> (shown: [Row], hidden: Int) {
-        let room = max(3, terminal.rows - 3)
+        let room = max(1, terminal.rows - 3)
         guard rows.count > room else { return (rows, 0) }
         let interesting = rows.filter { $0.state != .healthy && $0.state != .completed && $0.state != .stopped }
         let shown = (interesting.isEmpty ? rows : interesting).prefix(room)
