@@ -29,8 +29,24 @@ extension EndToEnd {
                 #expect(ended.status == 0)
                 let last = try #require(ended.output.split(separator: "\u{1b}[?7l").last)
                 #expect(last.contains("31 of 31 ready"))
-                #expect(last.split(separator: "\n").dropLast().count == 11)
+                #expect(last.count { $0 == "\r\n" } == 11)
                 try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `status --watch fits its window, also when that is resized`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare((1...30).map { "  s\($0): { command: [sleep, \"1000\"] }" }.joined(separator: "\n"))
+                try sandbox.succeed("up", "-d")
+                let watch = try sandbox.start(["status", "--watch"], onTerminal: true)
+                try watch.prints("… 12 more are not shown")
+                watch.resize(rows: 12, columns: 40)
+                try watch.prints("… 22 more are not shown")
+                try sandbox.succeed("down")
+                let output = try watch.end().output
+                #expect(!output.contains("\u{1b}[2J"))
+                let frames = output.split(separator: "\u{1b}[H")
+                #expect(frames.allSatisfy { $0.count { $0 == "\r\n" } <= 23 })
             }
         }
     }

@@ -67,6 +67,38 @@ private struct Scene {
             StatusTable.lines(scene.project, now: scene.now, palette: plain).joined(separator: "\n"), is: "status")
     }
 
+    @Test(arguments: [(40, 6), (40, 10), (80, 12), (80, 14), (200, 24)])
+    func `a status that is watched fits its terminal, and says how much does not`(columns: Int, rows: Int) throws {
+        var project = scene.project
+        project.sidecars += (0..<20).map { scene.instance("extra\($0)", .healthy) }
+        let terminal = Terminal(isInteractive: true, usesColor: true, columns: columns, rows: rows)
+        let lines = StatusTable.lines(project, now: scene.now, fitting: terminal)
+        #expect(lines.count <= rows - 1)
+        #expect(lines.allSatisfy { $0.withoutColors.count < columns })
+        // No colour is left open.
+        #expect(lines.allSatisfy { $0.count { $0 == "\u{1b}" } % 2 == 0 })
+        let names = Set(project.sidecars.map(\.name.terminalSafe))
+        let shown = lines.drop { !$0.contains("NAME") }.prefix { !$0.isEmpty }
+            .count { names.contains(String($0.withoutColors.prefix { $0 != " " })) }
+        #expect(try #require(lines.last).withoutColors == "… \(26 - shown) more are not shown")
+        // Those that are well give way.
+        guard rows >= 12 else { return }
+        for name in ["mcp/1", "web", "evil"] { #expect(lines.contains { $0.hasPrefix(name) }, "\(name)") }
+    }
+
+    @Test func `a status that fits is shown whole`() {
+        let terminal = Terminal(isInteractive: true, usesColor: false, columns: 200, rows: 24)
+        #expect(
+            StatusTable.lines(scene.project, now: scene.now, fitting: terminal)
+                == StatusTable.lines(scene.project, now: scene.now, palette: plain))
+    }
+
+    @Test func `what is cut to a width leaves no colour open`() {
+        #expect("a\u{1b}[31mmom\u{1b}[0mb".fitted(to: 2) == "a\u{1b}[31mm\u{1b}[0m")
+        #expect("plain".fitted(to: 9) == "plain")
+        #expect("plain".fitted(to: 0) == "")
+    }
+
     @Test func `the tree shows each sidecar and what it waits for`() {
         let view = ProjectView(scene.project)
         var tree = LiveTree(terminal: Terminal(isInteractive: true, usesColor: false, columns: 90))

@@ -78,12 +78,17 @@ struct StatusCommand: ParsableCommand {
     }
 
     private func watchOver(_ client: ControlClient, _ terminal: Terminal, _ signals: SignalWatch) throws {
+        let isLive = terminal.isInteractive && !json
         _ = try client.call(Subscribe.self, .init())
         while true {
             let report = try client.call(Status.self, .init(names: names, withUsage: true))
-            if terminal.isInteractive, !json { Console.write("\u{1b}[H\u{1b}[2J") }
-            if json { Console.print(WireFormat.json(report)) } else { show(report, terminal) }
-            let isLive = terminal.isInteractive && !json
+            if isLive {
+                draw(report, terminal)
+            } else if json {
+                Console.print(WireFormat.json(report))
+            } else {
+                show(report, terminal)
+            }
             let ready = Poll.wait(
                 for: [client.descriptor, signals.descriptor], timeout: isLive ? .seconds(1) : nil)
             if ready.contains(signals.descriptor), let signal = signals.next(), signal != SIGWINCH {
@@ -95,6 +100,14 @@ struct StatusCommand: ParsableCommand {
                 if case .finished = message.event { return }
             }
         }
+    }
+
+    /// Over what was there: what has scrolled away stays.
+    private func draw(_ report: ProjectReport, _ terminal: Terminal) {
+        var terminal = terminal
+        terminal.measure()
+        let lines = StatusTable.lines(report, now: .now, fitting: terminal)
+        Console.write("\u{1b}[H\u{1b}[?7l" + lines.map { $0 + "\u{1b}[K\n" }.joined() + "\u{1b}[J\u{1b}[?7h")
     }
 
     private static func broken(_ context: ProjectContext, names: [String]) throws -> ProjectReport {

@@ -8,6 +8,44 @@ enum StatusTable {
             + remarks(project, now: now, palette: palette)
     }
 
+    /// As much of it as a terminal shows that is drawn over in place. Those that are well are left out first.
+    static func lines(_ project: ProjectReport, now: Timestamp, fitting terminal: Terminal) -> [String] {
+        // The cursor has the last row, and what is erased behind a line is not its last letter.
+        shown(of: project, now: now, terminal.palette, rows: max(1, terminal.rows - 1))
+            .map { $0.fitted(to: terminal.columns - 1) }
+    }
+
+    private static func shown(of project: ProjectReport, now: Timestamp, _ palette: Palette, rows: Int) -> [String] {
+        let all = lines(project, now: now, palette: palette)
+        guard all.count > rows else { return all }
+        let header = header(project, now: now, palette: palette)
+        let top = rows < 12 ? Array(header.prefix(1)) : header + [""]
+        let remarks = remarks(project, now: now, palette: palette)
+        // Besides the titles, and the line that says how many are not shown.
+        let room = max(1, rows - top.count - 2)
+        var part = project
+        part.sidecars = worst(project.sidecars, count: max(1, room - min(remarks.count, room / 3)))
+        let remarked = remarks.prefix(room - part.sidecars.count)
+        let hidden = project.sidecars.count - part.sidecars.count
+        let rest = hidden > 0 ? "… \(hidden) more are not shown" : "… \(remarks.count - remarked.count) more lines"
+        let body = top + table(part, now: now).lines(palette) + remarked
+        return body.prefix(rows - 1) + [palette.paint(rest, .dim)]
+    }
+
+    /// In their order.
+    private static func worst(_ instances: [InstanceReport], count: Int) -> [InstanceReport] {
+        func isWell(_ instance: InstanceReport) -> Bool {
+            instance.state == .healthy || instance.state == .completed || instance.state == .stopped
+        }
+        var roomForWell = max(0, count - instances.filter { !isWell($0) }.count)
+        let chosen = instances.filter { instance in
+            guard isWell(instance) else { return true }
+            roomForWell -= 1
+            return roomForWell >= 0
+        }
+        return Array(chosen.prefix(count))
+    }
+
     private static func header(_ project: ProjectReport, now: Timestamp, palette: Palette) -> [String] {
         let healthy = project.sidecars.filter { $0.state == .healthy || $0.state == .completed }.count
         let wanted = project.sidecars.filter(\.isWanted).count
