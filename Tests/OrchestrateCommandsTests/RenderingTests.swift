@@ -162,6 +162,41 @@ private struct Scene {
         }
     }
 
+    @Test func `the tree has room for the last line of whoever fails, and for every state`() throws {
+        var project = scene.project
+        project.sidecars = [
+            scene.instance("a-name-of-more-letters-than-there-are-columns-", .starting),
+            scene.instance("db", .backoff, reason: "exit 3, attempt 2 of 2 in 570 ms") {
+                $0.until = Timestamp(microseconds: scene.now.microseconds + 345_000)
+            }, scene.instance("ok", .healthy),
+        ]
+        var tree = LiveTree(terminal: Terminal(isInteractive: true, usesColor: false, columns: 80))
+        let words = "cannot bind 127.0.0.1:5432: address already in use"
+        tree.lastLines = ["db": words, "ok": words]
+        func lines() -> [String] {
+            tree.lines(ProjectView(project), started: scene.now, now: scene.now, title: "starting")
+        }
+        let wide = lines()
+        #expect(wide[2].hasSuffix("exit 3, attempt 2 of 2, next t"))
+        #expect(wide[3] == "│    “\(words)”")
+        #expect(wide.count == 5)
+        // Who does not fail has no line of its own for it.
+        #expect(wide[4].hasPrefix("└─ ok "))
+        tree.terminal.columns = 120
+        let wider = lines()
+        #expect(wider[2].hasSuffix("attempt 2 of 2, next try in 345ms"))
+        #expect(wider[3] == "│    “\(words)”")
+        tree.terminal.columns = 200
+        #expect(lines()[2].hasSuffix("next try in 345ms  “\(words)”"))
+        tree.terminal.columns = 40
+        let narrow = lines()
+        #expect(narrow[1].hasPrefix("├─ …") && narrow[1].contains("starting"))
+        #expect(narrow[3].hasPrefix("│    “cannot bind"))
+        tree.terminal.columns = 80
+        tree.terminal.rows = 6
+        #expect(lines() == wide.prefix(4) + ["   … and 1 more"])
+    }
+
     @Test func `a failure says who, why, its last words, whom it holds back and what to do`() {
         let bad = scene.instance("db", .failed, reason: "failed at execute: no such file 'postgrs'") {
             $0.consecutiveFailures = 5

@@ -13,4 +13,13 @@ extension String {
         }
         return kept
     }
+
+    /// At most so many Unicode scalars, as a letter may have any number of them, the last a "…" where something is left out.
+    func cut(to limit: Int) -> String {
+        let scalars = unicodeScalars
+        guard let end = scalars.index(scalars.startIndex, offsetBy: limit, limitedBy: scalars.endIndex),
+            end < scalars.endIndex
+        else { return self }
+        return String(scalars[..<end].dropLast()) + "…"
+    }
 }

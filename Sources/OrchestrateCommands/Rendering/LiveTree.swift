@@ -16,29 +16,50 @@ struct LiveTree {
         var isWanted: Bool
         var elapsed: String
         var detail: String
+        /// What it has written last, in quotes, or nothing.
+        var words = ""
+
+        var isFailing: Bool { state == .failed || state == .backoff || state == .unhealthy }
+
+        /// What goes on below it of the branches.
+        var stem: String { String(prefix.dropLast(3)) + (prefix.hasSuffix("└─ ") ? "   " : "│  ") }
+
+        /// At most.
+        var height: Int { isFailing && !words.isEmpty ? 2 : 1 }
     }
 
     func lines(_ view: ProjectView, started: Timestamp, now: Timestamp, title: String) -> [String] {
-        let palette = terminal.palette
         let rows = fitted(rows(view, now: now))
-        let labelRoom = terminal.columns - 2 - 2 - 9 - 2 - 6 - 1
-        let labels = rows.shown.map { $0.prefix + shortened($0.name, to: labelRoom - $0.prefix.count) }
+        let labels = rows.shown.map { $0.prefix + shortened($0.name, to: labelLimit - $0.prefix.count) }
         let width = labels.map(\.count).max() ?? 0
         var lines = [headline(view, title: title, elapsed: UnitText.duration(now - started))]
-        for (row, label) in zip(rows.shown, labels) {
-            let color = palette.color(of: row.state)
-            let middle = pad(row.state.rawValue, 9) + "  " + pad(row.elapsed, 6)
-            let room = terminal.columns - width - 2 - 2 - 9 - 2 - 6 - 2 - 1
-            let detail = room > 8 && !row.detail.isEmpty ? "  " + String(row.detail.prefix(room)) : ""
-            lines.append([
-                (pad(label, width) + "  ", nil), (StateText.symbol(row.state), color), (" ", nil), (middle, color),
-                (detail, .dim),
-            ])
-        }
+        for (row, label) in zip(rows.shown, labels) { lines += self.lines(row, label: label, width: width) }
         if rows.hidden > 0 { lines.append([("   … and \(rows.hidden) more", .dim)]) }
         // The cursor has the last row: one line more, and each frame would scroll the one before out of reach.
         return lines.prefix(max(1, terminal.rows - 1)).map { trimmed(painted($0)) }
     }
+
+    /// One long name doesn't take the room of what all have to say.
+    private var labelLimit: Int { max(12, terminal.columns / 3) }
+
+    /// With its last words, on a line of their own where there is no room for a useful piece of them and they matter.
+    private func lines(_ row: Row, label: String, width: Int) -> [Line] {
+        let color = terminal.palette.color(of: row.state)
+        let middle = pad(row.state.rawValue, 9) + "  " + pad(row.elapsed, 6)
+        let room = terminal.columns - width - 2 - 2 - 9 - 2 - 6 - 2 - 1
+        let gap = row.detail.isEmpty ? "" : "  "
+        let hasRoom = room - row.detail.count - gap.count >= min(row.words.count, Self.usefulWidth)
+        let below = !row.words.isEmpty && !hasRoom && row.isFailing
+        let detail = row.detail + (row.words.isEmpty || below ? "" : gap + row.words)
+        let line: Line = [
+            (pad(label, width) + "  ", nil), (StateText.symbol(row.state), color), (" ", nil), (middle, color),
+            (room > 8 && !detail.isEmpty ? "  " + String(detail.prefix(room)) : "", .dim),
+        ]
+        return below ? [line, [(row.stem + "  ", nil), (row.words, .dim)]] : [line]
+    }
+
+    /// Of somebody's last words.
+    private static let usefulWidth = 30
 
     private func shown(of view: ProjectView) -> [InstanceReport] {
         guard let sidecars else { return view.instances }
@@ -57,7 +78,7 @@ struct LiveTree {
 
     /// With the end of it, by which names and paths differ. What has no room for that is cut with its line.
     private func shortened(_ text: String, to room: Int) -> String {
-        text.count <= room || room < 8 ? text : "…" + text.suffix(room - 1)
+        text.count <= room || room < 2 ? text : "…" + text.suffix(room - 1)
     }
 
     /// No wider than the terminal: a line that wraps is two, and the next frame would leave one of them behind.
@@ -97,13 +118,12 @@ struct LiveTree {
     }
 
     private func row(_ instance: InstanceReport, prefix: String, now: Timestamp) -> Row {
-        var detail = StateText.detail(of: instance, now: now)
-        if let line = lastLines[instance.name], !line.isEmpty {
-            detail += detail.isEmpty ? "“\(line)”" : "  “\(line)”"
-        }
+        let line = lastLines[instance.name]?.cut(to: terminal.columns) ?? ""
         return Row(
             prefix: prefix, name: instance.name.terminalSafe, state: instance.state, isWanted: instance.isWanted,
-            elapsed: UnitText.duration(max(.zero, now - instance.since)), detail: detail.terminalSafe)
+            elapsed: UnitText.duration(max(.zero, now - instance.since)),
+            detail: StateText.detail(of: instance, now: now).terminalSafe,
+            words: line.isEmpty ? "" : "“\(line.terminalSafe)”")
     }
 
     /// The state of a group is that of the one furthest from well.
@@ -118,9 +138,13 @@ struct LiveTree {
     /// What doesn't fit is left out, the ones that are well first.
     private func fitted(_ rows: [Row]) -> (shown: [Row], hidden: Int) {
         let room = max(1, terminal.rows - 3)
-        guard rows.count > room else { return (rows, 0) }
+        guard rows.reduce(0, { $0 + $1.height }) > room else { return (rows, 0) }
         let interesting = rows.filter { $0.state != .healthy && $0.state != .completed && $0.state != .stopped }
-        let shown = (interesting.isEmpty ? rows : interesting).prefix(room)
+        var height = 0
+        let shown = (interesting.isEmpty ? rows : interesting).prefix { row in
+            defer { height += row.height }
+            return height == 0 || height + row.height <= room
+        }
         return (Array(shown), rows.count - shown.count)
     }
 

@@ -24,7 +24,8 @@ enum StateText {
             return "waits for \(instance.waitingFor.joined(separator: ", "))"
         case .backoff:
             let next = instance.until.map { "next try in \(UnitText.duration(max(.zero, $0 - now)))" }
-            return [instance.reason, next ?? ""].filter { !$0.isEmpty }.joined(separator: ", ")
+            let reason = next == nil ? instance.reason : withoutDelay(instance.reason)
+            return [reason, next ?? ""].filter { !$0.isEmpty }.joined(separator: ", ")
         case .healthy where isHalted: return instance.reason
         case .healthy:
             return instance.isUnverified ? "unverified: who owns the port could not be read" : ""
@@ -36,6 +37,14 @@ enum StateText {
         case .failed, .scheduled, .completed, .stopped:
             return instance.reason
         }
+    }
+
+    /// `exit 3, attempt 2 of 5 in 1.2 s` without the delay, of which it is counted down how much is left.
+    private static func withoutDelay(_ reason: String) -> String {
+        guard let attempt = reason.ranges(of: ", attempt ").last,
+            let delay = reason[attempt.upperBound...].firstRange(of: " in ")
+        else { return reason }
+        return String(reason[..<delay.lowerBound])
     }
 
     /// Who or what its end waits for; empty when that is not known.
