@@ -218,6 +218,20 @@ private struct Scene {
         #expect(report.lines(plain) == lines.dropLast())
     }
 
+    @Test func `a failure shows the beginning of what its sidecar wrote without end`() {
+        let bad = scene.instance("db", .failed, reason: "exit 1")
+        let words = ["short", String(repeating: "w", count: 900_000), String(repeating: "\u{1b}", count: 400)]
+        var report = FailureReport(failed: [bad], all: [bad], lastLines: ["db": words], selector: "")
+        func shown() -> [String] {
+            report.lines(plain).filter { $0.hasPrefix("    | ") }.map { String($0.dropFirst(6)) }
+        }
+        #expect(shown()[1] == String(repeating: "w", count: 499) + "…")
+        #expect(shown().map(\.count) == [5, 500, 500])
+        report.columns = 40
+        #expect(shown().map(\.count) == [5, 154, 154])
+        #expect("e\u{301}\u{301}\u{301}".cut(to: 3) == "e\u{301}…")
+    }
+
     @Test func `a failure names those too that wait for one it holds back`() {
         let db = scene.instance("db", .failed, reason: "exit 1")
         let front = scene.instance("front", .blocked, reason: "web is blocked") { $0.waitingFor = ["web"] }

@@ -140,5 +140,11 @@ struct Terminal: Sendable {
         if size.ws_row > 0 { rows = Int(size.ws_row) }
     }
 
+    /// Nil: standard error is no terminal.
+    static var columnsOfErrors: Int? {
+        var size = winsize()
+        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : nil
+    }
+
     var palette: Palette { Palette(isOn: usesColor) }
 }

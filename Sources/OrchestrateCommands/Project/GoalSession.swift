@@ -211,7 +211,7 @@ final class GoalSession {
         }
         let text = FailureReport(
             failed: instances, all: report, lastLines: LogAccess.lastLines(of: instances, in: context),
-            selector: context.selector)
+            selector: context.selector, columns: Terminal.columnsOfErrors)
         Console.printError(text.lines(terminal.palette).joined(separator: "\n"))
         return CommandFailure(.failed)
     }

@@ -24,7 +24,8 @@ extension UpSession {
             ?? failed.first { $0.isPrimary && $0.state == .failed }?.lastExit?.shellCode
         let text = FailureReport(
             failed: failed, all: report.sidecars, lastLines: LogAccess.lastLines(of: failed, in: context),
-            selector: context.selector, isTakenDown: try deciding != nil || takesDownWhatStarted())
+            selector: context.selector, isTakenDown: try deciding != nil || takesDownWhatStarted(),
+            columns: Terminal.columnsOfErrors)
         Console.printError(text.lines(terminal.palette).joined(separator: "\n"))
         let list = failed.map { "\($0.name) is \($0.state.rawValue): \($0.reason)" }.joined(separator: "; ")
         ready?.say(.failed(code: deciding ?? ExitCode.failed.rawValue, reason: list))

@@ -13,6 +13,14 @@ struct FailureReport {
     /// The command is about to take the project down, so there is nothing to be done next.
     var isTakenDown = false
 
+    /// Of the terminal it is shown on. Nil: it is shown on none.
+    var columns: Int?
+
+    /// Of a log line. `orchestrate logs` has all of it.
+    private var lineLimit: Int { min(500, columns.map { max(1, 4 * $0 - Self.mark.count) } ?? .max) }
+
+    private static let mark = "    | "
+
     /// Of those one holds back. All of them are in `status`.
     private static let shownAtMost = 20
 
@@ -34,7 +42,9 @@ struct FailureReport {
         if instance.consecutiveFailures > 1 { lines.append("  attempts: \(instance.consecutiveFailures)") }
         if let words = lastLines[instance.name], !words.isEmpty {
             lines.append("  last lines:")
-            lines += words.map { palette.paint("    | ", .dim) + $0.terminalSafe }
+            lines += words.map { word in
+                palette.paint(Self.mark, .dim) + word.cut(to: lineLimit).terminalSafe.cut(to: lineLimit)
+            }
         }
         let blocked = heldBack(by: instance.sidecar)
         if !blocked.isEmpty {
