@@ -151,6 +151,8 @@ final class GoalSession {
         if ready.contains(signals.descriptor), let signal = signals.next(), signal != SIGWINCH {
             throw CommandFailure(.interrupted, "interrupted; what was asked for goes on")
         }
+        var lines = EventLines()
+        defer { Console.write(lines.take(terminal.palette)) }
         for case .event(let message) in try client.receive() {
             switch message.event {
             case .transition(let transition):
@@ -160,7 +162,7 @@ final class GoalSession {
                 if goal == .stopped ? transition.from == .stopping && !isStopped : isStopped { mustLook = true }
                 if EventLine.isWorthALine(transition, in: view) {
                     told[transition.instance] = transition.to
-                    Console.print(EventLine.text(transition, palette: terminal.palette))
+                    lines.add(transition)
                 }
             // Instances may have come or left, have other names, or are to be restarted.
             case .missed, .applied, .portChanged: mustLook = true

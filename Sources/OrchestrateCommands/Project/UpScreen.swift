@@ -12,7 +12,7 @@ final class UpScreen {
     private var hasMoreLogs = false
     private var frame = LiveFrame()
     private var isDrawn = false
-    private var pendingText = ""
+    private var pending = EventLines()
     private var lastFrame = ContinuousClock.now - .seconds(1)
     private var lastLines: [String: String] = [:]
 
@@ -47,14 +47,13 @@ final class UpScreen {
         case .waiting, .starting, .healthy, .stopping, .stopped, .completed, .blocked, .scheduled: break
         }
         guard !(terminal.isInteractive && isSettling), EventLine.isWorthALine(transition, in: view) else { return }
-        pendingText += EventLine.text(transition, palette: terminal.palette) + "\n"
+        pending.add(transition)
     }
 
     /// Writes the lines of a burst at once.
     func flush() {
-        guard !pendingText.isEmpty else { return }
-        Console.write(pendingText)
-        pendingText = ""
+        let text = pending.take(terminal.palette)
+        if !text.isEmpty { Console.write(text) }
     }
 
     private func rememberLastLine(of transition: TransitionEvent) {
