@@ -1,4 +1,5 @@
 import ChaosKit
+import Glibc
 import Testing
 
 extension EndToEnd {
@@ -30,6 +31,30 @@ extension EndToEnd {
                 let last = try #require(ended.output.split(separator: "\u{1b}[?7l").last)
                 #expect(last.contains("31 of 31 ready"))
                 #expect(last.count { $0 == "\r\n" } == 11)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test func `an up that was stopped and goes on draws its tree anew, below what came meanwhile`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.waiting, top: "name: shop")
+                let up = try sandbox.start(["up", "-d"], onTerminal: true)
+                try up.prints("… and 10 more")
+                up.signal(SIGSTOP)
+                try sandbox.eventually("it is stopped") {
+                    File.text("/proc/\(up.pid)/stat").split(separator: ") ").last?.first == "T"
+                }
+                var before = ""
+                try sandbox.eventually("all it had drawn is read") {
+                    defer { before = up.printed }
+                    return before == up.printed
+                }
+                up.signal(SIGCONT)
+                try sandbox.eventually("a frame is drawn") { up.printed.utf8.count > before.utf8.count + 10 }
+                let start = up.printed.dropFirst(before.count).prefix { $0 != "\r\n" }
+                #expect(start.contains("starting") && !start.contains("A"), "it moves up: \(start.debugDescription)")
+                try File.write("", to: "\(sandbox.directory)/go")
+                #expect(try up.end().status == 0)
                 try sandbox.succeed("down")
             }
         }

@@ -37,7 +37,7 @@ final class SignalWatch {
         signal(SIGCHLD, SIG_DFL)
         var set = sigset_t()
         sigemptyset(&set)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGWINCH, SIGTSTP, SIGCHLD] {
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGWINCH, SIGTSTP, SIGCONT, SIGCHLD] {
             sigaddset(&set, number)
         }
         pthread_sigmask(SIG_UNBLOCK, &set, nil)
@@ -82,7 +82,10 @@ enum Poll {
             milliseconds = Int32(
                 clamping: max(0, seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000))
         }
-        guard poll(&entries, nfds_t(entries.count), milliseconds) > 0 else { return [] }
+        var count: Int32
+        // Interrupted, as by being stopped for a while, it has not waited for its time.
+        repeat { count = poll(&entries, nfds_t(entries.count), milliseconds) } while count < 0 && errno == EINTR
+        guard count > 0 else { return [] }
         return Set(entries.filter { $0.revents != 0 }.map(\.fd))
     }
 }

@@ -12,6 +12,8 @@ final class UpScreen {
     private var hasMoreLogs = false
     private var frame = LiveFrame()
     private var isDrawn = false
+    /// When the frame was drawn.
+    private var continuations = 0
     private var pending = EventLines()
     private var lastFrame = ContinuousClock.now - .seconds(1)
     private var lastLines: [String: String] = [:]
@@ -23,6 +25,7 @@ final class UpScreen {
         self.terminal = terminal
         self.context = context
         self.started = started
+        if terminal.isInteractive { Continuation.watch() }
         follower = followsLogs ? LogFollower(context, since: started, palette: terminal.palette) : nil
     }
 
@@ -68,7 +71,7 @@ final class UpScreen {
     func draw(_ view: ProjectView, title: String, isLast: Bool = false) {
         guard terminal.isInteractive, isLast || lastFrame + .milliseconds(90) <= .now else { return }
         lastFrame = .now
-        terminal.measure()
+        lookAround()
         var tree = LiveTree(terminal: terminal)
         tree.lastLines = lastLines
         tree.sidecars = sidecars
@@ -77,11 +80,19 @@ final class UpScreen {
         isDrawn = true
     }
 
+    /// The terminal may have been resized, and the frame be covered by what others wrote while we were stopped.
+    private func lookAround() {
+        terminal.measure()
+        guard Continuation.count != continuations else { return }
+        continuations = Continuation.count
+        frame.leave()
+    }
+
     /// Takes the tree away, so that lines can follow.
     func clear() {
         flush()
         guard isDrawn else { return }
-        terminal.measure()
+        lookAround()
         Console.write(frame.erase(on: terminal))
         isDrawn = false
     }
