@@ -209,7 +209,7 @@ extension Supervisor {
             summary: summary, isLeaseHolder: isHolder,
             diagnostics: loaded.diagnostics.filter { $0.severity == .warning },
             loweredLimits: lowered.isEmpty ? nil : lowered, unstored: journalWarning,
-            created: isFirst ? created : [])
+            created: isFirst ? created : [], project: plan.project.name)
     }
 
     private var created: [Apply.Created] {

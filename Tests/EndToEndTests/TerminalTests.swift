@@ -17,9 +17,12 @@ extension EndToEnd {
 
         @Test func `the live tree fits its window, also when that is resized`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.waiting)
+                try sandbox.declare(Self.waiting, top: "name: shop")
                 let up = try sandbox.start(["up", "-d"], onTerminal: true)
                 try up.prints("… and 10 more")
+                // Also that of a project nobody knew before.
+                #expect(up.has(printed: "shop  starting"))
+                #expect(!up.has(printed: "sidecars.yaml  starting"))
                 #expect(!up.has(printed: "s30"))
                 up.resize(rows: 40, columns: 100)
                 try up.prints("└─ s30")

@@ -151,10 +151,11 @@ private struct Scene {
         var project = scene.project
         project.project = "/srv/clients/a-company-with-a-very-long-name-indeed/applications/backend/sidecars.yaml"
         project.sidecars.append(scene.instance(String(repeating: "n", count: 60) + "-end", .starting))
-        for columns in [10, 30, 60, 80] {
+        for columns in [10, 30, 36, 60, 80] {
             let tree = LiveTree(terminal: Terminal(isInteractive: true, usesColor: false, columns: columns))
             let lines = tree.lines(ProjectView(project), started: scene.now, now: scene.now, title: "starting")
             for line in lines { #expect(line.count <= columns, "\(columns): \(line)") }
+            if columns == 36 { #expect(lines.first == "….yaml  starting  3 of 7 ready  0ms") }
             guard columns >= 60 else { continue }
             #expect(try #require(lines.first).hasPrefix("…"))
             #expect(try #require(lines.first).contains("sidecars.yaml  starting  3 of 7 ready"))

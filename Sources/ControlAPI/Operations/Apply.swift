@@ -82,16 +82,19 @@ package enum Apply: ControlOperation {
         package var unstored: String?
         /// What the first `apply` of a project made: whoever subscribed before it needs no snapshot. Empty later.
         package var created: [Created]
+        /// What the project is called now. Nil: an older supervisor answered.
+        package var project: String?
 
         enum CodingKeys: String, CodingKey {
-            case summary, diagnostics, unstored, created
+            case summary, diagnostics, unstored, created, project
             case isLeaseHolder = "lease_holder"
             case loweredLimits = "lowered_limits"
         }
 
         package init(
             summary: ApplySummary, isLeaseHolder: Bool, diagnostics: [Diagnostic] = [],
-            loweredLimits: [LimitSpec]? = nil, unstored: String? = nil, created: [Created] = []
+            loweredLimits: [LimitSpec]? = nil, unstored: String? = nil, created: [Created] = [],
+            project: String? = nil
         ) {
             self.summary = summary
             self.isLeaseHolder = isLeaseHolder
@@ -99,6 +102,7 @@ package enum Apply: ControlOperation {
             self.loweredLimits = loweredLimits
             self.unstored = unstored
             self.created = created
+            self.project = project
         }
     }
 

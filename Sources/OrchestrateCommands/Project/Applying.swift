@@ -82,7 +82,9 @@ struct Applying {
             answer = try client.answer(to: try client.send(request), of: Apply.self, for: .asLongAsItTakes)
         }
         var outcome = Outcome(client: client, answer: answer)
-        if let empty, !answer.created.isEmpty {
+        if var empty, !answer.created.isEmpty {
+            // Before there was a plan, it was called by its identity.
+            if let name = answer.project { empty.project = name }
             outcome.view = ProjectView(empty, created: answer.created, wanted: Set(answer.summary.wanted))
         } else if let subscription {
             do throws(ControlError) {
