@@ -62,6 +62,19 @@ extension EndToEnd {
             }
         }
 
+        @Test(arguments: ["events -f | head -n 1", "logs -f -n 1 db | head -n 1", "status --watch | head -n 2"])
+        func `who follows a quiet project ends with who reads it`(pipeline: String) throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  db: { shell: \"echo one; exec sleep 1000\", health: { log: one } }")
+                try sandbox.succeed("up", "-d")
+                let ended = try sandbox.shell("orchestrate \(pipeline)").end(within: 20)
+                #expect(ended.status == 0)
+                #expect(!ended.output.isEmpty)
+                #expect(ended.errors == "")
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `status --watch fits its window, also when that is resized`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare((1...30).map { "  s\($0): { command: [sleep, \"1000\"] }" }.joined(separator: "\n"))

@@ -49,7 +49,7 @@ struct EventsCommand: ParsableCommand {
             }
             seen = now
             while true {
-                if !client.hasArrived { _ = Poll.wait(for: [client.descriptor], timeout: nil) }
+                if !client.hasArrived { _ = Poll.waitForNews(on: [client.descriptor]) }
                 for case .event(let message) in try client.receive() {
                     Console.print(WireFormat.json(message))
                     switch message.event {

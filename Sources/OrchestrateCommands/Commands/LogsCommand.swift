@@ -84,7 +84,11 @@ struct LogsCommand: ParsableCommand {
         let shown = access.names.filter { entry in sources.contains { $0.instance == entry.key } }
         let text = LogText(
             names: shown, palette: Terminal(environment: context.environment).palette, showsTime: timestamps)
-        while show(reader, text, shown) || (follow && reader.wait()) {}
+        while true {
+            if show(reader, text, shown) { continue }
+            guard follow else { return }
+            _ = Poll.waitForNews(on: [reader.descriptor])
+        }
     }
 
     /// Answers whether there is more. One that is written all the time does not keep the others waiting.

@@ -89,8 +89,8 @@ struct StatusCommand: ParsableCommand {
             } else {
                 show(report, terminal)
             }
-            let ready = Poll.wait(
-                for: [client.descriptor, signals.descriptor], timeout: isLive ? .seconds(1) : nil)
+            let ready = Poll.waitForNews(
+                on: [client.descriptor, signals.descriptor], timeout: isLive ? .seconds(1) : nil)
             if ready.contains(signals.descriptor), let signal = signals.next(), signal != SIGWINCH {
                 throw CommandFailure(.interrupted)
             }

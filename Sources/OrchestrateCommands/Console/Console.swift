@@ -18,6 +18,18 @@ enum Console {
 
     // MARK: Nobody reads
 
+    /// Standard output, where it is a pipe.
+    static let pipe: Int32? = {
+        var facts = stat()
+        return fstat(STDOUT_FILENO, &facts) == 0 && facts.st_mode & S_IFMT == S_IFIFO ? STDOUT_FILENO : nil
+    }()
+
+    /// As a write would: by SIGPIPE, unless that is ignored.
+    static func endUnread() -> Never {
+        raise(SIGPIPE)
+        exit(0)
+    }
+
     /// What is not to wait until somebody reads the output: signals arrive only where they are looked for, and the end
     /// of a lease.
     struct Interruption {

@@ -71,10 +71,14 @@ enum Poll {
     /// The descriptors that have something, or room, empty when the time is up.
     /// - Parameters:
     ///   - writing: those that are waited for to have room.
+    ///   - reader: one that is waited for to have nobody left who reads it.
     ///   - timeout: nil waits for as long as it takes.
-    static func wait(for descriptors: [Int32], writing: [Int32] = [], timeout: Duration?) -> Set<Int32> {
+    static func wait(
+        for descriptors: [Int32], writing: [Int32] = [], reader: Int32? = nil, timeout: Duration?
+    ) -> Set<Int32> {
         var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         entries += writing.map { pollfd(fd: $0, events: Int16(POLLOUT), revents: 0) }
+        if let reader { entries.append(pollfd(fd: reader, events: 0, revents: 0)) }
         var milliseconds: Int32 = -1
         if let timeout {
             let (seconds, attoseconds) = timeout.components
@@ -87,5 +91,12 @@ enum Poll {
         repeat { count = poll(&entries, nfds_t(entries.count), milliseconds) } while count < 0 && errno == EINTR
         guard count > 0 else { return [] }
         return Set(entries.filter { $0.revents != 0 }.map(\.fd))
+    }
+
+    /// Waits for what is to be printed, and ends the process, as printing would, once nobody is left to read that.
+    static func waitForNews(on descriptors: [Int32], timeout: Duration? = nil) -> Set<Int32> {
+        let found = wait(for: descriptors, reader: Console.pipe, timeout: timeout)
+        if let pipe = Console.pipe, found.contains(pipe) { Console.endUnread() }
+        return found
     }
 }
