@@ -26,6 +26,11 @@ struct LogReaderTests {
         return lines
     }
 
+    private func hasNews(_ reader: LogReader) -> Bool {
+        var waiter = pollfd(fd: reader.descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&waiter, 1, -1) > 0
+    }
+
     @Test func `several instances are merged by time, rotated files first`() throws {
         file("a.0.\(time(3).compact).log", [(1, "stdout", "one"), (3, "stdout", "three")])
         file("a.0.log", [(5, "stderr", "five")])
@@ -113,13 +118,13 @@ struct LogReaderTests {
             close(fd)
         }
         append("\(time(2)) stdout F tw")
-        #expect(reader.wait())
+        #expect(hasNews(reader))
         take()
         #expect(seen == ["one"])
         append("o\n")
         #expect(rename(path, directory.path + "/a.0.\(time(2).compact).log") == 0)
         append("\(time(3)) stdout F three\n")
-        #expect(reader.wait())
+        #expect(hasNews(reader))
         take()
         #expect(seen == ["one", "two", "three"])
     }

@@ -16,11 +16,6 @@ struct FailureReport {
     /// Of the terminal it is shown on. Nil: it is shown on none.
     var columns: Int?
 
-    /// Of a log line. `orchestrate logs` has all of it.
-    private var lineLimit: Int { min(500, columns.map { max(1, 4 * $0 - Self.mark.count) } ?? .max) }
-
-    private static let mark = "    | "
-
     /// Of those one holds back. All of them are in `status`.
     private static let shownAtMost = 20
 
@@ -39,12 +34,12 @@ struct FailureReport {
         if let exit = instance.lastExit, !instance.reason.contains(exit.sentence) {
             lines.append("  last exit: \(exit.sentence)")
         }
-        if instance.consecutiveFailures > 1 { lines.append("  attempts: \(instance.consecutiveFailures)") }
+        if instance.consecutiveFailures > 1, !instance.reason.contains("in a row") {
+            lines.append("  attempts: \(instance.consecutiveFailures)")
+        }
         if let words = lastLines[instance.name], !words.isEmpty {
             lines.append("  last lines:")
-            lines += words.map { word in
-                palette.paint(Self.mark, .dim) + word.cut(to: lineLimit).terminalSafe.cut(to: lineLimit)
-            }
+            lines += LogQuote.lines(words, columns: columns, palette)
         }
         let blocked = heldBack(by: instance.sidecar)
         if !blocked.isEmpty {

@@ -12,6 +12,8 @@ struct LateReport {
     /// ` -f path`, to stand in the commands it names.
     var selector: String
     var now = Timestamp.now
+    /// Of the terminal it is shown on. Nil: it is shown on none.
+    var columns: Int?
 
     private static let shownAtMost = 20
 
@@ -20,6 +22,7 @@ struct LateReport {
         self.goal = goal
         self.late = late
         selector = context.selector
+        columns = Terminal.columnsOfErrors
         guard goal != .stopped else { return }
         lastLines = LogAccess.lastLines(of: Array(late.filter(Self.wasTried).prefix(3)), in: context, count: 5)
     }
@@ -40,7 +43,7 @@ struct LateReport {
         for instance in late.prefix(Self.shownAtMost) {
             let detail = StateText.detail(of: instance, now: now)
             lines.append("  \(instance.name): \(instance.state.rawValue)  \(detail)".terminalSafe)
-            lines += (lastLines[instance.name] ?? []).map { palette.paint("    | ", .dim) + $0.terminalSafe }
+            lines += LogQuote.lines(lastLines[instance.name] ?? [], columns: columns, palette)
         }
         if late.count > Self.shownAtMost { lines.append("  and \(late.count - Self.shownAtMost) more") }
         guard let first = late.first(where: Self.wasTried) ?? late.first else { return lines }

@@ -14,10 +14,10 @@ extension World {
             guard let life = slots[slot].life, slots[slot].state.isAlive, slots[slot].rules.kind != .external else {
                 continue
             }
-            if slots[slot].state == .starting, let limit = lives[life].startsBy, limit < now {
+            if slots[slot].state == .starting, let limit = lives[life].limits.startsBy, limit < now {
                 throw limitBroken(.startBounded, life, limit)
             }
-            if let limit = lives[life].runsBy, limit < now { throw limitBroken(.runBounded, life, limit) }
+            if let limit = lives[life].limits.runsBy, limit < now { throw limitBroken(.runBounded, life, limit) }
         }
     }
 
@@ -68,10 +68,10 @@ extension World {
     }
 
     private func timeIsOver(_ life: LifeID, in state: StateName) -> Bool {
-        let rules = slots[lives[life].slot].rules
+        let limits = lives[life].limits
         let age = now - lives[life].begun
-        let startIsOver = state == .starting && rules.startTimeout > .zero && age >= rules.startTimeout
-        return startIsOver || rules.runTimeout.map { age >= $0 } ?? false
+        let startIsOver = state == .starting && limits.startTimeout > .zero && age >= limits.startTimeout
+        return startIsOver || limits.runTimeout.map { age >= $0 } ?? false
     }
 
     /// An old life is told to end so that a new one can begin: while none of its siblings is between two.

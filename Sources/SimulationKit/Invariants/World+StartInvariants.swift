@@ -105,7 +105,8 @@ extension World {
         case .started: return life.runsAsTold || (target.rules.kind == .task && target.wasStartedEver)
         case .healthy:
             return life.runsAsTold && life.stopBegan == nil
-                && life.health.isHealthy(target.rules, age: now - life.spawnedAt)
+                && life.health.isHealthy(
+                    target.rules, age: now - life.spawnedAt, settled: life.limits.settle)
         case .succeeded:
             return target.rules.kind == .task
                 ? target.succeeded == target.rules.fingerprint : target.hasEndedEver && !life.runsAsTold

@@ -54,7 +54,7 @@ extension World {
     private func checkHealthy(_ slot: Int) throws(InvariantBroken) {
         let it = slots[slot]
         guard let life = it.life.map({ lives[$0] }), life.runsAsTold, life.stopBegan == nil,
-            life.health.isHealthy(it.rules, age: now - life.spawnedAt)
+            life.health.isHealthy(it.rules, age: now - life.spawnedAt, settled: life.limits.settle)
         else {
             throw InvariantBroken(invariant: .healthFollowsProbes, detail: it.label)
         }

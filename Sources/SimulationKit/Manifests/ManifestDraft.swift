@@ -43,7 +43,7 @@ package struct ManifestDraft: Sendable {
             add(drawnFrom: &generator)
             return
         }
-        switch generator.below(11) {
+        switch generator.below(12) {
         case 0: if sidecars.count < 8 { add(drawnFrom: &generator) }
         case 1: remove(at: index)
         case 8: if sidecars.count < 8 { putBack() }
@@ -52,6 +52,10 @@ package struct ManifestDraft: Sendable {
             sidecars[index].setFingerprint("hooks", edition, .inPlace)
         case 10: project.maxParallelStarts = generator.chance(perMille: 500) ? 1 + generator.below(3) : nil
         case 2, 3: sidecars[index].setFingerprint("command", edition, .restart)
+        case 11:
+            sidecars[index].start = Self.start(drawnFrom: &generator)
+            sidecars[index].timeout = Self.timeout(of: sidecars[index].kind, drawnFrom: &generator)
+            sidecars[index].setFingerprint("timeout", edition, .inPlace)
         case 4:
             sidecars[index].restart = Self.restart(for: sidecars[index].kind, drawnFrom: &generator)
             sidecars[index].stop = Self.stop(drawnFrom: &generator)
@@ -101,12 +105,8 @@ package struct ManifestDraft: Sendable {
         spec.health = Self.health(of: kind, drawnFrom: &generator)
         spec.restart = Self.restart(for: kind, drawnFrom: &generator)
         spec.stop = Self.stop(drawnFrom: &generator)
-        spec.start = StartSpec(
-            timeout: generator.chance(perMille: 100) ? .zero : generator.duration(milliseconds: 6000...12_000),
-            settle: generator.duration(milliseconds: 0...400))
-        if kind == .task, generator.chance(perMille: 300) {
-            spec.timeout = generator.duration(milliseconds: 500...3000)
-        }
+        spec.start = Self.start(drawnFrom: &generator)
+        spec.timeout = Self.timeout(of: kind, drawnFrom: &generator)
         if kind == .service, generator.chance(perMille: 300) { spec.replicas = 1 + generator.below(3) }
         if let target = spec.dependencies.first, generator.chance(perMille: 300) {
             let port = Reference.sidecarPort(sidecar: target.sidecar, replica: nil, port: "main")
@@ -175,6 +175,17 @@ package struct ManifestDraft: Sendable {
         if generator.chance(perMille: 200) { restart.successCodes = [2] }
         if generator.chance(perMille: 200) { restart.noRestartCodes = [3] }
         return restart
+    }
+
+    private static func start(drawnFrom generator: inout Generator) -> StartSpec {
+        StartSpec(
+            timeout: generator.chance(perMille: 100) ? .zero : generator.duration(milliseconds: 6000...12_000),
+            settle: generator.duration(milliseconds: 0...400))
+    }
+
+    private static func timeout(of kind: SidecarSpec.Kind, drawnFrom generator: inout Generator) -> Duration? {
+        guard kind == .task, generator.chance(perMille: 300) else { return nil }
+        return generator.duration(milliseconds: 500...3000)
     }
 
     private static func stop(drawnFrom generator: inout Generator) -> StopSpec {

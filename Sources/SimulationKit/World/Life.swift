@@ -45,10 +45,9 @@ struct Life {
     var clearedAt: Instant?
     var killedAt: Instant?
     var isReleased = false
-    /// By then it is told SIGKILL, is no longer starting, runs no longer; nil where nothing limits it.
+    /// By then it is told SIGKILL; nil where nothing limits it.
     var killedBy: Instant?
-    var startsBy: Instant?
-    var runsBy: Instant?
+    var limits: Limits
     /// By `ProbeRole.allCases`: when it was last probed.
     var probedAt = [Instant?](repeating: nil, count: ProbeRole.allCases.count)
     /// By `ProbeRole.allCases`: a run the core asked for succeeded.
@@ -99,6 +98,36 @@ struct Life {
     }
 }
 
+/// By when a life is no longer starting, and runs no longer: counted from when it began and was spawned, or was taken up.
+struct Limits {
+    private(set) var startTimeout: Duration
+    private(set) var runTimeout: Duration?
+    /// What healthy without a readiness probe takes.
+    private(set) var settle: Duration
+    var startsFrom: Instant
+    var runsFrom: Instant?
+    /// It asked for more time.
+    var extendedTo: Instant?
+
+    init(_ rules: Rules, from begun: Instant) {
+        (startTimeout, runTimeout, settle) = (rules.startTimeout, rules.runTimeout, rules.settle)
+        startsFrom = begun
+    }
+
+    /// They are those of another declaration from now on. What has settled has.
+    mutating func change(to rules: Rules, in state: StateName) {
+        (startTimeout, runTimeout) = (rules.startTimeout, rules.runTimeout)
+        if state == .starting { settle = rules.settle }
+    }
+
+    var startsBy: Instant? {
+        guard startTimeout > .zero else { return nil }
+        return max(startsFrom + startTimeout, extendedTo ?? startsFrom)
+    }
+
+    var runsBy: Instant? { runsFrom.flatMap { from in runTimeout.map { from + $0 } } }
+}
+
 enum HookProgress { case none, running, succeeded, failed }
 
 /// What the probe results the core was told add up to, counted apart from the core and in its favour: a success always
@@ -143,11 +172,11 @@ struct ToldHealth {
         isReady = state == .healthy
     }
 
-    func isHealthy(_ rules: Rules, age: Duration) -> Bool {
+    func isHealthy(_ rules: Rules, age: Duration, settled settle: Duration) -> Bool {
         if holdsAnyway { return true }
         if rules.hasStartup, !hasStarted { return false }
         if rules.hasReadiness { return isReady }
-        return rules.hasStartup || age >= rules.settle
+        return rules.hasStartup || age >= settle
     }
 }
 

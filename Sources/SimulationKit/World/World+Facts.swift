@@ -121,9 +121,7 @@ extension World {
         let slot = lives[life].slot
         switch fact {
         case .spawned:
-            if !lives[life].wasToldSpawned, let timeout = slots[slot].rules.runTimeout {
-                lives[life].runsBy = now + timeout
-            }
+            if !lives[life].wasToldSpawned { lives[life].limits.runsFrom = now }
             lives[life].wasToldSpawned = true
         case .spawnFailed:
             if !isRepeated { slots[slot].ownEnd = Slot.OwnEnd(at: now, status: nil) }
@@ -138,7 +136,8 @@ extension World {
                 answer, role, wasAskedFor: wasAskedFor,
                 thresholds: slots[slot].rules.thresholds)
         case .startExtended:
-            if let limit = lives[life].startsBy { lives[life].startsBy = max(limit, now + .seconds(2)) }
+            let asked = now + .seconds(2)
+            lives[life].limits.extendedTo = max(lives[life].limits.extendedTo ?? asked, asked)
         case .exited:
             if !isRepeated { noteExit(of: life) }
         case .emptied:

@@ -85,9 +85,8 @@ extension World {
             Life(
                 slot: slot, incarnation: incarnation, pid: nextPID, epoch: slots[slot].epoch,
                 fingerprint: rules.fingerprint, begun: now, nature: nature, grace: rules.grace,
-                longestStop: rules.longestStop))
+                longestStop: rules.longestStop, limits: Limits(rules, from: now)))
         slots[slot].life = lives.count - 1
-        if rules.startTimeout > .zero { lives[lives.count - 1].startsBy = now + rules.startTimeout }
         return lives.count - 1
     }
 

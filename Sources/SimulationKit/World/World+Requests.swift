@@ -65,6 +65,10 @@ extension World {
         for slot in slots.indices where slots[slot].isDeclared && wanted.contains(slots[slot].sidecar) {
             slots[slot].demanded = slots[slot].rules.fingerprint
             let runs = slots[slot].life.map { lives[$0].fingerprint }
+            // What is not to be replaced lives on by the limits of now.
+            if let life = slots[slot].life, runs == slots[slot].rules.fingerprint {
+                lives[life].limits.change(to: slots[slot].rules, in: slots[slot].state)
+            }
             slots[slot].mayBeReplaced =
                 runs != slots[slot].rules.fingerprint || slots[slot].holdsDeadAddress || slots[slot].isAskedToRestart
         }

@@ -111,8 +111,8 @@ extension World {
                 lives[life].longestStop = max(lives[life].longestStop, rules.longestStop)
             }
             guard let life = slots[slot].life else { continue }
-            lives[life].startsBy = rules.startTimeout > .zero ? now + rules.startTimeout : nil
-            lives[life].runsBy = rules.runTimeout.map { now + $0 }
+            lives[life].limits = Limits(rules, from: now)
+            lives[life].limits.runsFrom = now
         }
         mapDependents()
     }

@@ -151,12 +151,6 @@ package final class LogReader {
         }
     }
 
-    /// Waits until there may be more to read. False: interrupted by a signal.
-    package func wait() -> Bool {
-        var waiter = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&waiter, 1, -1) > 0
-    }
-
     private func acknowledge() {
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { buffer in
             while Glibc.read(descriptor, buffer.baseAddress, 4096) > 0 {}
