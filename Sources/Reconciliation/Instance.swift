@@ -20,7 +20,7 @@ struct Instance: Sendable {
     /// It is being replaced; others wait for it to arrive.
     var isCycling = false
     /// Its next start is the restart of what is to run all along: neither a first one, nor one after it was stopped or had
-    /// completed.
+    /// completed, unless somebody asked for a restart by that name.
     var isRestart = false
     /// A task that had succeeded, and waits to run only because its declaration changed.
     var waitsForChangedRun = false

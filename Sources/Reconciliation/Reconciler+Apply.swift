@@ -293,7 +293,7 @@ extension Instance {
         }
         // The startup that held the others back may be gone.
         if run.startup == nil { run.openGate(of: new, at: now) }
-        if new.health.readiness == nil, run.settleAt == nil { run.settle(from: run.startedAt, for: new.start.settle) }
+        if new.health.readiness == nil, run.settleAt == nil { run.settle(from: run.startedAt, for: new.settlingTime) }
         phase.run = run
     }
 }

@@ -89,13 +89,15 @@ extension Reconciler {
     }
 
     private func distance(of slot: Int) -> Int {
+        // Who waits does not wait for one that is to leave.
+        guard slots[slot].isDeclared else { return -1 }
         switch slots[slot].phase {
-        case .failed: 5
-        case .stopped, .stopping: slots[slot].isWanted ? 3 : 4
-        case .blocked: 3
-        case .completed: 2
-        case .waiting, .backoff, .starting, .unhealthy: 1
-        case .healthy: 0
+        case .failed: return 5
+        case .stopped, .stopping: return slots[slot].isWanted ? 3 : 4
+        case .blocked: return 3
+        case .completed: return 2
+        case .waiting, .backoff, .starting, .unhealthy: return 1
+        case .healthy: return 0
         }
     }
 

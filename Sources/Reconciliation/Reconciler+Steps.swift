@@ -115,7 +115,8 @@ extension Reconciler {
             instance.waitsForChangedRun = false
             if instance.isRestart {
                 instance.restartsTotal += 1
-                if let window = spec.restart.window {
+                // Who asked for it is not charged: only what follows a failure is.
+                if let window = spec.restart.window, instance.consecutiveFailures > 0 {
                     instance.recentRestarts.removeAll { now - $0 >= window }
                     instance.recentRestarts.append(now)
                 }

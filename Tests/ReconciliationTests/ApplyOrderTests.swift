@@ -58,6 +58,22 @@ import Testing
         #expect(bench.state("web") == .waiting)
     }
 
+    @Test func `a window charges what follows failures, and no start that somebody asked for`() throws {
+        var spec = service("api")
+        (spec.restart.maxAttempts, spec.restart.window, spec.restart.delay) = (1, .seconds(60), .zero)
+        var bench = try Self.running(spec)
+        _ = bench.send(.restart(["api"], by: .user))
+        _ = bench.exited("api", .signal(.terminate))
+        _ = bench.spawned("api")
+        _ = bench.pass(.seconds(2))
+        #expect(bench.state("api") == .healthy)
+        _ = bench.exited("api", .code(1))
+        #expect(bench.state("api") == .starting)
+        _ = bench.spawned("api")
+        _ = bench.exited("api", .code(1))
+        #expect(bench.state("api") == .failed)
+    }
+
     @Test func `who is blocked names whom it needs and what is wrong at the end, and nothing between`() throws {
         var broken = service("root")
         broken.restart.policy = .never

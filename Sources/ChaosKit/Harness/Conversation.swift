@@ -14,6 +14,8 @@ final class Conversation {
     private(set) var isOver = false
     /// It is to go on whatever happens.
     var isPromised = false
+    /// It is to be ended by others, which may take a while.
+    var isDoomed = false
     /// What is wrong with the answers.
     private(set) var fault: String?
     private(set) var hasInput = true
@@ -72,6 +74,13 @@ final class Conversation {
         if String(words[0]) != partner || words[1] != expected {
             fault = "\(partner ?? "") was to say \(expected): '\(line)'"
         }
+    }
+
+    /// How the client saw it end.
+    var ending: String {
+        guard case .attached(let client) = way else { return "the other end is closed" }
+        guard let ended = try? client.program.end(within: 1) else { return "attach has closed its output" }
+        return "attach ended with \(ended.status): \(ended.errors)"
     }
 
     /// All that was said was answered.

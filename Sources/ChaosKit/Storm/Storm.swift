@@ -98,8 +98,12 @@ private final class StormRound {
             stage.keeperWasLost = true
             stage.strike(oneOfTwo: sandbox.keeper, "the keeper")
         case 4: stage.strike(SIGKILL, [sandbox.guardian], "the guard")
-        case 5: stage.strikeAtOnce(Array(supervision.prefix(2)), "keeper and supervisor")
-        case 6: stage.strikeAtOnce(supervision, "all three")
+        case 5:
+            stage.strikeAtOnce(Array(supervision.prefix(2)), "keeper and supervisor")
+            clients?.loseTheirKeeping()
+        case 6:
+            stage.strikeAtOnce(supervision, "all three")
+            clients?.loseTheirKeeping()
         case 7, 8: if let life = stage.anyone(of: evidence.lives) { stage.kill(leader: life) }
         case 9: stage.strike(SIGKILL, [stage.anyone(of: evidence.descendants)?.process], "a descendant")
         case 10: freeze(stage.anyone(of: evidence.lives)?.process, "a sidecar")

@@ -45,6 +45,9 @@ final class StormClients {
         conversations.append(one)
     }
 
+    /// Keeper and supervisor are gone, and nobody has their connections: the next supervisor ends what serves them.
+    func loseTheirKeeping() { for one in conversations { one.isDoomed = true } }
+
     private func leave(_ index: Int) {
         let farewell = stage.chance.one(of: Conversation.Farewell.allCases)
         let one = conversations[index]
@@ -66,7 +69,9 @@ final class StormClients {
                 if client !== one { stage.fault("\(partner) of \(one.door) serves two clients") }
             }
             if let fault = one.fault { stage.fault("a client of \(one.door): \(fault)") }
-            if one.isOver, one.isPromised { stage.fault("the conversation with \(one.partner ?? "nobody") is over") }
+            if one.isOver, one.isPromised {
+                stage.fault("the conversation with \(one.partner ?? "nobody") is over: \(one.ending)")
+            }
         }
         gone += conversations.filter { $0.isOver || $0.fault != nil }
         conversations.removeAll { $0.isOver || $0.fault != nil }
@@ -99,7 +104,7 @@ final class StormClients {
         // the keeper still holds the connection.
         let alive = Set(stage.evidence.leaders.map(\.id))
         let served = conversations.filter { $0.partner.map(alive.contains) ?? true }
-        for one in served { one.isPromised = one.hasInput && one.partner != nil }
+        for one in served { one.isPromised = one.hasInput && one.partner != nil && !one.isDoomed }
         strike(stage.sandbox)
         for one in served { one.say() }
         let areAnswered = stage.within(seconds: 20) {

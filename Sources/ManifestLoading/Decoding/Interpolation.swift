@@ -51,6 +51,9 @@ extension ManifestDecoder {
         _ bytes: ArraySlice<UInt8>, into result: inout SegmentCollector, at node: NodeID, mode: InterpolationMode,
         depth: Int
     ) {
+        lazy var mayQuote = bytes.contains {
+            $0 == UInt8(ascii: "'") || $0 == UInt8(ascii: "\\") || $0 == UInt8(ascii: "<")
+        }
         var position = bytes.startIndex
         while position < bytes.endIndex {
             guard bytes[position] == UInt8(ascii: "$"), position + 1 < bytes.endIndex else {
@@ -73,9 +76,9 @@ extension ManifestDecoder {
                     return
                 }
                 let content = bytes[(position + 2)..<end]
-                let isOurs =
-                    mode == .full || !isLeftByShell(String(decoding: content, as: UTF8.self), after: bytes[..<position])
-                if !isOurs || !expandExpression(content, into: &result, at: node, mode: mode, depth: depth) {
+                // In a script that quotes something it may be quoted: nothing is said where that could be meant.
+                let isOurs = mode == .shell && isSlip(content) && !mayQuote
+                if !expandExpression(content, into: &result, at: node, mode: isOurs ? .full : mode, depth: depth) {
                     result.literal.append(contentsOf: bytes[position...end])
                 }
                 position = end + 1
@@ -197,33 +200,15 @@ extension ManifestDecoder {
         guard text.utf8.allSatisfy({ isNameByte($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }) else {
             return false
         }
-        return mode == .full || isShellReference(text, dot)
+        return mode == .full || ["ports", "sidecars", "sidecar", "project"].contains(text[..<dot])
     }
 
-    /// No name of a shell's has a dot, and its operators stand behind a name: `${x-a.b}`, `${x:-a.b}`, `${x%.*}`.
-    private func isShellReference(_ text: String, _ dot: String.Index) -> Bool {
-        if ["ports", "sidecars", "sidecar", "project"].contains(text[..<dot]) { return true }
-        guard isVariableName(String(text[..<dot])) else { return false }
-        return text[dot...].dropFirst().split(separator: ".", omittingEmptySubsequences: false).allSatisfy { name in
-            name.utf8.first.map { !(0x30...0x39).contains($0) && $0 != UInt8(ascii: "-") } ?? false
-        }
-    }
-
-    /// Whether what is no reference of ours is text for another program there: in single quotes, or maybe in a here
-    /// document, which may be quoted.
-    private func isLeftByShell(_ text: String, after script: ArraySlice<UInt8>) -> Bool {
-        guard text.utf8.contains(UInt8(ascii: ".")), isReference(text, mode: .shell), Reference(parsing: text) == nil
-        else { return false }
-        var quote: UInt8 = 0
-        var previous: UInt8 = 0
-        for byte in script {
-            defer { previous = previous == UInt8(ascii: "\\") && byte == previous ? 0 : byte }
-            if quote == 0, byte == UInt8(ascii: "<"), previous == byte { return true }
-            let isEscaped = previous == UInt8(ascii: "\\") && quote != UInt8(ascii: "'")
-            guard byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\""), !isEscaped else { continue }
-            if quote == 0 { quote = byte } else if quote == byte { quote = 0 }
-        }
-        return quote == UInt8(ascii: "'")
+    /// What may be a slip of ours in a script, as no shell knows it. It may be text for another program, too.
+    private func isSlip(_ content: ArraySlice<UInt8>) -> Bool {
+        let text = String(decoding: content, as: UTF8.self)
+        guard let dot = text.utf8.firstIndex(of: UInt8(ascii: ".")) else { return false }
+        return ["port", "projects", "secrets"].contains(text[..<dot])
+            && text.utf8.allSatisfy { isNameByte($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
     }
 
     private func closingBrace(in bytes: ArraySlice<UInt8>, from start: Int) -> Int? {

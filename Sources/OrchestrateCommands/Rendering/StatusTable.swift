@@ -27,6 +27,9 @@ enum StatusTable {
         part.sidecars = worst(project.sidecars, count: max(1, room - min(remarks.count, room / 3)))
         let remarked = remarks.prefix(room - part.sidecars.count)
         let hidden = project.sidecars.count - part.sidecars.count
+        guard hidden > 0 || remarked.count < remarks.count else {
+            return Array(top + table(part, now: now).lines(palette) + remarked)
+        }
         let rest = hidden > 0 ? "… \(hidden) more are not shown" : "… \(remarks.count - remarked.count) more lines"
         let body = top + table(part, now: now).lines(palette) + remarked
         return body.prefix(rows - 1) + [palette.paint(rest, .dim)]

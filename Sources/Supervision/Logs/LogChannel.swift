@@ -174,6 +174,9 @@ final class LogChannel {
     /// Its writer's next steps are not ours to know.
     func letGo(_ index: Int) { announce(index, false) }
 
+    /// Nothing more is written by this one.
+    func endRefusals(by pump: some LogPumping) { refusals.end(instance, tell: pump.report) }
+
     /// Lines were dropped of which the log says nothing yet.
     var hasDrops: Bool { drops.lines > 0 }
 
@@ -304,6 +307,7 @@ final class LogChannel {
         let lines = drops.lines == 1 ? "1 line was" : "\(drops.lines) lines were"
         let reason = statistics.failure?.message ?? "the log could not be written"
         try file.append(formatter.line("\(LogLine.noticeMark)\(lines) dropped here: \(reason)", at: time), at: time)
+        refusals.accepted()
         pump.report(.dropped(instance, lines: drops.lines, reason: reason))
         drops.noted()
     }

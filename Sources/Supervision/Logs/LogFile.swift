@@ -188,12 +188,16 @@ final class LogFile {
     /// Removes what is too old or too much, and puts the present file aside when its turn has come.
     /// - Returns: when to look again; nil: age is no matter.
     func expire(at time: WallTime) -> WallTime? {
+        let wasShut = descriptor < 0
         if isThere { try? open() }
         if isTooOld(at: time) { makeRoom(at: time) }
         if let names = try? rotatedFiles() { rotated = prune(names, at: time) }
+        if wasShut { shut() }
         guard let maxAge = spec.maxAge else { return nil }
         let oldest = rotated?.first.flatMap { Self.time(of: $0, instance) }
-        let first = [oldest, firstWritten].compactMap(\.self).min() ?? time
+        // Where the directory does not allow a rotation there is nothing to be done about what is too old.
+        let present = isTooOld(at: time) ? nil : firstWritten
+        let first = [oldest, present].compactMap(\.self).min() ?? time
         return WallTime(microseconds: first.microseconds + maxAge.nanoseconds / 1000 + 1)
     }
 

@@ -157,6 +157,7 @@ final class LogPumpWorker: LogPumping {
             switch opening.reason {
             case .joins(let incarnation):
                 if let incarnation { channel.join(incarnation) }
+                if channel.spec.maxAge != nil, channel.expiry == nil { expire(channel) }
                 return nil
             case .began(let incarnation, let isRunning):
                 channel.spec = opening.spec
@@ -186,6 +187,8 @@ final class LogPumpWorker: LogPumping {
     /// Also of one that says nothing any more. Asleep until the oldest of its files is too old: what is written meanwhile is
     /// younger.
     private func expire(_ channel: LogChannel) {
+        // What was moved before may have made an end of it.
+        guard channels[channel.instance] === channel else { return }
         if let expiry = channel.expiry { loop.cancel(expiry) }
         channel.expiry = nil
         let now = WallTime.now
@@ -220,6 +223,7 @@ final class LogPumpWorker: LogPumping {
 
     private func unwatch(_ channel: LogChannel) {
         for stream in channel.streams { if let watch = stream.watch { loop.unwatch(watch) } }
+        channel.endRefusals(by: self)
         for timer in [channel.retry, channel.expiry].compactMap(\.self) { loop.cancel(timer) }
         channel.expiry = nil
         channel.streams = []

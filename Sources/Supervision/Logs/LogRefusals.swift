@@ -24,7 +24,12 @@ struct LogRefusals {
 
     /// Once all there was is dealt with, and not for every line.
     mutating func settle(_ instance: LogInstance, tell: (LogEvent) -> Void) {
-        guard !isRefused, told != nil else { return }
+        if !isRefused { end(instance, tell: tell) }
+    }
+
+    /// Whoever writes it from now on says anew that it can't.
+    mutating func end(_ instance: LogInstance, tell: (LogEvent) -> Void) {
+        guard told != nil else { return }
         told = nil
         tell(.accepted(instance))
     }
