@@ -96,9 +96,11 @@ package enum ProcessTable {
         return String(cString: path)
     }
 
-    /// A thread of the kernel runs no file, and a zombie has none any more.
+    /// A thread of the kernel runs no file, and a zombie has none any more: asked first, as most that show no environment
+    /// are such, and this is asked of every process there is.
     private static func isExecuting(_ pid: pid_t) -> Bool {
-        File.text("/proc/\(pid)/cmdline").isEmpty && !file(of: pid).isEmpty
+        var letter: CChar = 0
+        return readlink("/proc/\(pid)/exe", &letter, 1) > 0 && File.text("/proc/\(pid)/cmdline").isEmpty
     }
 
     private static func environment(of pid: pid_t) -> [String: String] {
