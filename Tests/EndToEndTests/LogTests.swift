@@ -73,12 +73,18 @@ extension EndToEnd {
             }
         }
 
+        /// 256 KiB, to be unmounted.
+        private func smallDisk(in sandbox: Sandbox) throws -> String {
+            let place = "\(sandbox.directory)/small"
+            mkdir(place, 0o755)
+            try #require(try sandbox.tool("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place) == 0)
+            return place
+        }
+
         @Test(.enabled(if: EndToEnd.canMount, "needs a small file system of its own, which only root can mount"))
         func `a full disk drops whole lines and says how many, and the sidecar goes on`() throws {
             try Sandbox.run { sandbox in
-                let small = "\(sandbox.directory)/small"
-                mkdir(small, 0o755)
-                #expect(try sandbox.tool("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small) == 0)
+                let small = try smallDisk(in: sandbox)
                 defer { _ = try? sandbox.tool("umount", small) }
                 try sandbox.declare(
                     """
@@ -128,9 +134,7 @@ extension EndToEnd {
             throws
         {
             try Sandbox.run { sandbox in
-                let small = "\(sandbox.directory)/small"
-                mkdir(small, 0o755)
-                #expect(try sandbox.tool("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small) == 0)
+                let small = try smallDisk(in: sandbox)
                 defer { _ = try? sandbox.tool("umount", small) }
                 try sandbox.declare(
                     """
