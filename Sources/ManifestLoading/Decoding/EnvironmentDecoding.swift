@@ -7,8 +7,8 @@ extension ManifestDecoder {
         if document.isNull(node) { return [] }
         guard document.kind(node) == .mapping else {
             let isList = document.kind(node) == .sequence
-            report(
-                .wrongType, at: node, "'env' takes a mapping, and this is \(document.kind(node).sentence)",
+            reportKind(
+                of: node, "'env'", takes: "a mapping",
                 help: isList ? "write NAME: value instead of - NAME=value" : nil)
             return []
         }
@@ -33,9 +33,7 @@ extension ManifestDecoder {
                     entries.append(EnvironmentEntry(name: name, value: template))
                 }
             } else {
-                report(
-                    .wrongType, at: value,
-                    "the variable '\(name)' takes text, and this is \(document.kind(value).sentence)")
+                reportKind(of: value, "the variable '\(name)'", takes: "text")
             }
         }
         return entries

@@ -31,7 +31,7 @@ extension ManifestDecoder {
     /// The same for whom it matters whether all of it is known.
     func interpolated(_ node: NodeID, named name: String, mode: InterpolationMode = .full) -> Interpolated? {
         guard document.kind(node) == .scalar else {
-            report(.wrongType, at: node, "'\(name)' takes text, and this is \(document.kind(node).sentence)")
+            reportKind(of: node, "'\(name)'", takes: "text")
             return nil
         }
         guard !isNothing(node, named: name) else { return nil }

@@ -205,10 +205,15 @@ final class ManifestDecoder {
     }
 
     func expect(_ kind: YAMLDocument.Kind, _ node: NodeID, named name: String) -> Bool {
-        let found = document.kind(node)
-        guard found != kind else { return true }
-        report(.wrongType, at: node, "'\(name)' takes \(kind.sentence), and this is \(found.sentence)")
+        guard document.kind(node) != kind else { return true }
+        reportKind(of: node, "'\(name)'", takes: kind.sentence)
         return false
+    }
+
+    /// It is no such thing as a scalar, a list or a mapping that is taken there.
+    func reportKind(of node: NodeID, _ subject: String, takes wanted: String, help: String? = nil) {
+        report(
+            .wrongType, at: node, "\(subject) takes \(wanted), and this is \(document.kind(node).sentence)", help: help)
     }
 }
 

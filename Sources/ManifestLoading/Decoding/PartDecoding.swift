@@ -86,10 +86,8 @@ extension ManifestDecoder {
 
     private func wantedPort(_ node: NodeID) -> PortSpec.Wanted? {
         guard document.kind(node) == .scalar else {
-            report(
-                .wrongType, at: node,
-                "a port takes a number, a range or auto, and this is \(document.kind(node).sentence)",
-                help: "for example 8080, 8080-8200 or auto")
+            reportKind(
+                of: node, "a port", takes: "a number, a range or auto", help: "for example 8080, 8080-8200 or auto")
             return nil
         }
         guard let text = text(node, named: "port") else { return nil }
@@ -140,8 +138,8 @@ extension ManifestDecoder {
 
     private func reportListed(_ item: NodeID) {
         let name = document.pairs(item).first.map { document.string($0.key) } ?? "db"
-        report(
-            .wrongType, at: item, "a list of 'depends_on' takes names, and this is \(document.kind(item).sentence)",
+        reportKind(
+            of: item, "a list of 'depends_on'", takes: "names",
             help: "write all of it as a mapping, for example depends_on: { \(name): healthy }")
     }
 
@@ -222,9 +220,8 @@ extension ManifestDecoder {
         var actions = 0
         var draft = HookForm()
         guard document.kind(node) == .mapping else {
-            report(
-                .wrongType, at: node,
-                "'\(event.rawValue)' takes a mapping, and this is \(document.kind(node).sentence)",
+            reportKind(
+                of: node, "'\(event.rawValue)'", takes: "a mapping",
                 help: "for example \(event.rawValue): { exec: [./notify.sh] }")
             return nil
         }

@@ -13,9 +13,7 @@ extension ManifestDecoder {
     /// By role, or one bare probe, which is the readiness probe.
     func decodeHealth(_ node: NodeID, into health: inout HealthSpec, _ scope: PortScope) {
         guard document.kind(node) == .mapping else {
-            report(
-                .wrongType, at: node, "'health' takes a mapping, and this is \(document.kind(node).sentence)",
-                help: "for example health: { http: /health }")
+            reportKind(of: node, "'health'", takes: "a mapping", help: "for example health: { http: /health }")
             return
         }
         let pairs = document.pairs(node)

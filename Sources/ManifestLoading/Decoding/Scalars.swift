@@ -8,8 +8,7 @@ extension ManifestDecoder {
     /// `isTyped`: the text is to be read as something else, so quotes matter.
     private func value(_ node: NodeID, named name: String, expecting: String, isTyped: Bool) -> String? {
         guard document.kind(node) == .scalar else {
-            report(
-                .wrongType, at: node, "'\(name)' takes \(expecting), and this is \(document.kind(node).sentence)")
+            reportKind(of: node, "'\(name)'", takes: expecting)
             return nil
         }
         guard !isNothing(node, named: name) else { return nil }

@@ -103,9 +103,7 @@ extension ManifestDecoder {
 
     func decodeSecretUses(_ node: NodeID, into uses: inout [SecretUse]) {
         guard document.kind(node) == .mapping else {
-            report(
-                .wrongType, at: node, "'secrets' takes a mapping, and this is \(document.kind(node).sentence)",
-                help: "write VARIABLE: name-of-the-secret")
+            reportKind(of: node, "'secrets'", takes: "a mapping", help: "write VARIABLE: name-of-the-secret")
             hasUnreadSecretUse = true
             return
         }
