@@ -157,7 +157,7 @@ final class LogPumpWorker: LogPumping {
             switch opening.reason {
             case .joins(let incarnation):
                 if let incarnation { channel.join(incarnation) }
-                if channel.spec.maxAge != nil, channel.expiry == nil { expire(channel) }
+                beginToExpire(channel)
                 return nil
             case .began(let incarnation, let isRunning):
                 channel.spec = opening.spec
@@ -180,8 +180,13 @@ final class LogPumpWorker: LogPumping {
         } catch {
             report(.failed(channel.instance, error))
         }
-        if channel.spec.maxAge != nil, channel.expiry == nil { expire(channel) }
+        beginToExpire(channel)
         return channel
+    }
+
+    /// Unless it has, or age is no matter.
+    private func beginToExpire(_ channel: LogChannel) {
+        if channel.spec.maxAge != nil, channel.expiry == nil { expire(channel) }
     }
 
     /// Also of one that says nothing any more. Asleep until the oldest of its files is too old: what is written meanwhile is
