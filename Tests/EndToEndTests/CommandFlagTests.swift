@@ -290,6 +290,19 @@ extension EndToEnd {
             }
         }
 
+        @Test func `ls tells projects of one name apart by their ids`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.pair, top: "name: shop")
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("up", "-d", "--project", "second")
+                defer { _ = try? sandbox.orchestrate("down", "--project", "second") }
+                let rows = try sandbox.succeed("ls").split(separator: "\n").map { $0.split(separator: "  ")[0] }
+                #expect(Set(rows) == ["PROJECT", "shop", "shop (second)"])
+                try sandbox.succeed("down", "--project", "second")
+                try sandbox.succeed("down")
+            }
+        }
+
         // MARK: wait, run
 
         @Test func `wait tells what was reached, what can't be, and what took too long`() throws {

@@ -44,11 +44,18 @@ struct LsCommand: ParsableCommand {
         var table = Table("PROJECT", "STATE", "READY", "MANIFEST")
         for entry in entries {
             table.rows.append([
-                .init(entry.project), .init(entry.phase, entry.phase == "running" ? .green : .dim),
+                .init(called(entry, among: entries)), .init(entry.phase, entry.phase == "running" ? .green : .dim),
                 .init(ready(entry)), .init(entry.manifest),
             ])
         }
         Console.print(table.lines(Terminal(environment: environment).palette).joined(separator: "\n"))
+    }
+
+    /// A name that several have is followed by the id that tells them apart. One without has its manifest beside it.
+    private func called(_ entry: Entry, among entries: [Entry]) -> String {
+        let isUnique = entries.count { $0.project == entry.project } == 1
+        let hasID = entry.identity != entry.manifest && entry.identity != entry.project
+        return isUnique || !hasID ? entry.project : "\(entry.project) (\(entry.identity))"
     }
 
     private func ready(_ entry: Entry) -> String {
