@@ -42,6 +42,30 @@ extension EndToEnd {
             }
         }
 
+        @Test(arguments: ["", "\nsecrets: { key: { generate: 32 } }"])
+        func `an up that is refused tells of a port in use what validate tells`(more: String) throws {
+            try Sandbox.run { sandbox in
+                let port = Self.port(5)
+                try sandbox.declare(
+                    """
+                      web: { command: [sleep, "1000"], ports: { http: { port: \(port), bind: \(Self.address) } } }
+                      db: { command: [sleep, "1000"], depends_on: [wbe], cwd: not-there }
+                    """ + more)
+                let stranger = try Self.stranger(on: port, in: sandbox)
+                defer { stranger.signal(SIGKILL) }
+                let told = try sandbox.orchestrate("validate", sandbox.manifest).output
+                #expect(told.contains("warning: port \(port) on \(Self.address) is in use"), "\(told)")
+                #expect(told.contains("error: there is no sidecar 'wbe'"), "\(told)")
+                for flag in ["-d", "--dry-run"] {
+                    let refused = try sandbox.orchestrate("up", flag)
+                    #expect(refused.status == 3)
+                    // `validate` sums up, and writes the path as a person would.
+                    let errors = refused.errors.replacing("\(sandbox.directory)/sidecars.yaml", with: "sidecars.yaml")
+                    #expect(!errors.isEmpty && told.hasPrefix(errors), "\(told)\n\(errors)")
+                }
+            }
+        }
+
         @Test func `validate tells of a stranger that has the port of a stopped sidecar, by the manifest's text too`()
             throws
         {

@@ -61,7 +61,7 @@ struct Applying {
         // A supervisor that was started for this has nothing to supervise.
         if connection.isFresh, !LivingSidecars.exist(in: context.location) { dismiss(connection.client) }
         guard error.code == .invalidManifest else { return CommandFailure(error) }
-        Self.show(error.diagnostics)
+        Self.show(context.diagnostics(refusing: error.diagnostics))
         return CommandFailure(ControlError(.invalidManifest, error.diagnostics.isEmpty ? error.message : ""))
     }
 

@@ -12,8 +12,7 @@ struct DryRun {
     let names: [String]
 
     func run() throws {
-        let files = HostFiles(resourceObstacle: { ResourceSupport.expectedObstacle(to: $0) })
-        let loaded = loadManifest(path: context.manifest ?? "", environment: context.environment, files: files)
+        let loaded = context.diagnosed()
         Applying.show(loaded.diagnostics)
         guard let plan = loaded.plan else {
             throw CommandFailure(exitCode: ExitCode.invalidManifest.rawValue)

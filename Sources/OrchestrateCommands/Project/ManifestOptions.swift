@@ -5,7 +5,6 @@ import Glibc
 import ManifestLoading
 import SidecarModel
 import StateStore
-import Supervision
 
 /// The manifest a command is to read, without any project behind it.
 struct ManifestOptions: ParsableArguments {
@@ -83,14 +82,6 @@ struct ManifestOptions: ParsableArguments {
         guard !isForPlan, !noHost else { return HostFiles() }
         // Where no state can be kept there are no leases, and ports can be looked at all the same.
         let root = try? ProjectContext.root(environment, directory)
-        let owner = owner(root)
-        let ports = PortExamination(registry: root?.portsDirectory) { owner.isProject(in: $0.stateDirectory) }
-        return HostFiles(
-            resourceObstacle: { ResourceSupport.expectedObstacle(to: $0) },
-            portObstacle: { port, replicas in
-                ports.conflict(over: port, replicas: replicas).map {
-                    PortObstacle(message: $0.message, remedy: $0.remedy(askedFrom: root?.path ?? ""))
-                }
-            })
+        return .lookingAtPorts(root: root, owner: owner(root))
     }
 }

@@ -20,7 +20,7 @@ struct ManifestPreparation {
         let files = HostFiles(resourceObstacle: { _ in nil })
         let loaded = loadManifest(path: path, environment: context.environment, files: files)
         guard let plan = loaded.plan else {
-            Applying.show(loaded.diagnostics)
+            Applying.show(context.diagnostics(refusing: loaded.diagnostics))
             throw CommandFailure(exitCode: ExitCode.invalidManifest.rawValue)
         }
         diagnostics = loaded.diagnostics.filter { $0.rule == RuleID.accountNotFound.rawValue }
