@@ -99,6 +99,25 @@ extension EndToEnd {
             }
         }
 
+        @Test func `up --exit-code-from ends as that one that somebody stops, and not when it is restarted`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      db: { command: [sleep, "1000"] }
+                      web: { shell: "trap 'exit 7' TERM; echo up; sleep 1000 & wait", health: { log: up }, depends_on: [db] }
+                    """)
+                let up = try sandbox.start("up", "--exit-code-from", "web")
+                try up.prints("ready")
+                try sandbox.succeed("restart", "web")
+                #expect(sandbox.sidecars("db").count == 1)
+                try sandbox.succeed("stop", "web")
+                let ended = try up.end(within: 20)
+                #expect(ended.status == 7, "\(ended.everything)")
+                #expect(ended.everything.contains("web was stopped, and the project ends with it"))
+                try sandbox.eventually("nothing runs") { sandbox.processes.isEmpty }
+            }
+        }
+
         /// Neither ends by itself within the test's time.
         private static let stubborn = """
               db: { shell: "trap 'echo asked' TERM; echo up; while :; do sleep 1000 & wait; done", health: { log: up }, stop: { grace: 100s } }

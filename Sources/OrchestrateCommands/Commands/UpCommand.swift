@@ -49,7 +49,7 @@ struct UpCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "End the project when this sidecar has ended and is not restarted, and exit with its code.",
+            "End the project when this sidecar has ended, or was stopped, and is not restarted; exit with its code.",
             valueName: "sidecar"),
         completion: .wholeSidecars)
     var exitCodeFrom: String?

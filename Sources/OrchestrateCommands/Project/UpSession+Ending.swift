@@ -92,9 +92,24 @@ extension UpSession {
         guard let name = options.exitCodeFrom else { return nil }
         let named = view.instances(named: name)
         guard !named.isEmpty else { throw context.unknownSidecar(name, among: view.sidecarNames) }
-        guard named.allSatisfy({ $0.state == .completed || $0.state == .failed }) else { return nil }
+        guard named.allSatisfy(Self.hasEnded) else { return nil }
         let report = try client.call(Status.self, .init())
-        return try takeDown(presses: 0, code: exitCode(of: name, in: report) ?? 0)
+        let wasStopped = named.contains { $0.state == .stopped }
+        // Where all goes down it is stopped too, and whoever asked for that decides.
+        guard !wasStopped || report.phase == .running else { return nil }
+        // Stopped before it was ever run, it has done nothing that could be called a success.
+        let code = exitCode(of: name, in: report) ?? (wasStopped ? ExitCode.failed.rawValue : 0)
+        if wasStopped { screen.say("\(name) was stopped, and the project ends with it") }
+        return try takeDown(presses: 0, code: code)
+    }
+
+    /// Somebody's stop is an end too; what only stops on the way to its next life is wanted.
+    private static func hasEnded(_ instance: InstanceReport) -> Bool {
+        switch instance.state {
+        case .completed, .failed: true
+        case .stopped: !instance.isWanted
+        case .waiting, .starting, .healthy, .unhealthy, .stopping, .backoff, .blocked, .scheduled: false
+        }
     }
 
     private func exitCode(of name: String, in report: ProjectReport) -> Int32? {
