@@ -17,7 +17,9 @@ extension Reconciler {
     package var givingWay: Set<String> { sidecars { $0.isDeclared && $0.isWanted && $0.isGivingWay } }
 
     /// The sidecars of which something does not run and would not start by itself.
-    package var idle: Set<String> { sidecars { $0.isDeclared && (!$0.isWanted || $0.phase.name == .failed) } }
+    package var idle: Set<String> {
+        sidecars { $0.isDeclared && (!$0.isWanted || $0.phase.name == .failed || $0.phase.name == .completed) }
+    }
 
     private func sidecars(withOneThat matches: (Instance) -> Bool) -> Set<String> {
         Set(groups.filter { $0.instances.contains { matches(slots[$0]) } }.map(\.name))

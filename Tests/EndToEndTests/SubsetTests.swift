@@ -41,6 +41,24 @@ extension EndToEnd {
             }
         }
 
+        @Test func `an up says that it starts what had completed, and only where the new policy asks for it`() throws {
+            try Sandbox.run { sandbox in
+                let rest = "shell: \"test -e done && exec sleep 1000; touch done\""
+                try sandbox.declare("  a: { command: [sleep, \"1000\"] }\n  web: { \(rest), restart: never }")
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("wait", "web", "--for", "completed")
+                try sandbox.declare("  a: { command: [sleep, \"1000\"] }\n  web: { \(rest), restart: on-failure }")
+                #expect(
+                    try sandbox.succeed("up", "-d").hasPrefix("1 updated in place (web: restart), 1 unchanged\n"))
+                try sandbox.declare("  a: { command: [sleep, \"1000\"] }\n  web: { \(rest), restart: always }")
+                let up = try sandbox.succeed("up", "-d")
+                #expect(
+                    up.hasPrefix("1 updated in place (web: restart), 1 started (web), 1 unchanged\n"), "\(up)")
+                #expect(sandbox.sidecars("web").count == 1)
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test(arguments: [
             "{ command: [sleep, \"1000\"] }", "{ command: [sleep, \"1000\"], primary: true }",
             "{ kind: external, health: { exec: [\"true\"] } }",

@@ -145,7 +145,7 @@ package struct ApplySummary: Hashable, Codable, Sendable {
     }
 
     package var changes: [Change]
-    /// Sidecars that are declared as they were and did not run, and now are to.
+    /// Sidecars that did not run and now are to, declared as they were or changed in place.
     package var started: [String]
     /// How many are left as they are.
     package var unchanged: Int

@@ -21,13 +21,14 @@ extension ApplySummary {
         var started: [String] = []
         var unchanged = 0
         for entry in difference.entries where selected?.contains(entry.sidecar) ?? true {
-            let change = Change(
-                entry, isRestarted: restarted.contains(entry.sidecar), outlook: reconciler.outlook(for: entry.sidecar))
-            if let change {
-                changes.append(change)
-            } else if idle.contains(entry.sidecar) {
+            let outlook = reconciler.outlook(for: entry.sidecar)
+            let change = Change(entry, isRestarted: restarted.contains(entry.sidecar), outlook: outlook)
+            if let change { changes.append(change) }
+            // What completed is idle too, and stays so unless its policy has it run again.
+            let isStarted = idle.contains(entry.sidecar) && outlook != .keeps
+            if isStarted, change?.leavesStartUntold ?? true {
                 started.append(entry.sidecar)
-            } else {
+            } else if change == nil {
                 unchanged += 1
             }
         }
@@ -36,6 +37,14 @@ extension ApplySummary {
 }
 
 extension ApplySummary.Change {
+    /// It says nothing of a start: one that comes with it is to be told besides.
+    fileprivate var leavesStartUntold: Bool {
+        switch action {
+        case .update: true
+        case .create, .restart, .scale, .remove: false
+        }
+    }
+
     /// Nil: nothing is done to it.
     fileprivate init?(_ entry: PlanDifference.Entry, isRestarted: Bool, outlook: Outlook) {
         let sidecar = entry.sidecar
