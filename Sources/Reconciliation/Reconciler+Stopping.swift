@@ -30,9 +30,10 @@ extension Reconciler {
     /// What its life gives way for, and the sidecar whose address moved where that is the reason.
     func replacementCause(_ slot: Int, by initiator: Initiator) -> (cause: String, causedBy: String?) {
         let group = groups[slots[slot].group]
-        if initiator == .apply, case .restart(let keys) = PlanDifference.action(from: slots[slot].spec, to: group.spec)
-        {
-            return ("to be restarted: \(keys.joined(separator: ", ")) changed", nil)
+        if case .restart(let keys) = PlanDifference.action(from: slots[slot].spec, to: group.spec) {
+            // Whoever asked for it gets what was declared meanwhile.
+            let request = initiator == .apply ? "" : "asked for, and "
+            return ("to be restarted: \(request)\(keys.joined(separator: ", ")) changed", nil)
         }
         guard initiator == .dependency, slots[slot].holdsDeadAddresses else { return ("to be restarted", nil) }
         // Of the others, whom it refers to without depending on them, only a look at all would tell.

@@ -27,6 +27,19 @@ import Testing
         #expect(bench.status("web")?.consecutiveFailures == 0)
     }
 
+    @Test func `a restart that somebody asked for names the keys that changed meanwhile`() throws {
+        let spec = service("web")
+        var bench = try Bench(spec, service("user", after: ("web", .healthy)))
+        _ = bench.up()
+        _ = bench.spawned("web")
+        let plan = try Plan(project: bench.reconciler.plan.project, sidecars: [spec.changed()])
+        // Both before anything comes of either.
+        bench.reconciler.observe(.restart(["web"], by: .user), at: bench.now)
+        _ = bench.send(.apply(plan, selection: nil))
+        #expect(bench.state("web") == .stopping)
+        #expect(bench.status("web")?.reason == "to be restarted: asked for, and command changed")
+    }
+
     @Test func `a task that completed stays so whatever becomes of its policy`() throws {
         var spec = service("job")
         (spec.kind, spec.restart.policy, spec.restart.successCodes) = (.task, .onFailure, [2])
