@@ -31,6 +31,9 @@ struct Instance: Sendable {
     var recentRestarts: [Instant] = []
     var healthySince: Instant?
     var lastExit: ExitStatus?
+    /// How the process of its current or last life ended. Nil: it lives, or there was none: what the one before came to is
+    /// no fact about this one.
+    var exitOfLife: ExitStatus?
     var startedFingerprint: UInt64 = 0
     /// Failed, and these dependencies came back since: reason to try again.
     var hasHopeFrom: [Int] = []
@@ -147,6 +150,8 @@ struct Instance: Sendable {
         consecutiveFailures = 0
         recentRestarts = []
     }
+
+    mutating func note(_ exit: ExitStatus) { (lastExit, exitOfLife) = (exit, exit) }
 
     /// It is no longer wanted. Whatever was to follow the end of its life, nothing does.
     mutating func leave(by initiator: Initiator) {

@@ -85,6 +85,8 @@ struct Run: Sendable {
     var lastProbe: ProbeOutcome?
     var lastProbeAt: Instant?
     var wasSpawned = false
+    /// Why it was started, whatever is said while it gets ready.
+    var startCause = ""
 
     init(startedAt: Instant) {
         self.startedAt = startedAt

@@ -46,7 +46,10 @@ extension Reconciler {
                 endLife(slot, .ended(.hook(failure)), at: now)
             } else {
                 effects.append(.spawn(InstanceIndex(slot), slots[slot].incarnation))
-                change(slot) { $0.phase = .starting(run, .spawning) }
+                change(slot) {
+                    $0.phase = .starting(run, .spawning)
+                    $0.reason = run.startCause
+                }
             }
         case (.preStart, .stopping(_, let stop)):
             if case .endingHook = stop.step { endLife(slot, stop.ending, at: now) }
@@ -96,7 +99,7 @@ extension Reconciler {
         switch slots[slot].phase {
         case .starting(let run, .running), .healthy(let run), .unhealthy(let run):
             guard slots[slot].spec.kind != .external else { return }
-            change(slot) { $0.lastExit = status }
+            change(slot) { $0.note(status) }
             effects.append(.endProbes(InstanceIndex(slot), slots[slot].incarnation))
             let isSuccess = slots[slot].spec.restart.isSuccess(status)
             let end = portConflict.flatMap { isSuccess ? nil : .portConflict($0, status) } ?? End.exit(status)
@@ -106,7 +109,7 @@ extension Reconciler {
         case .stopping(let run, let stop):
             // Before the spawn's answer there is no process; after the first exit another one is an echo.
             guard stop.leaderLives, run.wasSpawned else { return }
-            change(slot) { $0.lastExit = status }
+            change(slot) { $0.note(status) }
             clearRemains(slot, run, stop, at: now)
         case .starting, .stopped, .waiting, .blocked, .backoff, .failed, .completed:
             break

@@ -126,7 +126,7 @@ extension Reconciler {
             put(slot, .stopping(run, stop))
         case .exited(let status):
             stop.leaderLives = false
-            change(slot) { $0.lastExit = status }
+            change(slot) { $0.note(status) }
             put(slot, .stopping(run, stop))
             clearRemains(slot, run, stop, at: now)
         case .neverSpawned:

@@ -108,6 +108,7 @@ extension Reconciler {
         change(slot) { instance in
             instance.shared = shared
             instance.incarnation = incarnation
+            instance.exitOfLife = nil
             instance.startedFingerprint = spec.restartFingerprint
             instance.pendingRestart = nil
             instance.holdsDeadAddresses = false
@@ -126,6 +127,7 @@ extension Reconciler {
         run.limitStart(to: spec.start.timeout)
         let cause =
             slots[slot].isRestart ? "restart \(slots[slot].restartsTotal)" : isFirst ? "first start" : "new start"
+        run.startCause = cause
         // It is counted.
         change(slot) { $0.isRestart = false }
         let initiator = slots[slot].initiator

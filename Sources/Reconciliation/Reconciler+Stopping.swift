@@ -265,7 +265,7 @@ extension Reconciler {
             .runHook(
                 InstanceIndex(slot), instance.incarnation, event,
                 HookFacts(
-                    exit: instance.lastExit, attempt: attempt ?? instance.consecutiveFailures,
+                    exit: instance.exitOfLife, attempt: attempt ?? instance.consecutiveFailures,
                     maxAttempts: instance.spec.restart.maxAttempts, restartsTotal: instance.restartsTotal,
                     reason: reason)))
     }

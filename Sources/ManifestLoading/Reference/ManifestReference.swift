@@ -49,6 +49,9 @@ private let hookTimes = """
     nothing of a life is left: the next one may begin beside it, and what it depended on may be stopped. Who has to remove
     something before the next life does that in `pre_start`. The end of the project waits for all hooks that still run, each
     at most its `timeout`.
+
+    How the process ended (`ORCHESTRATE_EXIT_CODE`, or `ORCHESTRATE_SIGNAL`) is known once it has: to `on_crash`, `on_failed`
+    and `post_stop`. No hook is told how an earlier life ended.
     """
 
 private func section<Owner>(_ title: String, _ group: KeyGroup<Owner>, of owner: Owner, prefix: String) -> String {
