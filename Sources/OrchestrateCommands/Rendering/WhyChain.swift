@@ -5,6 +5,11 @@ import StateStore
 /// The causal chain behind an instance's state, from the journal: each step with what set it in motion, and where that
 /// was another sidecar, that one's step before it.
 enum WhyChain {
+    /// Of one instance.
+    private static let stepsAtMost = 12
+    /// From one sidecar to the next.
+    private static let linksAtMost = 8
+
     /// - Parameters:
     ///   - others: of the same sidecar, named with their states.
     ///   - journal: of all sidecars, oldest first.
@@ -38,7 +43,11 @@ enum WhyChain {
         // The life that led here: back to where it was last at rest.
         let entered = own.lastIndex { $0.from != $0.to } ?? own.endIndex - 1
         let start = own[..<entered].lastIndex { isAtRest($0.to) }.map { $0 + 1 } ?? 0
-        for step in own[start...].suffix(12) {
+        let steps = own[start...]
+        if steps.count > Self.stepsAtMost {
+            lines.append(palette.paint("… \(steps.count - Self.stepsAtMost) earlier steps are left out", .dim))
+        }
+        for step in steps.suffix(Self.stepsAtMost) {
             lines.append(line(step, in: journal, indent: 0, palette))
             lines += causes(of: step, journal: journal, palette: palette)
         }
@@ -49,10 +58,16 @@ enum WhyChain {
         var lines: [String] = []
         var current = step
         var seen: Set<String> = [step.sidecar]
-        for depth in 1...8 {
+        for depth in 1...Self.linksAtMost + 1 {
             guard let other = current.causedBy, seen.insert(other).inserted,
                 let cause = journal.last(where: { $0.sidecar == other && $0.id < current.id })
             else { break }
+            guard depth <= Self.linksAtMost else {
+                let rest = "… it goes on: orchestrate why \(name(cause, in: journal))"
+                let lead = String(repeating: "   ", count: depth - 1)
+                lines.append(palette.paint("              \(lead)\(rest)", .dim))
+                break
+            }
             lines.append(line(cause, in: journal, indent: depth, palette))
             current = cause
         }
