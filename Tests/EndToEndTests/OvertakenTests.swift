@@ -38,6 +38,51 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a stop of several that is overtaken says which of them`() throws {
+            try Sandbox.run { sandbox in
+                let gate = Gate("gate", in: sandbox)
+                let stubborn = "shell: \"trap ': <gate; exit 0' TERM; echo up; sleep 1000 & wait\", health: { log: up }"
+                try sandbox.declare(
+                    """
+                      db: { \(stubborn), stop: { grace: 60s } }
+                      web: { \(stubborn), stop: { grace: 60s }, depends_on: [db] }
+                    """)
+                try sandbox.succeed("up", "-d")
+                let stop = try sandbox.start("stop", "db", "--cascade")
+                try sandbox.eventually("web is stopping") { try state(of: "web", in: sandbox) == "stopping" }
+                try sandbox.succeed("start", "web", "--no-wait")
+                gate.open()
+                let ended = try stop.end()
+                #expect(ended.status == 1, "\(ended.everything)")
+                #expect(ended.errors.contains("not stopped: db, web, as somebody has started them again meanwhile"))
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test(arguments: ["restart", "start"])
+        func `what waits for health of several says that the project was taken down`(command: String) throws {
+            try Sandbox.run { sandbox in
+                let gate = Gate("gate", in: sandbox)
+                try sandbox.declare(
+                    """
+                      a: { command: [sleep, "1000"], health: { file: ready } }
+                      b: { command: [sleep, "1000"], health: { file: ready } }
+                      late: { shell: "trap ': <gate; exit 0' TERM; echo up; sleep 1000 & wait", health: { log: up }, stop: { grace: 60s } }
+                    """)
+                try sandbox.succeed("up", "-d", "late")
+                let waiting = try sandbox.start(command, "a", "b")
+                try sandbox.eventually("both are being started") {
+                    try state(of: "a", in: sandbox) == "starting" && state(of: "b", in: sandbox) == "starting"
+                }
+                let down = try sandbox.start("down")
+                let ended = try waiting.end()
+                #expect(ended.status == 1, "\(ended.everything)")
+                #expect(ended.errors == "orchestrate: the project was taken down meanwhile\n", "\(ended.everything)")
+                gate.open()
+                #expect(try down.end().status == 0)
+            }
+        }
+
         @Test(arguments: [["start", "web"], ["restart", "web"], ["wait", "web"]])
         func `what waits for health ends when somebody stops that`(command: [String]) throws {
             try Sandbox.run { sandbox in

@@ -121,7 +121,8 @@ final class GoalSession {
             let overtaken = isAsked ? instances.filter { $0.isWanted && $0.state != .completed }.map(\.name) : []
             guard overtaken.isEmpty else {
                 let list = overtaken.joined(separator: ", ")
-                throw CommandFailure(.failed, "not stopped: \(list), as somebody has started it again meanwhile")
+                let what = overtaken.count == 1 ? "it" : "them"
+                throw CommandFailure(.failed, "not stopped: \(list), as somebody has started \(what) again meanwhile")
             }
             switch goal.progress(of: instances, after: old) {
             case .reached:
@@ -201,8 +202,12 @@ final class GoalSession {
     }
 
     private func failure(_ goal: Goal, _ failed: [String]) -> CommandFailure {
-        let report = (try? client.call(Status.self, .init()))?.sidecars ?? view.instances
+        let project = try? client.call(Status.self, .init())
+        let report = project?.sidecars ?? view.instances
         let instances = report.filter { failed.contains($0.name) }
+        // Nothing is wrong with them: somebody has taken down everything, which may be over by now.
+        let goesDown = project.map { $0.phase == .stopping } ?? (ProjectContext.survivors(saidBy: client) != nil)
+        if goesDown, instances.allSatisfy({ $0.state == .stopped }) { return Self.takenDown }
         let endless = goal == .completed ? instances.filter { $0.neverCompletes == true } : []
         guard endless.isEmpty else {
             let list = endless.map(\.name).joined(separator: ", ")
