@@ -47,7 +47,8 @@ package enum Input: Sendable {
     /// Answers `Effect.inspect`.
     case survived(InstanceIndex, Incarnation, [Survivor])
     /// A port this instance had been given was taken, and another one chosen: who refers to it holds a dead address.
-    case portMoved(InstanceIndex)
+    /// - Parameter told: which, as a sentence, where it moved for a start that is under way.
+    case portMoved(InstanceIndex, told: String? = nil)
     /// Time passed: a deadline may be due. Carries nothing, as deadlines are state.
     case tick
 }

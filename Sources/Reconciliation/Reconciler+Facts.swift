@@ -13,7 +13,7 @@ extension Reconciler {
             run.limitRun(of: spec)
             run.beginProbes(of: spec, at: now)
             change(slot) { $0.phase = .starting(run, .running) }
-            emitHook(slot, .postStart, reason: slots[slot].reason)
+            emitHook(slot, .postStart, reason: run.startCause)
         case .stopping(var run, var stop):
             // It was asked to stop while the spawn was under way.
             guard case .awaitingSpawn = stop.step else { return }

@@ -107,8 +107,12 @@ extension Reconciler {
     }
 
     /// Who holds an address of this instance holds a dead one now.
-    mutating func portMoved(_ instance: InstanceIndex, at now: Instant) {
+    mutating func portMoved(_ instance: InstanceIndex, _ told: String?, at now: Instant) {
         guard slots.indices.contains(instance.value), !slots[instance.value].isRetired else { return }
+        // A step of its own: whoever looks for why others were restarted finds it.
+        if let told, case .starting = slots[instance.value].phase {
+            enter(instance.value, slots[instance.value].phase, by: .supervisor, cause: told, at: now)
+        }
         let name = groups[slots[instance.value].group].name
         for group in groups.indices where groups[group].isDeclared && groups[group].name != name {
             if groups[group].spec.refers(to: name) { restartHolders(in: group) }

@@ -91,7 +91,7 @@ package struct Reconciler: Sendable {
             if let slot = current(instance, incarnation) { emptied(slot, at: now) }
         case .survived(let instance, let incarnation, let survivors):
             if let slot = current(instance, incarnation) { survived(slot, survivors, at: now) }
-        case .portMoved(let instance): portMoved(instance, at: now)
+        case .portMoved(let instance, let told): portMoved(instance, told, at: now)
         case .tick: break
         }
     }

@@ -134,7 +134,9 @@ extension Supervisor {
             publish(
                 .portChanged(instance: reports.shownName(of: index), port: move.port, from: move.from, to: move.to))
         }
-        if !moves.isEmpty { engine.observe(.portMoved(index)) }
+        guard !moves.isEmpty else { return }
+        let told = moves.map { "port \($0.port) moved from \($0.from) to \($0.to)" }.joined(separator: ", ")
+        engine.observe(.portMoved(index, told: told))
     }
 
     /// Which process outside the instance has one of its ports, as a sentence: why it ended before it was ready. Between the

@@ -66,6 +66,27 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a port that moved is in the journal, for events and why`() throws {
+            try Sandbox.run { sandbox in
+                let port = Self.port(6)
+                try sandbox.declare(
+                    """
+                      web:
+                        command: [sleep, "1000"]
+                        ports: { http: { port: \(port), bind: \(Self.address), strict: false } }
+                    """)
+                try sandbox.succeed("up", "-d")
+                try sandbox.succeed("stop", "web")
+                let stranger = try Self.stranger(on: port, in: sandbox)
+                defer { stranger.signal(SIGKILL) }
+                try sandbox.succeed("start", "web")
+                let sentence = "port http moved from \(port) to "
+                #expect(try sandbox.succeed("events").contains(sentence))
+                #expect(try sandbox.succeed("why", "web").contains(sentence))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `validate tells of a stranger that has the port of a stopped sidecar, by the manifest's text too`()
             throws
         {

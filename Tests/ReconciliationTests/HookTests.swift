@@ -24,6 +24,17 @@ import Testing
         #expect(Self.facts(.postStart, in: bench.spawned("web"))?.reason == "first start")
     }
 
+    @Test func `a port that moves for a start is a step of it, and not why it began`() throws {
+        var bench = try Bench(Self.hooked(.postStart))
+        _ = bench.up()
+        _ = bench.reconciler.takeTransitions()
+        _ = bench.send(.portMoved(bench.place("web"), told: "port http moved from 80 to 81"))
+        let steps = bench.reconciler.takeTransitions()
+        #expect(steps.map(\.cause) == ["port http moved from 80 to 81"])
+        #expect(steps.allSatisfy { $0.from == .starting && $0.to == .starting })
+        #expect(Self.facts(.postStart, in: bench.spawned("web"))?.reason == "first start")
+    }
+
     @Test func `only hooks of its end are told how a life ended`() throws {
         var bench = try Bench(Self.hooked(.preStart, .postStart, .onHealthy, .onCrash, .preStop, .postStop))
         _ = bench.up()

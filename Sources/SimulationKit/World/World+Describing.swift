@@ -34,7 +34,7 @@ extension World {
         case .emptied(let index, let incarnation): "emptied \(describe(index)) \(incarnation)"
         case .survived(let index, let incarnation, let survivors):
             "survived \(describe(index)) \(incarnation): \(survivors.count)"
-        case .portMoved(let index): "port of \(describe(index)) moved"
+        case .portMoved(let index, _): "port of \(describe(index)) moved"
         case .tick: "tick"
         }
     }
