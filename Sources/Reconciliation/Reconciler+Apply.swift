@@ -212,12 +212,24 @@ extension Reconciler {
         groups[group].instances.removeAll { $0 == slot }
         freeSlots.append(slot)
         guard groups[group].instances.isEmpty, !groups[group].isDeclared else { return }
-        for dependent in groups[group].dependents { groups[dependent].edges.removeAll { $0.target == group } }
+        let targets = groups[group].edges.filter { !groups[$0.target].isDeclared }
+        for dependent in groups[group].dependents {
+            groups[dependent].edges.removeAll { $0.target == group }
+            if !groups[dependent].isDeclared { join(dependent, to: targets) }
+        }
         for edge in groups[group].edges { groups[edge.target].dependents.removeAll { $0 == group } }
         groups[group].edges = []
         groups[group].dependents = []
         groupPlaces[groups[group].name] = nil
         freeGroups.append(group)
+    }
+
+    /// They leave together, and what was between them is gone: their order stays.
+    private mutating func join(_ dependent: Int, to targets: [Group.Edge]) {
+        for edge in targets where !groups[edge.target].dependents.contains(dependent) {
+            groups[dependent].edges.append(edge)
+            groups[edge.target].dependents.append(dependent)
+        }
     }
 
     /// The groups and all they require, transitively, as a flag for each group.

@@ -20,6 +20,7 @@ extension Reconciler {
         let there = slots.filter { !$0.isRetired }
         compare(lives, there.count { !$0.isGone }, "lives")
         compare(leavingLives, there.count { !$0.isGone && !$0.isDeclared }, "lives that are not declared")
+        compare(leavers, there.count(where: \.isLeaving), "instances on their way out")
         compare(replacements, there.count { $0.isToBeReplaced }, "instances to be replaced")
         compare(replacementsUnderWay, there.count(where: \.isBeingReplaced), "replacements under way")
         compare(halts, there.count(where: \.isRestartHalted), "halted replacements")

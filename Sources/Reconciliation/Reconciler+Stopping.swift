@@ -79,17 +79,6 @@ extension Reconciler {
         }
     }
 
-    /// Dependents leave first: they may still write through this one's sockets. Those that stay are not waited for.
-    private func waitsForDependents(_ slot: Int) -> Bool {
-        !slots[slot].isWanted && groups[slots[slot].group].dependents.contains(where: isLeaving)
-    }
-
-    func dependentsLeaving(before slot: Int) -> [Int] {
-        slots[slot].isWanted ? [] : groups[slots[slot].group].dependents.filter(isLeaving)
-    }
-
-    private func isLeaving(_ group: Int) -> Bool { groups[group].instances.contains { slots[$0].isLeaving } }
-
     private mutating func beginSequence(_ slot: Int, _ run: Run, _ stop: Stop, at now: Instant) -> Bool {
         var stop = stop
         let sequence = slots[slot].spec.stop.sequence

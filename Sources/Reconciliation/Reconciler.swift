@@ -32,6 +32,8 @@ package struct Reconciler: Sendable {
     private(set) var lives = 0
     /// Those of them that are no longer declared.
     private(set) var leavingLives = 0
+    /// Instances that are on their way out for good.
+    private(set) var leavers = 0
     /// Instances that are to be replaced, or being stopped for it: what an apply's new starts wait for.
     private(set) var replacements = 0
     /// Instances that stop, or start, on the way to a new life.
@@ -236,6 +238,7 @@ extension Reconciler {
         }
         lives += after.lives - before.lives
         leavingLives += after.leavingLives - before.leavingLives
+        leavers += (after.isLeaving ? 1 : 0) - (before.isLeaving ? 1 : 0)
         replacements += after.replacements - before.replacements
         replacementsUnderWay += after.replacementsUnderWay - before.replacementsUnderWay
         halts += after.halts - before.halts
@@ -287,14 +290,6 @@ extension Reconciler {
     private mutating func wakeBlocked(by group: Int) {
         for dependent in groups[group].dependents {
             for slot in groups[dependent].instances { if case .blocked = slots[slot].phase { touch(slot) } }
-        }
-    }
-
-    private mutating func wakeQueuedDependencies(of group: Int) {
-        for edge in groups[group].edges {
-            for slot in groups[edge.target].instances {
-                if case .stopping(_, let stop) = slots[slot].phase, case .queued = stop.step { touch(slot) }
-            }
         }
     }
 

@@ -1,3 +1,4 @@
+import Planning
 import Reconciliation
 import SidecarModel
 import Testing
@@ -21,6 +22,42 @@ import Testing
         _ = bench.exited("web", .signal(.kill))
         #expect(bench.status("web")?.stop == nil)
         #expect(bench.status("db")?.waitingFor == [])
+        #expect(bench.status("db")?.stop == .signalled(.terminate, next: .kill, at: bench.now + StopSpec().grace))
+    }
+
+    /// `web` needs the task `seed`, which needed `db`.
+    private func migrated() throws -> Bench {
+        var seed = service("seed", after: ("db", .started))
+        seed.kind = .task
+        seed.restart.policy = .never
+        var bench = try Bench(service("db"), seed, service("web", after: ("seed", .succeeded)))
+        _ = bench.up()
+        _ = bench.spawned("db")
+        _ = bench.spawned("seed")
+        _ = bench.exited("seed", .code(0))
+        _ = bench.spawned("web")
+        #expect(bench.status("web")?.pid != nil)
+        return bench
+    }
+
+    @Test func `who needs a finished task leaves before what that task needed`() throws {
+        for request in [Input.shutdown(by: .user), .stop(["db"], scope: .cascade, by: .user)] {
+            var bench = try migrated()
+            _ = bench.send(request)
+            #expect(bench.status("db")?.waitingFor == ["web"])
+            #expect(bench.status("db")?.stop == .queued)
+            _ = bench.exited("web", .signal(.terminate))
+            #expect(bench.status("db")?.waitingFor == [])
+            #expect(bench.status("db")?.stop == .signalled(.terminate, next: .kill, at: bench.now + StopSpec().grace))
+        }
+    }
+
+    @Test func `a finished task that is removed with those around it still holds their order`() throws {
+        var bench = try migrated()
+        let rest = try Plan(project: bench.reconciler.plan.project, sidecars: [service("other")])
+        _ = bench.send(.apply(rest, selection: nil))
+        #expect(bench.status("db")?.stop == .queued)
+        _ = bench.exited("web", .signal(.terminate))
         #expect(bench.status("db")?.stop == .signalled(.terminate, next: .kill, at: bench.now + StopSpec().grace))
     }
 

@@ -26,9 +26,17 @@ extension World {
         lives[life].grace = min(lives[life].grace, slots[slot].rules.grace)
         if slots[slot].state.isAlive { try checkReplacement(slot) }
         guard slots[slot].mayNotStart, hurry != .killNow else { return }
-        for dependent in dependents[slot] where slots[dependent].mayNotStart {
-            guard let left = slots[dependent].unreleased.first(where: { !lives[$0].isEmpty && !lives[$0].wasToldStuck })
-            else { continue }
+        var stack = dependents[slot]
+        var isSeen: Set<Int> = []
+        while let dependent = stack.popLast() {
+            guard isSeen.insert(dependent).inserted else { continue }
+            let left = slots[dependent].unreleased.first { !lives[$0].isEmpty && !lives[$0].wasToldStuck }
+            guard let left else {
+                // Nothing of it is there, and who needs it needs what it needed.
+                stack += dependents[dependent]
+                continue
+            }
+            guard slots[dependent].mayNotStart else { continue }
             throw InvariantBroken(
                 invariant: .dependentsFirst,
                 detail:
