@@ -77,8 +77,8 @@ static uint32_t make_nonce(int directory_fd) {
     return orch_records_nonce(path);
 }
 
-static int map_file(int fd, struct orch_records *records) {
-    void *memory = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+static int map_file(int fd, int protection, struct orch_records *records) {
+    void *memory = mmap(NULL, FILE_SIZE, protection, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED) return -errno;
     // Slots are used one by one. Read ahead, the first would fill memory with all that are free, for milliseconds.
     madvise(memory, FILE_SIZE, MADV_RANDOM);
@@ -94,16 +94,22 @@ static int is_usable(const struct orch_records_header *header) {
         && header->used_slots <= ORCH_SLOT_COUNT && memchr(header->cgroup, 0, ORCH_CGROUP_SIZE);
 }
 
-int orch_records_map(int fd, struct orch_records *records) {
+static int map_usable(int fd, int protection, struct orch_records *records) {
     struct stat facts;
     if (fstat(fd, &facts) < 0) return -errno;
     if (facts.st_size != FILE_SIZE) return -EPROTO;
-    int error = map_file(fd, records);
+    int error = map_file(fd, protection, records);
     if (error) return error;
     if (is_usable(records->header)) return 0;
     orch_records_unmap(records);
     return -EPROTO;
 }
+
+int orch_records_map(int fd, struct orch_records *records) {
+    return map_usable(fd, PROT_READ | PROT_WRITE, records);
+}
+
+int orch_records_view(int fd, struct orch_records *records) { return map_usable(fd, PROT_READ, records); }
 
 void orch_records_unmap(struct orch_records *records) {
     if (records->header) munmap(records->header, FILE_SIZE);
@@ -117,7 +123,7 @@ static int create_file(int directory_fd, struct orch_records *records) {
     int error = ftruncate(fd, FILE_SIZE) < 0 ? -errno : 0;
     // The header and the first page of slots have blocks before anyone writes through the mapping.
     if (!error && fallocate(fd, 0, 0, ORCH_HEADER_SIZE * 2) < 0 && errno != EOPNOTSUPP) error = -errno;
-    if (!error) error = map_file(fd, records);
+    if (!error) error = map_file(fd, PROT_READ | PROT_WRITE, records);
     if (error) {
         unlinkat(directory_fd, file_name, 0);
         close(fd);

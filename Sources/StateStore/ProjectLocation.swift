@@ -144,8 +144,11 @@ package struct StateRoot: Hashable, Sendable {
 
     /// `$ORCHESTRATE_STATE_DIR`, else `$XDG_STATE_HOME/orchestrate`, else `~/.local/state/orchestrate`; where that can't
     /// be written to, or there is no home, the first of `StatePlaces` that can.
+    /// - Parameter isInUse: whether projects that run keep their state there. They are to be found there whatever became of
+    ///   it meanwhile: anywhere else they would be started a second time.
     package init(
-        environment: [String: String], workingDirectory: String, places: StatePlaces = StatePlaces()
+        environment: [String: String], workingDirectory: String, places: StatePlaces = StatePlaces(),
+        isInUse: (StateRoot) -> Bool = { _ in false }
     ) throws(ProjectLocationError) {
         if let own = environment["ORCHESTRATE_STATE_DIR"], !own.isEmpty {
             // Asked for by name: it is that one or none.
@@ -153,7 +156,7 @@ package struct StateRoot: Hashable, Sendable {
             return
         }
         let wish = Self.wish(environment, workingDirectory)
-        if let wish, places.canHold(wish) {
+        if let wish, places.canHold(wish) || isInUse(StateRoot(path: wish)) {
             self.init(path: wish)
             return
         }

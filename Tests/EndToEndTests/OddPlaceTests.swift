@@ -134,6 +134,46 @@ extension EndToEnd {
             }
         }
 
+        @Test func `what lost its supervision is neither started again nor denied under another state directory`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                try sandbox.killSupervision()
+                let before = sandbox.sidecars()
+                #expect(!before.isEmpty)
+                let elsewhere = ["XDG_STATE_HOME": "\(sandbox.directory)/elsewhere"]
+                for command in [["up", "-d"], ["down"], ["status"], ["why", "web"]] {
+                    let ended = try sandbox.start(command, environment: elsewhere).end()
+                    #expect(ended.status == 7, "\(command): \(ended.everything)")
+                    #expect(ended.errors.contains("ORCHESTRATE_STATE_DIR=\(sandbox.directory)/state/orchestrate"))
+                }
+                #expect(sandbox.sidecars() == before)
+                try sandbox.succeed("down")
+            }
+        }
+
+        @Test(.enabled(if: canMount, "needs root, and mounts"))
+        func `what lost its supervision is neither started again nor denied where its state can't be written to`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                try sandbox.killSupervision()
+                let before = sandbox.sidecars()
+                let root = "\(sandbox.directory)/state/orchestrate"
+                for command in ["up -d", "down", "restart web"] {
+                    let script = "mount --bind \(root) \(root) && mount -o remount,bind,ro \(root) && exec orchestrate"
+                    let ended = try sandbox.shell("exec unshare -m sh -c '\(script) \(command)'").end()
+                    #expect(ended.status == 1, "\(command): \(ended.everything)")
+                    #expect(ended.errors.contains("read-only file system"), "\(ended.everything)")
+                    let list = try sandbox.shell("exec unshare -m sh -c '\(script) ls'").end()
+                    #expect(list.output.contains("unsupervised"), "\(list.everything)")
+                }
+                #expect(sandbox.sidecars() == before)
+                try sandbox.succeed("down")
+                try sandbox.eventually("it is down") { sandbox.processes.isEmpty }
+            }
+        }
+
         @Test(arguments: [["logs"], ["logs", "web"], ["logs", "-f"], ["why", "web"], ["events"]])
         func `who reads under another state directory is told where the project runs`(_ command: [String]) throws {
             try Sandbox.run { sandbox in

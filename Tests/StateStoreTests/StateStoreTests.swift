@@ -177,6 +177,18 @@ import Testing
         #expect(root.notice?.contains(usable[expected]) == true)
     }
 
+    @Test func `a home that can't be written to any more is not left while projects of it run`() throws {
+        let places = StatePlaces(user: 7) { $0 == "/tmp/orchestrate-state-7" }
+        func root(isInUse: Bool) throws -> StateRoot {
+            try StateRoot(environment: ["HOME": "/h"], workingDirectory: "/", places: places) { root in
+                #expect(root.path == "/h/.local/state/orchestrate")
+                return isInUse
+            }
+        }
+        #expect(try root(isInUse: true) == StateRoot(path: "/h/.local/state/orchestrate"))
+        #expect(try root(isInUse: false).path == "/tmp/orchestrate-state-7")
+    }
+
     @Test func `a place asked for by name is never exchanged for another, and none is an error`() throws {
         let places = StatePlaces(user: 7) { _ in false }
         let asked = try StateRoot(

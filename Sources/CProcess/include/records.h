@@ -172,6 +172,8 @@ int orch_records_open(int directory_fd, struct orch_records *records);
 uint32_t orch_records_nonce(const char *directory);
 /// Maps an inherited descriptor. Returns 0 or -errno (-EPROTO: not such a file).
 int orch_records_map(int fd, struct orch_records *records);
+/// The same to be looked at alone, by a descriptor that need not be open for writing: who writes there ends by SIGSEGV.
+int orch_records_view(int fd, struct orch_records *records);
 void orch_records_unmap(struct orch_records *records);
 
 /// To be called for each slot before its first use. Backs it with real blocks, so that a full disk is an error here and not a SIGBUS later. 0 or -errno.

@@ -72,11 +72,11 @@ enum LivingSidecars {
     private static func look<Answer>(
         at location: ProjectLocation, _ body: (inout orch_records, orch_records_header) -> Answer
     ) -> Result<Answer, Obstacle> {
-        let descriptor = open(location.spawnRecordsPath, O_RDWR | O_NOFOLLOW | O_CLOEXEC)
+        let descriptor = open(location.spawnRecordsPath, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0 else { return .failure(errno == ENOENT || errno == ENOTDIR ? .absent : .closed) }
         defer { close(descriptor) }
         var records = orch_records()
-        guard orch_records_map(descriptor, &records) == 0 else { return .failure(.unreadable) }
+        guard orch_records_view(descriptor, &records) == 0 else { return .failure(.unreadable) }
         defer { orch_records_unmap(&records) }
         guard let header = records.header, header.pointee.boot_hash == orch_boot_hash() else {
             return .failure(.ofAnotherBoot)

@@ -107,7 +107,9 @@ struct ProjectContext {
             throw CommandFailure(.failed, "\(ProjectLocationError.noText(variable: variable, bytes: bytes))")
         }
         do {
-            return try StateRoot(environment: environment, workingDirectory: workingDirectory)
+            return try StateRoot(environment: environment, workingDirectory: workingDirectory) { root in
+                root.projects().contains(where: runs)
+            }
         } catch {
             throw CommandFailure(.failed, "\(error)")
         }
@@ -193,52 +195,6 @@ struct ProjectContext {
             guard LivingSidecars.haveBrokenSupervisor(in: location) else { throw error }
             throw CommandFailure(.failed, brokenSupervisor)
         }
-    }
-
-    /// Throws when the project runs, but keeps its state in another place than this command looks at.
-    func refuseElsewhere() throws {
-        guard let beacon = BeaconFinder.beacon(ofProject: location.identity) else { return }
-        let elsewhere = beacon.stateDirectory
-        guard elsewhere != location.stateDirectory else { return try awaitEndOfDisowned() }
-        throw runsAlready(in: elsewhere)
-    }
-
-    /// The same for who only reads what was written, and has nothing to wait for.
-    func refuseReadingElsewhere() throws {
-        guard let beacon = BeaconFinder.beacon(ofProject: location.identity),
-            beacon.stateDirectory != location.stateDirectory
-        else { return }
-        throw runsAlready(in: beacon.stateDirectory)
-    }
-
-    private func runsAlready(in elsewhere: String) -> CommandFailure {
-        let root = ProjectLocation(identity: location.identity, stateDirectory: elsewhere).root
-        return CommandFailure(
-            .conflict,
-            """
-            \(name) runs already, with its state in \(elsewhere)
-            Use it from there: ORCHESTRATE_STATE_DIR=\(root)
-            """)
-    }
-
-    /// One whose state directory was deleted under it finds out and ends in order. Another one beside it would start
-    /// everything a second time.
-    private func awaitEndOfDisowned() throws {
-        // Whoever has a state directory holds its lock.
-        guard !SupervisorStarter.isHeld(location.lockPath) else { return }
-        for _ in 0..<1500 {
-            guard let beacon = BeaconFinder.beacon(ofProject: location.identity) else { return }
-            guard beacon.stateDirectory == location.stateDirectory else { return try refuseElsewhere() }
-            try checkPatience()
-            poll(nil, 0, 20)
-        }
-        guard let beacon = BeaconFinder.beacon(ofProject: location.identity) else { return }
-        throw CommandFailure(
-            .conflict,
-            """
-            \(name) still runs, though its state directory \(location.stateDirectory) was deleted
-            It is being brought down. To ask it again: kill \(beacon.supervisor)
-            """)
     }
 
     /// What people call it.
