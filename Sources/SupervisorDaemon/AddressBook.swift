@@ -38,7 +38,16 @@ struct AddressBook {
     private var ports: [InstanceName: [(name: String, number: UInt16)]] = [:]
     /// The same by number, but for those of others: what is external is where it is.
     private(set) var own = ProjectPorts()
+    /// Those that could not get one when they were last to start: at what was meant for them somebody else answers.
+    private var refused: Set<InstanceName> = []
     var dataDirectory = ""
+
+    /// Whether it was given what it asked for when it was last to start.
+    func isRefused(_ instance: InstanceName) -> Bool { refused.contains(instance) }
+
+    mutating func setRefused(_ isRefused: Bool, _ instance: InstanceName) {
+        if isRefused { refused.insert(instance) } else { refused.remove(instance) }
+    }
 
     func ports(of instance: InstanceName) -> [(name: String, number: UInt16)] { ports[instance] ?? [] }
 
@@ -63,6 +72,7 @@ struct AddressBook {
 
     mutating func forget(_ instance: InstanceName) {
         ports[instance] = nil
+        refused.remove(instance)
         own.remove(instance.indexed)
     }
 

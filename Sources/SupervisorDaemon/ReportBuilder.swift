@@ -67,7 +67,9 @@ struct ReportBuilder {
     }
 
     private func ports(of status: InstanceStatus, _ spec: SidecarSpec, shown: String) -> [PortReport] {
-        let assigned = addresses.ports(of: InstanceName(sidecar: status.sidecar, replica: status.replica))
+        let name = InstanceName(sidecar: status.sidecar, replica: status.replica)
+        guard !addresses.isRefused(name) else { return [] }
+        let assigned = addresses.ports(of: name)
         return assigned.map { port in
             let declared = spec.ports.first { $0.name == port.name }
             let report = PortReport(

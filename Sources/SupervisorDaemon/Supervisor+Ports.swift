@@ -120,7 +120,8 @@ extension Supervisor {
                 do throws(PortConflict) {
                     reservation = try allocator.reserve(request(port, of: name, had: had), beside: addresses.own)
                 } catch {
-                    throw error.failure(for: port.name, in: location.stateDirectory)
+                    addresses.setRefused(true, name)
+                    throw error.failure(for: port, in: location.stateDirectory)
                 }
             }
             held[port.name] = reservation
@@ -129,6 +130,7 @@ extension Supervisor {
             if let had, had != reservation.port { moves.append((port.name, had, reservation.port)) }
         }
         reservations[name] = held
+        addresses.setRefused(false, name)
         assign(assigned, to: name, of: spec, before: before)
         for move in moves {
             publish(
@@ -153,7 +155,7 @@ extension Supervisor {
             }
             if let conflict {
                 return port.isFixed
-                    ? conflict.sentence(for: port.name, in: location.stateDirectory)
+                    ? conflict.sentence(for: port, in: location.stateDirectory)
                     : "port '\(port.name)': \(conflict.message)"
             }
         }

@@ -88,7 +88,7 @@ struct PortAllocatorTests {
         #expect(address == "127.0.0.1")
         #expect(port == stranger.port)
         #expect(owner?.pid == getpid())
-        let failure = conflict?.failure(for: "sql", in: directory.path + "/one")
+        let failure = conflict?.failure(for: request(.number(port)).port, in: directory.path + "/one")
         #expect(failure?.step == .port)
         #expect(
             failure?.message.hasPrefix("port 'sql': port \(port) on 127.0.0.1 is in use by pid \(getpid()) (") == true)
@@ -176,7 +176,8 @@ struct PortAllocatorTests {
     @Test func `who holds a port is called as people know the project, with the command that ends it`() throws {
         let lease = PortLease(stateDirectory: directory.path + "/one", instance: "db/0", name: "sql")
         let conflict = PortConflict.leased(port: 5432, holder: lease)
-        func sentence(in project: String) -> String { conflict.failure(for: "sql", in: project).message }
+        let port = request(.number(5432)).port
+        func sentence(in project: String) -> String { conflict.failure(for: port, in: project).message }
         let other = directory.path + "/two"
         #expect(
             sentence(in: other) == "port 'sql': port 5432 belongs to db/0 of the running project in "

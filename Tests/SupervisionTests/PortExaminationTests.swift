@@ -41,7 +41,7 @@ struct PortExaminationTests {
             tooFew.message.hasPrefix(
                 "only 1 port is free from \(first.port) to \(second.port), and each of 2 replicas needs one: "
                     + "port \(first.port)"))
-        #expect(tooFew.remedy(askedFrom: "") == "widen the range, or write auto")
+        #expect(tooFew.remedy(for: range, askedFrom: "") == "widen the range, or write auto")
         let more = PortConflict.tooFew(free: 3, needed: 5, first: 8000, last: 8010, example: "taken")
         #expect(
             more.message == "only 3 ports are free from 8000 to 8010, and each of 5 replicas needs one: taken")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlAPI
 import ControlClient
+import SidecarModel
 
 struct PortCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -53,7 +54,7 @@ struct PortCommand: ParsableCommand {
             let what = port.map { "port '\($0)'" } ?? "port"
             var there: [String] = []
             for port in all where !there.contains(port.name) { there.append(port.name) }
-            let list = there.isEmpty ? "" : "; it has \(there.joined(separator: ", "))"
+            let list = there.isEmpty ? withoutAny(context) : "; it has \(there.joined(separator: ", "))"
             throw CommandFailure(.failed, "\(name.map { "'\($0)'" } ?? "the project") has no \(what)\(list)")
         }
         if ports.count == 1, name != nil {
@@ -64,5 +65,13 @@ struct PortCommand: ParsableCommand {
             table.rows.append([.init(port.instance), .init(port.name), .init(port.url ?? port.address)])
         }
         Console.print(table.lines(Terminal(environment: context.environment).palette).joined(separator: "\n"))
+    }
+
+    /// It may have none as it could not be started, and why says more than that it has none.
+    private func withoutAny(_ context: ProjectContext) -> String {
+        guard let name, let project = try? context.ask({ try $0.call(Status.self, .init(names: [name])) }),
+            let instance = project.sidecars.first(where: { $0.state == .backoff || $0.state == .failed })
+        else { return "" }
+        return " now: it is \(instance.state.rawValue), \(instance.reason)"
     }
 }

@@ -14,7 +14,7 @@ extension HostFiles {
             resourceObstacle: { ResourceSupport.expectedObstacle(to: $0) },
             portObstacle: { port, replicas in
                 ports.conflict(over: port, replicas: replicas).map {
-                    PortObstacle(message: $0.message, remedy: $0.remedy(askedFrom: root?.path ?? ""))
+                    PortObstacle(message: $0.message, remedy: $0.remedy(for: port, askedFrom: root?.path ?? ""))
                 }
             })
     }

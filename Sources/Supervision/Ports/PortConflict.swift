@@ -48,13 +48,15 @@ package enum PortConflict: Error, Hashable, Sendable {
     }
 
     /// What to do about it; nil where nothing general can be said.
-    /// - Parameter root: of the state of whoever asks: projects of another one have to be looked for there.
-    package func remedy(askedFrom root: String) -> String? {
+    /// - Parameters:
+    ///   - port: that can't be had.
+    ///   - root: of the state of whoever asks: projects of another one have to be looked for there.
+    package func remedy(for port: PortSpec, askedFrom root: String) -> String? {
         switch self {
-        case .taken(_, let port, _): return "end it, or \(Self.moving(port))"
-        case .leased(let port, let holder):
+        case .taken(_, let number, _): return "end it, or \(Self.moving(port, from: number))"
+        case .leased(let number, let holder):
             let command = holder.commandThatEnds(askedFrom: root).map { " (\($0))" } ?? ""
-            return "end it\(command), or \(Self.moving(port))"
+            return "end it\(command), or \(Self.moving(port, from: number))"
         case .full, .tooFew: return "widen the range, or write auto"
         case .refused(_, _, let reason) where reason.errno == EACCES:
             return "take one from 1024 on, or let this program bind it (CAP_NET_BIND_SERVICE)"
@@ -65,21 +67,23 @@ package enum PortConflict: Error, Hashable, Sendable {
     }
 
     /// - Parameter stateDirectory: of the project that asks.
-    package func failure(for name: String, in stateDirectory: String) -> SpawnFailure {
+    package func failure(for port: PortSpec, in stateDirectory: String) -> SpawnFailure {
         var number: Int32 = 0
         if case .refused(_, _, let error) = self { number = error.errno }
         if case .registry(let error) = self { number = error.errno }
-        return SpawnFailure(step: .port, message: sentence(for: name, in: stateDirectory), errno: number)
+        return SpawnFailure(step: .port, message: sentence(for: port, in: stateDirectory), errno: number)
     }
 
-    /// Of a port of that name, with the way out.
-    package func sentence(for name: String, in stateDirectory: String) -> String {
-        let remedy = remedy(askedFrom: ControlGroups.parent(of: stateDirectory))
-        return "port '\(name)': \(message)" + (remedy.map { "; \($0)" } ?? "")
+    /// With the way out.
+    package func sentence(for port: PortSpec, in stateDirectory: String) -> String {
+        let remedy = remedy(for: port, askedFrom: ControlGroups.parent(of: stateDirectory))
+        return "port '\(port.name)': \(message)" + (remedy.map { "; \($0)" } ?? "")
     }
 
-    private static func moving(_ port: UInt16) -> String {
-        "let the port move: \(port)-\(min(65_535, Int(port) + 50))"
+    private static func moving(_ port: PortSpec, from number: UInt16) -> String {
+        if case .number = port.wanted { return "let the port move: \(number)-\(min(65_535, Int(number) + 50))" }
+        // It keeps the one it got; a wider range would be no help.
+        return "let the port move: strict: false (or give it back: orchestrate down --release-ports)"
     }
 }
 
