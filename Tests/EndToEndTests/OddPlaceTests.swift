@@ -134,7 +134,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func `what lost its supervision is neither started again nor denied under another state directory`() throws {
+        @Test func `what lost its supervision is neither started again nor denied under another state directory`()
+            throws
+        {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.one)
                 try sandbox.succeed("up", "-d")
@@ -153,7 +155,9 @@ extension EndToEnd {
         }
 
         @Test(.enabled(if: canMount, "needs root, and mounts"))
-        func `what lost its supervision is neither started again nor denied where its state can't be written to`() throws {
+        func `what lost its supervision is neither started again nor denied where its state can't be written to`()
+            throws
+        {
             try Sandbox.run { sandbox in
                 try sandbox.declare(Self.one)
                 try sandbox.succeed("up", "-d")
