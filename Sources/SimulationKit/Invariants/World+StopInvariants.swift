@@ -32,8 +32,10 @@ extension World {
             guard isSeen.insert(dependent).inserted else { continue }
             let left = slots[dependent].unreleased.first { !lives[$0].isEmpty && !lives[$0].wasToldStuck }
             guard let left else {
-                // Nothing of it is there, and who needs it needs what it needed.
-                stack += dependents[dependent]
+                // Where nothing of that sidecar is there, who needs it needs what it needed.
+                if slots.allSatisfy({ $0.sidecar != slots[dependent].sidecar || !$0.state.isPresent }) {
+                    stack += dependents[dependent]
+                }
                 continue
             }
             guard slots[dependent].mayNotStart else { continue }
@@ -83,6 +85,16 @@ extension World {
                 throw InvariantBroken(
                     invariant: .finishEmpty, detail: "\(slots[life.slot].label) \(life.incarnation) lives")
             }
+        }
+    }
+}
+
+extension StateName {
+    /// Something of it runs, is being started, or stands for what runs elsewhere.
+    fileprivate var isPresent: Bool {
+        switch self {
+        case .starting, .healthy, .unhealthy, .stopping: true
+        case .stopped, .waiting, .blocked, .backoff, .failed, .completed, .scheduled: false
         }
     }
 }
