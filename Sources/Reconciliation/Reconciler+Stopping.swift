@@ -43,11 +43,10 @@ extension Reconciler {
     }
 
     func stopCause(_ slot: Int) -> String {
-        if !slots[slot].isDeclared {
-            let group = groups[slots[slot].group]
-            return group.isDeclared ? "scaled to \(group.spec.replicas)" : "no longer declared"
-        }
-        return shutdown == nil ? "asked to stop" : "the project goes down"
+        if shutdown != nil { return "the project goes down" }
+        guard !slots[slot].isDeclared else { return "asked to stop" }
+        let group = groups[slots[slot].group]
+        return group.isDeclared ? "scaled to \(group.spec.replicas)" : "no longer declared"
     }
 
     mutating func advanceStop(_ slot: Int, at now: Instant) -> Bool {

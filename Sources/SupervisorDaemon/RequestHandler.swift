@@ -105,8 +105,11 @@ final class RequestHandler: ControlHandler {
     private func restart(_ parameters: Restart.Parameters) throws(ControlError) -> Touched {
         let names = try sidecars(named: parameters.names)
         try refuseWhileGoingDown()
+        let idle = supervisor.engine.reconciler.idle
         supervisor.engine.observe(.restart(parameters.names, by: .user))
-        return Touched(sidecars: names)
+        let started = idle.subtracting(supervisor.engine.reconciler.idle).subtracting(names)
+        let plan = supervisor.engine.reconciler.plan
+        return Touched(sidecars: names + plan.sidecars.map(\.name).filter(started.contains))
     }
 
     private func run(_ parameters: RunTask.Parameters) throws(ControlError) -> RunTask.Answer {

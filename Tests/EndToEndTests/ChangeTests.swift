@@ -151,6 +151,21 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a restart says whom it starts besides`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(
+                    """
+                      db: { command: [sleep, "1000"], start: { settle: 0s } }
+                      web: { command: [sleep, "1000"], start: { settle: 0s }, depends_on: [db] }
+                    """)
+                try sandbox.succeed("up", "-d")
+                #expect(try sandbox.succeed("restart", "web").contains("restarts web\n"))
+                try sandbox.succeed("stop", "db", "--force")
+                #expect(try sandbox.succeed("restart", "web").contains("restarts web; starts db\n"))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `an up says of whom it restarts why, and of nobody else that it does`() throws {
             try Sandbox.run { sandbox in
                 func sidecars(_ round: Int, _ program: String = "sleep") -> String {

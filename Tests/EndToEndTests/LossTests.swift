@@ -98,8 +98,12 @@ extension EndToEnd {
                 #expect(refused.status == 1)
                 #expect(refused.errors.contains("mv '\(journal)' '\(journal).damaged'"), "\(refused.errors)")
                 #expect(sandbox.sidecars() == before)
+                // In the order in which it works.
+                let diagnosis = try sandbox.orchestrate("doctor").output
+                #expect(diagnosis.contains("move \(journal) away, then orchestrate down --project"), "\(diagnosis)")
 
                 rename(journal, "\(journal).damaged")
+                #expect(try sandbox.orchestrate("doctor").output.contains("ends it and starts all anew"))
                 try sandbox.succeed("up", "-d")
                 try sandbox.eventually("one runs, and only one") {
                     sandbox.sidecars("one").count == 1 && sandbox.sidecars("one") != before

@@ -8,6 +8,7 @@ struct RestartCommand: ParsableCommand {
         abstract: "Restart sidecars, and wait until they are healthy again.",
         discussion: """
             The old life is over, with all its processes, before the new one starts. Each gets a clean restart budget.
+            What they need and does not run is started.
 
             Example:
               orchestrate restart web
@@ -27,7 +28,9 @@ struct RestartCommand: ParsableCommand {
             return rest.isEmpty ? nil : .init(names: rest)
         }
         let all = touched?.all(named: names) ?? names
-        Console.print("restarts \(all.joined(separator: ", "))".terminalSafe)
+        let others = all.dropFirst(names.count)
+        let starts = others.isEmpty ? "" : "; starts \(others.joined(separator: ", "))"
+        Console.print("restarts \(names.joined(separator: ", "))\(starts)".terminalSafe)
         guard !waiting.noWait else { return }
         try session.wait(for: .healthy, of: all, countsNewLivesOnly: true)
     }

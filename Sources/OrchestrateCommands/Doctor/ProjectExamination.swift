@@ -46,9 +46,19 @@ struct ProjectExamination {
         }
         if project.isSupervised { return answering() }
         guard LivingSidecars.exist(in: location) else { return .good(area, "supervisor", "not running") }
-        return .wrong(
-            area, "supervisor", "gone, and what it started may still run",
-            remedy: "orchestrate up -d \(selector) takes it up, orchestrate down \(selector) ends it")
+        return .wrong(area, "supervisor", "gone, and what it started may still run", remedy: wayOutOfLoss)
+    }
+
+    /// Without a journal nobody knows any more what it was.
+    private var wayOutOfLoss: String {
+        do throws(StoreError) {
+            _ = try StateStore(reading: location.journalPath)
+            return "orchestrate up -d \(selector) takes it up, orchestrate down \(selector) ends it"
+        } catch .absent {
+            return "orchestrate up -d \(selector) ends it and starts all anew, orchestrate down \(selector) ends it"
+        } catch {
+            return "once its journal is moved away (below), orchestrate down \(selector) ends it"
+        }
     }
 
     private func answering() -> Finding {
@@ -118,10 +128,13 @@ struct ProjectExamination {
         } catch .absent {
             return .good(area, "journal", "none yet")
         } catch {
+            // Nobody takes up a project by a journal that can't be read; who runs it has what it holds in mind.
+            let down = "orchestrate down \(selector)"
             return .wrong(
                 area, "journal", "\(error)",
-                remedy:
-                    "orchestrate down \(selector), then move \(location.journalPath) away: the next up makes another")
+                remedy: project.isSupervised
+                    ? "\(down), then move \(location.journalPath) away: the next up makes another"
+                    : "move \(location.journalPath) away, then \(down) ends what may still run")
         }
     }
 
