@@ -49,7 +49,8 @@ final class ClientProcess {
         if failure == -EBADF {
             throw CommandFailure(.failed, "cannot attach to '\(instance.name)': standard input or output is closed")
         }
-        guard failure == 0 else { throw Lost() }
+        // Who was turned away at once can't lend anything any more, and still hears why.
+        guard [0, -EPIPE, -ECONNRESET].contains(failure) else { throw Lost() }
         let isLeaving = try awaitNews(on: connection, signals)
         switch next(from: connection) {
         case .message(.started, let descriptor): return (descriptor ?? -1, isLeaving)
@@ -143,7 +144,10 @@ final class ClientProcess {
         var count = 0
         var size = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, used in
-            size = orch_packet_receive(connection, buffer.baseAddress, buffer.count, &descriptors, &count)
+            // That the other side left with our greeting unread is said before what it had sent, and once.
+            repeat {
+                size = orch_packet_receive(connection, buffer.baseAddress, buffer.count, &descriptors, &count)
+            } while size == -Int(ECONNRESET)
             used = max(0, size)
         }
         for extra in descriptors[..<count].dropFirst() { close(extra) }
