@@ -100,5 +100,15 @@ extension EndToEnd {
                 #expect(ended.errors.contains("the supervisor with pid \(supervisor.pid)"), "\(ended.errors)")
             }
         }
+
+        @Test func `doctor says of a supervisor that is stopped what every command says`() throws {
+            try Self.whileStopped { sandbox, supervisor in
+                let ended = try sandbox.start("doctor").end(within: 30)
+                #expect(ended.status == 1)
+                for part in ["pid \(supervisor.pid) has not", "stopped (state T)", "→ 'kill -CONT \(supervisor.pid)'"] {
+                    #expect(ended.output.contains(part), "\(ended.output)")
+                }
+            }
+        }
     }
 }

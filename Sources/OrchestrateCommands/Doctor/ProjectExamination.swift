@@ -63,13 +63,14 @@ struct ProjectExamination {
 
     private func answering() -> Finding {
         let patience = Patience(timeout: .seconds(5))
-        guard let client = try? ControlClient(socketPath: location.socketPath, patience: patience),
-            let report = try? client.call(Status.self, .init(), for: .atMost(.seconds(5)))
-        else {
-            return .wrong(
-                area, "supervisor", "lives, but does not answer",
-                remedy:
-                    "see \(location.supervisorLogPath); if it stays so, kill the supervisor: the keeper starts another")
+        let report: ProjectReport
+        do throws(ControlError) {
+            guard let client = try ControlClient(socketPath: location.socketPath, patience: patience) else {
+                return silent("lives, but nobody listens at \(location.socketPath)")
+            }
+            report = try client.call(Status.self, .init(), for: .atMost(.seconds(5)))
+        } catch {
+            return silent(error.message)
         }
         guard report.warnings.isEmpty else {
             return .notice(
@@ -82,6 +83,15 @@ struct ProjectExamination {
             area, "supervisor", text + ": what leaves its session and its mark is not found",
             remedy: "orchestrate restart \(selector) NAME for what runs since then, or orchestrate down \(selector), up"
         )
+    }
+
+    /// In the words of every command that gets no answer: what is amiss, and after a line break what helps.
+    private func silent(_ message: String) -> Finding {
+        let parts = message.split(separator: "\n", maxSplits: 1)
+        let log = "see \(location.supervisorLogPath)"
+        return .wrong(
+            area, "supervisor", parts.first.map(String.init) ?? message,
+            remedy: parts.count > 1 ? "\(parts[1]); \(log)" : log)
     }
 
     // MARK: Its files
