@@ -206,6 +206,7 @@ extension EndToEnd {
                         #expect(refused.everything.contains("has not been up"))
                     }
                     #expect(try !sandbox.succeed("ls", "-a").contains(sandbox.manifest))
+                    #expect(try !sandbox.orchestrate("doctor").output.contains(sandbox.manifest))
                     #expect(try sandbox.orchestrate("up", "-d").status == 3)
                 }
                 try sandbox.declare("  web: { shell: \"echo here; exec sleep 1000\" }")

@@ -33,7 +33,9 @@ struct ProjectExamination {
         if let lease = lease() { found.append(lease) }
         // What is well needs no line each.
         let remarkable = found.filter { $0.verdict != .good }
-        return remarkable.isEmpty ? Array(found.prefix(1)) : remarkable
+        guard remarkable.isEmpty else { return remarkable }
+        // As in every list of projects, one whose first manifest was refused is none.
+        return project.isSupervised || ProjectContext.hasBeenUp(location) ? Array(found.prefix(1)) : []
     }
 
     // MARK: Who looks after it
