@@ -79,9 +79,12 @@ private func schema<Owner>(of codec: Codec<Owner>) -> JSONValue {
 
 private func schema(of form: Form) -> JSONValue {
     switch form {
-    case .version: .object(["const": 1])
-    case .projectName: .object(["type": "string", "pattern": "^[a-z0-9-]{1,63}$|\\$\\{"])
-    case .projectID: .object(["type": "string", "pattern": "^[A-Za-z0-9._-]{1,255}$|\\$\\{"])
+    case .version: orVariable(.object(["const": 1]))
+    // A pattern binds text alone: `name: 5` is the text 5.
+    case .projectName:
+        .object(["type": ["string", "integer", "boolean"], "pattern": "^[a-z0-9-]{1,63}$|\\$\\{"])
+    case .projectID:
+        .object(["type": ["string", "number", "boolean"], "pattern": "^[A-Za-z0-9._-]{1,255}$|\\$\\{"])
     case .defaults: reference("defaults")
     case .secretSources:
         .object([
@@ -157,11 +160,11 @@ private func schema(of form: Form) -> JSONValue {
     case .tcp: anyOf([portChoice, .object(schema(of: tcpKeys))])
     case .file: anyOf([text, .object(schema(of: fileKeys))])
     case .log: anyOf([text, .object(schema(of: logCheckKeys))])
-    case .notify: .object(["const": true])
+    case .notify: orVariable(.object(["const": true]))
     case .portChoice: portChoice
     case .headers: .object(["type": "object", "additionalProperties": text])
     case .statusRange: .object(["type": ["integer", "string"]])
-    case .scheme: .object(["const": "http"])
+    case .scheme: orVariable(.object(["const": "http"]))
     }
 }
 
@@ -176,11 +179,11 @@ private let portRange = anyOf([
 private let portChoice = anyOf([
     portNumber, .object(["type": "string", "pattern": .string(SchemaPattern.portName)]), variable,
 ])
-private let exitCode = JSONValue.object(["type": "integer", "minimum": 0, "maximum": 255])
+private let exitCode = orVariable(.object(["type": "integer", "minimum": 0, "maximum": 255]))
 private let limitValue = JSONValue.object(["type": ["integer", "string"]])
 private let durationText = JSONValue.object(["type": "string", "pattern": .string(SchemaPattern.duration)])
 private let commandSchema = anyOf([
-    .object(["type": "string"]),
+    text,
     .object(["type": "array", "items": text, "minItems": 1]),
 ])
 private let environmentFile = anyOf([text, .object(schema(of: environmentFileKeys))])
