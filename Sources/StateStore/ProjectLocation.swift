@@ -72,16 +72,13 @@ package struct ProjectLocation: Hashable, Sendable {
     }
 
     private func makeDirectories() throws(ProjectLocationError) {
-        var path = ""
-        for part in stateDirectory.split(separator: "/") {
-            path += "/" + part
-            guard mkdir(path, 0o700) != 0, errno != EEXIST else { continue }
-            let reason = lastError()
-            guard access(path, X_OK) == 0 else { throw .unusable(directory: path, reason: reason) }
-        }
-        try refuseSharedRoot()
-        // Held while it is looked at: what is made private is what was found to be ours. It is the only part of the path
-        // whose name others can guess, so it is no link.
+        // Twice: others may make the root while we do.
+        try refuseRoot()
+        try Self.make(root)
+        try refuseRoot()
+        try Self.make(stateDirectory)
+        // Held while it is looked at: what is made private is what was found to be ours. Its name is known to others, so
+        // it is no link.
         let descriptor = open(stateDirectory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0 else {
             let isLink = errno == ELOOP || errno == ENOTDIR
@@ -94,35 +91,26 @@ package struct ProjectLocation: Hashable, Sendable {
             throw .unusable(directory: stateDirectory, reason: "it belongs to another user")
         }
         if info.st_mode & 0o777 != 0o700 { fchmod(descriptor, 0o700) }
-        try refuseForeignRoot()
+    }
+
+    /// With all that is not there of what leads to it.
+    private static func make(_ directory: String) throws(ProjectLocationError) {
+        var path = ""
+        for part in directory.split(separator: "/") {
+            path += "/" + part
+            guard mkdir(path, 0o700) != 0, errno != EEXIST else { continue }
+            let reason = lastError()
+            guard access(path, X_OK) == 0 else { throw .unusable(directory: path, reason: reason) }
+        }
     }
 
     /// Where this project's state directory is beside others.
     package var root: String { StatePlaces.parent(of: stateDirectory) }
 
-    /// Where everyone may make directories, one under our name may be another's, who could exchange what is in it.
-    private func refuseForeignRoot() throws(ProjectLocationError) {
-        let root = self.root
-        var above = stat()
-        guard stat(StatePlaces.parent(of: root), &above) == 0, above.st_mode & (S_ISVTX | S_IWOTH) == S_ISVTX | S_IWOTH
-        else { return }
-        var info = stat()
-        guard lstat(root, &info) == 0, info.st_uid == geteuid() else {
-            throw .unusable(directory: root, reason: "it belongs to another user")
-        }
-    }
-
-    /// In a directory where everybody may rename what is there, nothing can be kept.
-    private func refuseSharedRoot() throws(ProjectLocationError) {
-        let root = self.root
-        var info = stat()
-        guard stat(root, &info) == 0 else { throw .unusable(directory: root, reason: lastError()) }
-        guard info.st_uid == geteuid() || info.st_uid == 0 else {
-            throw .unusable(directory: root, reason: "it belongs to another user")
-        }
-        guard info.st_mode & 0o002 == 0 || info.st_mode & S_ISVTX != 0 else {
-            throw .unusable(directory: root, reason: "everybody may write to it (chmod o-w \(root))")
-        }
+    private func refuseRoot() throws(ProjectLocationError) {
+        guard let objection = RootObjection(to: root) else { return }
+        let remedy = objection.remedy.map { " (\($0))" } ?? ""
+        throw .unusable(directory: objection.directory, reason: objection.sentence + remedy)
     }
 }
 
@@ -156,12 +144,20 @@ package struct StateRoot: Hashable, Sendable {
             return
         }
         let wish = Self.wish(environment, workingDirectory)
-        if let wish, places.canHold(wish) || isInUse(StateRoot(path: wish)) {
-            self.init(path: wish)
-            return
+        var reason = "there is no home directory"
+        if let wish {
+            switch places.obstacle(wish) {
+            case nil, .open:
+                self.init(path: wish)
+                return
+            case .foreign(let sentence): reason = "\(wish) cannot be used: \(sentence)"
+            case .unwritable where isInUse(StateRoot(path: wish)):
+                self.init(path: wish)
+                return
+            case .unwritable: reason = "\(wish) cannot be written to"
+            }
         }
         guard let place = places.firstUsable(environment) else { throw .nowhere }
-        let reason = wish.map { "\($0) cannot be written to" } ?? "there is no home directory"
         self.init(
             path: place,
             notice: "state is kept in \(place), as \(reason); say where else by ORCHESTRATE_STATE_DIR")
@@ -224,8 +220,9 @@ package enum ProjectLocationError: Error, Hashable, Sendable, CustomStringConver
     package var description: String {
         switch self {
         case .nowhere:
-            "there is no home directory that can keep state, and none of $XDG_RUNTIME_DIR, /run, /dev/shm and /tmp can be "
-                + "written to; say where by ORCHESTRATE_STATE_DIR"
+            "there is no home directory that can keep state, and none of $XDG_RUNTIME_DIR, /run, /dev/shm and /tmp can: "
+                + "this user may not write there, or everybody may and there is no sticky bit; say where by "
+                + "ORCHESTRATE_STATE_DIR"
         case .unusable(let directory, let reason):
             "cannot keep state in \(directory): \(reason); say where by ORCHESTRATE_STATE_DIR"
         case .taken(let directory, let owner):

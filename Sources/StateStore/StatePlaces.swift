@@ -5,16 +5,24 @@ import Glibc
 /// Every command looks through the same list, so that they find each other; what they find is then proved by the project
 /// inside.
 package struct StatePlaces: Sendable {
+    package enum Obstacle: Hashable, Sendable {
+        case unwritable
+        /// Others made it, as a sentence says.
+        case foreign(String)
+        /// Everybody may write to it. Where it was wished for, it is refused, with the way to mend it.
+        case open
+    }
+
     /// Of whom they are to be.
     package var user: UInt32
-    /// Whether a directory of ours is there, or can be made there.
-    package var canHold: @Sendable (String) -> Bool
+    /// Why no directory of ours is there, or can be made there. Nil: it is, or can be.
+    package var obstacle: @Sendable (String) -> Obstacle?
 
-    package init() { self.init(user: geteuid()) { Self.canHold($0) } }
+    package init() { self.init(user: geteuid()) { Self.obstacle($0) } }
 
-    package init(user: UInt32, canHold: @escaping @Sendable (String) -> Bool) {
+    package init(user: UInt32, obstacle: @escaping @Sendable (String) -> Obstacle?) {
         self.user = user
-        self.canHold = canHold
+        self.obstacle = obstacle
     }
 
     /// `$XDG_RUNTIME_DIR`, `/run`, and the two where everyone may write, there under this user's number. Not where the FIFOs
@@ -25,19 +33,29 @@ package struct StatePlaces: Sendable {
             places.append(runtime + "/orchestrate-state")
         }
         places += ["/run/orchestrate-state", "/dev/shm/orchestrate-state-\(user)", "/tmp/orchestrate-state-\(user)"]
-        return places.first(where: canHold)
+        return places.first { obstacle($0) == nil }
     }
 
-    private static func canHold(_ path: String) -> Bool {
+    private static func obstacle(_ path: String) -> Obstacle? {
+        if let objection = RootObjection(to: path) {
+            return objection.reason == .open ? .open : .foreign(objection.sentence)
+        }
         var info = stat()
         if lstat(path, &info) == 0 {
-            guard stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else { return false }
-            return info.st_uid == geteuid() && access(path, W_OK | X_OK) == 0
+            guard stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFDIR, access(path, W_OK | X_OK) == 0 else {
+                return .unwritable
+            }
+            return info.st_uid == geteuid() ? nil : .foreign("it belongs to another user")
         }
-        guard errno == ENOENT, path != "/" else { return false }
+        return errno == ENOENT && canMake(path) ? nil : .unwritable
+    }
+
+    private static func canMake(_ path: String) -> Bool {
+        guard path != "/" else { return false }
         let above = parent(of: path)
         if access(above, F_OK) == 0 { return access(above, W_OK | X_OK) == 0 }
-        return canHold(above)
+        var info = stat()
+        return lstat(above, &info) != 0 && errno == ENOENT && canMake(above)
     }
 
     static func parent(of path: String) -> String {

@@ -37,6 +37,42 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a directory above all state that everybody may write to is a problem too`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  one: { command: [sleep, \"1000\"] }")
+                let above = "\(sandbox.directory)/state"
+                mkdir(above, 0o700)
+                chmod(above, 0o777)
+                for command in [["doctor"], ["up", "-d"]] {
+                    let ended = try sandbox.start(command).end()
+                    #expect(ended.status == 1)
+                    #expect(ended.everything.contains("everybody may write to it"), "\(ended.everything)")
+                    #expect(ended.everything.contains("chmod o-w \(above)"))
+                }
+                #expect(Directory.entries(above).isEmpty)
+            }
+        }
+
+        @Test(.enabled(if: geteuid() == 0, "giving a file away needs root"))
+        func `state is kept elsewhere than where another user's link leads, and why is said`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  one: { command: [sleep, \"1000\"] }")
+                let (above, elsewhere) = ("\(sandbox.directory)/state", "\(sandbox.directory)/elsewhere")
+                for directory in [above, elsewhere, "\(sandbox.directory)/run"] { mkdir(directory, 0o700) }
+                symlink(elsewhere, "\(above)/orchestrate")
+                lchown("\(above)/orchestrate", 65_534, 65_534)
+                let runtime = ["XDG_RUNTIME_DIR": "\(sandbox.directory)/run"]
+                for command in [["up", "-d"], ["doctor"], ["down"]] {
+                    let ended = try sandbox.start(command, environment: runtime).end()
+                    guard command != ["down"] else { continue }
+                    let reason = "\(above)/orchestrate cannot be used: the link belongs to another user"
+                    #expect(ended.everything.contains(reason), "\(ended.everything)")
+                }
+                #expect(Directory.entries(elsewhere).isEmpty)
+                #expect(!Directory.entries("\(sandbox.directory)/run/orchestrate-state").isEmpty)
+            }
+        }
+
         @Test func `files that others may reach and a journal that cannot be read are named`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare("  one: { command: [sleep, \"1000\"] }")

@@ -150,7 +150,7 @@ import Testing
     @Test func `state goes where the environment says`() throws {
         func root(_ environment: [String: String]) throws -> String {
             try StateRoot(
-                environment: environment, workingDirectory: "/here", places: StatePlaces(user: 7) { _ in true }
+                environment: environment, workingDirectory: "/here", places: StatePlaces(user: 7) { _ in nil }
             ).path
         }
         #expect(try root(["ORCHESTRATE_STATE_DIR": "x/", "XDG_STATE_HOME": "/s"]) == "/here/x")
@@ -172,7 +172,7 @@ import Testing
     ) throws {
         let root = try StateRoot(
             environment: environment, workingDirectory: "/here",
-            places: StatePlaces(user: 7) { usable.contains($0) })
+            places: StatePlaces(user: 7) { usable.contains($0) ? nil : .unwritable })
         #expect(root.path == usable[expected])
         #expect(root.notice?.contains(usable[expected]) == true)
     }
@@ -190,13 +190,28 @@ import Testing
     }
 
     @Test func `a place asked for by name is never exchanged for another, and none is an error`() throws {
-        let places = StatePlaces(user: 7) { _ in false }
+        let places = StatePlaces(user: 7) { _ in .unwritable }
         let asked = try StateRoot(
             environment: ["ORCHESTRATE_STATE_DIR": "/s"], workingDirectory: "/", places: places)
         #expect(asked == StateRoot(path: "/s"))
         #expect(throws: ProjectLocationError.nowhere) {
             try StateRoot(environment: ["HOME": "/h"], workingDirectory: "/", places: places)
         }
+    }
+
+    @Test func `what is another's is passed over and named as that, and none that is open to all is taken`() throws {
+        let root = try StateRoot(
+            environment: ["HOME": "/h", "XDG_RUNTIME_DIR": "/r"], workingDirectory: "/",
+            places: StatePlaces(user: 7) { path in
+                switch path {
+                case "/r/orchestrate-state", "/dev/shm/orchestrate-state-7": .open
+                case "/tmp/orchestrate-state-7": nil
+                default: .foreign("it belongs to another user")
+                }
+            })
+        #expect(root.path == "/tmp/orchestrate-state-7")
+        let notice = try #require(root.notice)
+        #expect(notice.contains("as /h/.local/state/orchestrate cannot be used: it belongs to another user;"))
     }
 
     @Test func `one variable alone decides where state goes`() {

@@ -13,8 +13,17 @@ enum StateExamination {
                     remedy: "say where to keep state by ORCHESTRATE_STATE_DIR")
             ]
         }
+        if let objection = RootObjection(to: root.path) {
+            // Nothing is tried in what is another's.
+            return [
+                .wrong(
+                    "state", objection.directory, objection.sentence,
+                    remedy: objection.remedy ?? "chown it, or use ORCHESTRATE_STATE_DIR")
+            ]
+        }
         let isThere = place == root.path
         var findings = [access(to: place, isThere: isThere, root)]
+        if let notice = root.notice { findings.append(.notice("state", "place", notice)) }
         if let space = space(in: place) { findings.append(space) }
         return findings + FileSystemTrial.findings(in: place)
     }
@@ -41,14 +50,7 @@ enum StateExamination {
                     "state", root.path, "not there, and \(place) does not let this user make it",
                     remedy: "say where to keep state by ORCHESTRATE_STATE_DIR")
         }
-        guard info.st_uid == geteuid() || info.st_uid == 0 else {
-            return .wrong(
-                "state", place, "belongs to the user \(info.st_uid)", remedy: "chown it, or use ORCHESTRATE_STATE_DIR")
-        }
         let mode = String(info.st_mode & 0o7777, radix: 8)
-        if info.st_mode & 0o002 != 0, info.st_mode & S_ISVTX == 0 {
-            return .wrong("state", place, "mode \(mode): everybody may write to it", remedy: "chmod o-w \(place)")
-        }
         guard Glibc.access(place, W_OK | X_OK) == 0 else {
             return .wrong("state", place, "mode \(mode): not writable for this user", remedy: "chmod u+rwx \(place)")
         }
