@@ -178,7 +178,7 @@ import Testing
     }
 
     @Test func `a home that can't be written to any more is not left while projects of it run`() throws {
-        let places = StatePlaces(user: 7) { $0 == "/tmp/orchestrate-state-7" }
+        let places = StatePlaces(user: 7) { $0 == "/tmp/orchestrate-state-7" ? nil : .unwritable }
         func root(isInUse: Bool) throws -> StateRoot {
             try StateRoot(environment: ["HOME": "/h"], workingDirectory: "/", places: places) { root in
                 #expect(root.path == "/h/.local/state/orchestrate")
