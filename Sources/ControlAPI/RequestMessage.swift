@@ -35,6 +35,8 @@ package struct RequestMessage: Sendable {
     package struct Refusal: Error, Sendable {
         package var id: RequestID?
         package var error: ControlError
+        /// False: it was a request nobody wanted an answer to.
+        package var isTold = true
     }
 
     /// Reads one line without its newline. Never traps, whatever the bytes are.
@@ -48,13 +50,15 @@ package struct RequestMessage: Sendable {
         id = envelope.id
         switch envelope.content {
         case .success(let request): self.request = request
-        case .failure(let error): throw Refusal(id: envelope.id, error: error)
+        case .failure(let error): throw Refusal(id: envelope.id, error: error, isTold: !envelope.isNotification)
         }
     }
 
     /// Decoding never throws for well-formed JSON, so that the id is known whatever else is wrong.
     private struct Envelope: Decodable {
         var id: RequestID?
+        /// A request as far as can be told, and no id at all: one that can't be read is not the same as none.
+        var isNotification = false
         var content: Result<ControlRequest, ControlError>
 
         init(from decoder: any Decoder) throws {
@@ -62,13 +66,22 @@ package struct RequestMessage: Sendable {
                 content = .failure(ControlError(.invalidRequest, "a request is a JSON object; batches are not taken"))
                 return
             }
-            id = try? container.decodeIfPresent(RequestID.self, forKey: .id)
+            let hasID = container.contains(.id)
+            if hasID {
+                guard let id = try? container.decode(RequestID.self, forKey: .id) else {
+                    content = .failure(
+                        ControlError(.invalidRequest, "the \"id\" of a request is a string or an integer below 2^63"))
+                    return
+                }
+                self.id = id
+            }
             guard (try? container.decode(String.self, forKey: .jsonrpc)) == "2.0",
                 let method = try? container.decode(String.self, forKey: .method)
             else {
                 content = .failure(ControlError(.invalidRequest, "a request has \"jsonrpc\": \"2.0\" and a \"method\""))
                 return
             }
+            isNotification = !hasID
             do {
                 if let request = try ControlRequest(method: method, from: container) {
                     content = .success(request)

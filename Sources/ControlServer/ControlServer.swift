@@ -167,7 +167,7 @@ package final class ControlServer {
             do throws(RequestMessage.Refusal) {
                 carryOut(try RequestMessage(line: line), for: connection)
             } catch {
-                connection.queue(WireFormat.failure(error.error, to: error.id))
+                if error.isTold { connection.queue(WireFormat.failure(error.error, to: error.id)) }
             }
         }
     }

@@ -132,6 +132,40 @@ private final class Office {
         #expect(office.receive(on: client).contains(#""id":2"#))
     }
 
+    @Test(arguments: [
+        "1.5", "null", "true", "[1]", #"{"a":1}"#, #""\ud800""#, "9223372036854775808", "-9223372036854775809", "1e400",
+    ])
+    func `a request with an id that can't be said back is refused, and nothing is done`(id: String) throws {
+        let office = try Office()
+        let client = try office.connect()
+        defer { close(client) }
+        let request = #"{"jsonrpc":"2.0","id":\#(id),"method":"restart","params":{"names":["a"]}}"# + "\n"
+        try office.send(request.utf8, on: client)
+        let answer = office.receive(on: client)
+        #expect(answer.contains(#""id":null"#) && answer.contains("-32600"))
+        #expect(office.desk.requests.isEmpty)
+    }
+
+    @Test func `a request without an id is never answered, not even when it is wrong`() throws {
+        let office = try Office()
+        office.desk.answers = { _ in .success(.hurry(.init())) }
+        let client = try office.connect()
+        defer { close(client) }
+        for request in [
+            #"{"jsonrpc":"2.0","method":"dance"}"#, #"{"jsonrpc":"2.0","method":"restart","params":{"names":1}}"#,
+            #"{"jsonrpc":"2.0","method":"hurry","params":{"pace":"no_grace"}}"#,
+        ] {
+            try office.send((request + "\n").utf8, on: client)
+            #expect(office.receive(on: client).isEmpty)
+        }
+        #expect(office.desk.requests.count == 1)
+        // What is no request is told of: nobody knows whether an answer was wanted.
+        for line in [#"{"method":"restart"}"#, "[]", "{"] {
+            try office.send((line + "\n").utf8, on: client)
+            #expect(office.receive(on: client).contains(#""id":null"#))
+        }
+    }
+
     @Test func `another major version is refused before a handler sees it`() throws {
         let office = try Office()
         let client = try office.connect()
