@@ -101,7 +101,7 @@ extension Reconciler {
     }
 
     mutating func hurry(_ hurry: Hurry) {
-        guard self.hurry.map({ $0 < hurry }) ?? true else { return }
+        guard shutdown != nil, self.hurry.map({ $0 < hurry }) ?? true else { return }
         self.hurry = hurry
         for slot in slots.indices { if case .stopping = slots[slot].phase { touch(slot) } }
     }

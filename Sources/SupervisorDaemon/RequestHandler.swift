@@ -37,7 +37,7 @@ final class RequestHandler: ControlHandler {
         case .apply(let parameters): .apply(try supervisor.apply(parameters))
         case .down: throw ControlError(.internal, "down is answered when all is down")
         case .attach: throw ControlError(.internal, "attach is answered when the output is left to the client")
-        case .hurry(let parameters): .hurry(hurry(parameters))
+        case .hurry(let parameters): .hurry(try hurry(parameters))
         case .status: throw ControlError(.internal, "status is answered when what is used is known")
         case .start(let parameters): .start(try start(parameters))
         case .stop(let parameters): .stop(try stop(parameters))
@@ -52,7 +52,10 @@ final class RequestHandler: ControlHandler {
         }
     }
 
-    private func hurry(_ parameters: HurryUp.Parameters) -> Acknowledgement {
+    private func hurry(_ parameters: HurryUp.Parameters) throws(ControlError) -> Acknowledgement {
+        guard supervisor.engine.reconciler.isShuttingDown else {
+            throw ControlError(.conflict, "the project is not going down: there is no stop of all to shorten")
+        }
         let pace: Hurry =
             switch parameters.pace {
             case .noGrace: .noGrace

@@ -73,6 +73,20 @@ extension EndToEnd {
             }
         }
 
+        @Test func `only a down that is under way is hurried`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  one: { command: [sleep, \"1000\"] }")
+                try sandbox.succeed("up", "-d")
+                let client = try StreamClient(try #require(sandbox.stateDirectory) + "/control.sock")
+                client.send(#"{"jsonrpc":"2.0","id":1,"method":"hurry","params":{"pace":"kill_now"}}"#)
+                try client.receives("the project is not going down")
+                // It would have been killed.
+                try sandbox.succeed("stop", "one")
+                #expect(try sandbox.succeed("status", "--json").contains(#""signal" : "SIGTERM""#))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `a replica that a quorum can do without is stopped`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(

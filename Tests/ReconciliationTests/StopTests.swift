@@ -73,6 +73,18 @@ import Testing
         #expect(bench.status("db")?.stop == .signalled(.quit, next: .kill, at: bench.now + .seconds(2)))
     }
 
+    @Test func `a hurry shortens the down it was for, and no stop that comes later`() throws {
+        for inputs in [[Input.hurry(.killNow)], [.shutdown(by: .user), .hurry(.killNow)]] {
+            var bench = try Bench(service("db"))
+            for input in inputs { _ = bench.send(input) }
+            _ = bench.up()
+            _ = bench.spawned("db")
+            _ = bench.send(.stop(["db"], scope: .only, by: .user))
+            let killAt = bench.now + StopSpec().grace
+            #expect(bench.status("db")?.stop == .signalled(.terminate, next: .kill, at: killAt))
+        }
+    }
+
     /// `web` needs one of two healthy `db`, `top` needs `web`.
     private func quorum() throws -> Bench {
         var db = service("db")
