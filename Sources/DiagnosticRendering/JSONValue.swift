@@ -1,3 +1,5 @@
+import SidecarModel
+
 /// A JSON text whose objects keep the order they are written in, so that output is stable and pleasant to read.
 package indirect enum JSONValue: Hashable, Sendable {
     case null
@@ -74,19 +76,20 @@ package indirect enum JSONValue: Hashable, Sendable {
 
     private static func write(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): bytes += "\\\"".utf8
-            case UInt8(ascii: "\\"): bytes += "\\\\".utf8
-            case 0x0A: bytes += "\\n".utf8
-            case 0x0D: bytes += "\\r".utf8
-            case 0x09: bytes += "\\t".utf8
-            case 0..<0x20, 0x7F:
-                let digits = String(byte, radix: 16)
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": bytes += "\\\"".utf8
+            case "\\": bytes += "\\\\".utf8
+            case "\n": bytes += "\\n".utf8
+            case "\r": bytes += "\\r".utf8
+            case "\t": bytes += "\\t".utf8
+            // Readers get the text as it was, and a terminal gets nothing to obey.
+            case _ where scalar.steersTerminal:
+                let digits = String(scalar.value, radix: 16)
                 bytes += "\\u".utf8
                 bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count))
                 bytes += digits.utf8
-            default: bytes.append(byte)
+            default: bytes += String(scalar).utf8
             }
         }
         bytes.append(UInt8(ascii: "\""))

@@ -37,6 +37,14 @@ import Testing
         #expect(!diagnosticText([hostile]).unicodeScalars.contains { [0x1B, 0x07, 0x202E, 0x09].contains($0.value) })
     }
 
+    @Test func `in json too, and readers get the text as it was`() {
+        var hostile = diagnostic
+        hostile.message = "a\u{1B}\u{9B}31m\u{7F}\u{202E}\u{2028}\té/\"\\"
+        let json = diagnosticJSON([hostile])
+        #expect(json.contains(#""a\u001b\u009b31m\u007f\u202e\u2028\té/\"\\""#))
+        #expect(!json.unicodeScalars.contains { $0.steersTerminal && $0 != "\n" })
+    }
+
     @Test func `a long line is cut round its caret`() {
         var long = diagnostic
         long.snippet = String(repeating: "a", count: 500) + "HERE" + String(repeating: "b", count: 500)
