@@ -52,6 +52,9 @@ extension Supervisor {
         clientLimits = ClientLimits(memory.project.limits, own: host.ownLimits)
         isDetached = memory.project.isDetached
         sources = memory.sources
+        if let last = memory.instances.max(by: { $0.since < $1.since }) {
+            WallClock.resume(Timestamp(microseconds: last.sinceWall), of: last.since)
+        }
         prepareForeignNotifySocket(for: memory.plan)
         takeUpPorts(memory)
         let found = takeUpProcesses()

@@ -29,5 +29,28 @@ extension EndToEnd {
                 #expect(try sandbox.start(["down"], environment: clock.environment).end().status == 0)
             }
         }
+
+        @Test func `what has not changed is shown as it was, by the next supervisor too`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  one: { command: [sleep, \"1000\"] }")
+                try sandbox.succeed("up", "-d")
+                func shown() throws -> [String] {
+                    let status = try sandbox.succeed("status", "--json")
+                    return status.matches(of: /"(?:started_at|since)" : "([^"]+)"/).map { String($0.1) }
+                }
+                let first = try shown()
+                for _ in 0..<3 {
+                    let supervisor = try #require(sandbox.supervisor)
+                    supervisor.kill()
+                    try sandbox.eventually("another takes over") {
+                        sandbox.supervisor.map { $0 != supervisor } ?? false
+                    }
+                    #expect(try shown() == first)
+                }
+                let told = try sandbox.succeed("events", "-n", "1").firstMatch(of: /"at":"([^"]+)"/)
+                #expect(told.map { first.contains(String($0.1)) } == true)
+                try sandbox.succeed("down")
+            }
+        }
     }
 }
