@@ -103,6 +103,8 @@ package final class ControlClient {
             } else if errno == EAGAIN {
                 try waitFor(POLLOUT, wait, "read what it is asked")
             } else if errno != EINTR {
+                // Why it is not listened to may have been said before.
+                try takeIn()
                 throw Self.lost
             }
         }

@@ -16,8 +16,11 @@ package final class ControlServer {
     private var unflushed: Set<ControlPeer.ID> = []
     private var flushTimer: EventLoop.TimerID?
     private var lastID: UInt64 = 0
+    /// Of clients that were refused and may not have said yet what they are refused.
+    private var refused: [Int32] = []
 
     private static let maximumConnections = 512
+    private static let maximumRefused = 64
 
     /// - Parameter listener: from `ControlSocket.listen`, owned from now on.
     package init(loop: EventLoop, listener: Int32, handler: any ControlHandler) throws(SystemError) {
@@ -37,6 +40,7 @@ package final class ControlServer {
         }
         listenerWatch = nil
         for connection in Array(connections.values) { drop(connection) }
+        while !refused.isEmpty { Glibc.close(refused.removeFirst()) }
     }
 
     /// Clients there are now.
@@ -112,7 +116,7 @@ package final class ControlServer {
             return refuse(connection, "this project belongs to another user")
         }
         guard connections.count < Self.maximumConnections else {
-            return refuse(connection, "the supervisor has \(Self.maximumConnections) clients and takes no more")
+            return refuse(connection, fullHouse)
         }
         do {
             connection.watch = try loop.watch(descriptor, .read) { [unowned self] readiness in
@@ -124,10 +128,28 @@ package final class ControlServer {
         connections[peer.id] = connection
     }
 
+    /// With whom to turn to: the process that holds the most.
+    private var fullHouse: String {
+        let sentence = "the supervisor has \(Self.maximumConnections) clients and takes no more"
+        let counts = Dictionary(connections.values.map { ($0.peer.pid, 1) }, uniquingKeysWith: +)
+        // Those of another PID namespace have none.
+        guard let most = counts.filter({ $0.key > 0 }).max(by: { ($0.value, $1.key) < ($1.value, $0.key) }),
+            most.value > 1
+        else { return sentence }
+        return sentence
+            + ": \(most.value) of them are the process with pid \(most.key). End it, or have it close what it does not use"
+    }
+
+    /// It is not hung up on at once: who still asks, and finds the connection closed, may never look at the reason.
     private func refuse(_ connection: ControlConnection, _ reason: String) {
         connection.queue(WireFormat.failure(ControlError(.conflict, reason), to: nil))
         _ = connection.flush()
-        Glibc.close(connection.descriptor)
+        if refused.count == Self.maximumRefused { Glibc.close(refused.removeFirst()) }
+        refused.append(connection.descriptor)
+        _ = loop.schedule(at: loop.now + .seconds(1)) { [weak self] in
+            guard let self, let place = refused.firstIndex(of: connection.descriptor) else { return }
+            Glibc.close(refused.remove(at: place))
+        }
     }
 
     private func serve(_ connection: ControlConnection, _ readiness: EventLoop.Readiness) {

@@ -320,7 +320,11 @@ private final class Office {
         defer { clients.forEach { close($0) } }
         for _ in 0..<512 { clients.append(try office.connect()) }
         clients.append(try office.connect())
-        #expect(office.receive(on: clients[512]).contains("has 512 clients and takes no more"))
+        // Who asks first and listens then is no worse off.
+        try office.send(WireFormat.request(HurryUp.self, id: 1, .init(pace: .noGrace)), on: clients[512])
+        #expect(
+            office.receive(on: clients[512]).contains(
+                "has 512 clients and takes no more: 512 of them are the process with pid \(getpid())"))
         #expect(office.server.connectionCount == 512)
         office.desk.answers = { _ in .success(.hurry(.init())) }
         try office.send(WireFormat.request(HurryUp.self, id: 2, .init(pace: .noGrace)), on: clients[0])

@@ -110,5 +110,25 @@ extension EndToEnd {
                 }
             }
         }
+
+        @Test func `a supervisor with all the clients it takes is said to live, and who they are`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.manifest)
+                try sandbox.succeed("up", "-d")
+                let socket = try #require(sandbox.stateDirectory) + "/control.sock"
+                let clients = try (0..<512).map { _ in try StreamClient(socket) }
+                let holder = "512 of them are the process with pid \(getpid())"
+                for _ in 0..<50 {
+                    let refused = try sandbox.orchestrate("status")
+                    #expect(refused.status == 7 && refused.errors.contains(holder), "\(refused.everything)")
+                }
+                let list = try sandbox.orchestrate("ls")
+                #expect(list.output.contains("supervisor-full") && list.errors.contains(holder), "\(list.everything)")
+                let doctor = try sandbox.orchestrate("doctor")
+                #expect(doctor.output.contains(holder), "\(doctor.everything)")
+                for client in clients { client.hangUp() }
+                try sandbox.succeed("down")
+            }
+        }
     }
 }

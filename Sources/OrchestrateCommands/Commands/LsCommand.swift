@@ -66,23 +66,24 @@ struct LsCommand: ParsableCommand {
     }
 
     private func entry(for location: ProjectLocation) -> Entry? {
-        var isSilent = false
+        /// Of a supervisor that lives, and does not say how the project is.
+        var silence: String?
         do throws(ControlError) {
             let patience = Patience(timeout: .seconds(2))
             if let client = try ControlClient(socketPath: location.socketPath, patience: patience) {
                 return entry(try client.call(Status.self, .init(), for: .atMost(.seconds(2))), location)
             }
-        } catch  where error.code == .timeout {
-            isSilent = true
+        } catch  where error.code == .timeout || error.code == .conflict {
+            silence = error.code == .timeout ? "supervisor-silent" : "supervisor-full"
             Console.printError("\(location.identity): \(error.message)".terminalSafeLines)
         } catch {
             // It is as good as none.
         }
         let isLeftOver = LivingSidecars.exist(in: location)
-        guard isLeftOver || isSilent || (all && ProjectContext.hasBeenUp(location)) else { return nil }
+        guard isLeftOver || silence != nil || (all && ProjectContext.hasBeenUp(location)) else { return nil }
         let phase =
-            if isSilent {
-                "supervisor-silent"
+            if let silence {
+                silence
             } else if !isLeftOver {
                 ProjectReport.Phase.stopped.rawValue
             } else if LivingSidecars.haveBrokenSupervisor(in: location) {
@@ -93,7 +94,7 @@ struct LsCommand: ParsableCommand {
         let row = (try? StateStore(reading: location.journalPath).project()) ?? nil
         return Entry(
             project: row?.name ?? location.identity, identity: location.identity, phase: phase,
-            healthy: isLeftOver || isSilent ? nil : 0, wanted: isLeftOver || isSilent ? nil : 0,
+            healthy: isLeftOver || silence != nil ? nil : 0, wanted: isLeftOver || silence != nil ? nil : 0,
             manifest: row?.manifest ?? "-", stateDirectory: location.stateDirectory)
     }
 

@@ -71,6 +71,8 @@ struct ProjectExamination {
                 return silent("lives, but nobody listens at \(location.socketPath)")
             }
             report = try client.call(Status.self, .init(), for: .atMost(.seconds(5)))
+        } catch  where error.code == .conflict {
+            return .wrong(area, "supervisor", "refuses to answer", remedy: error.message)
         } catch {
             return silent(error.message)
         }
