@@ -293,35 +293,6 @@ extension EndToEnd {
             }
         }
 
-        @Test func `ls lists the projects from anywhere`() throws {
-            try Sandbox.run { sandbox in
-                try sandbox.declare(Self.pair, top: "name: shop")
-                try sandbox.succeed("up", "-d")
-                let elsewhere = try sandbox.start(program: ["env", "-C", "/", "\(sandbox.programs)/orchestrate", "ls"])
-                let listed = try elsewhere.end().output
-                #expect(listed.contains("shop"))
-                #expect(listed.contains("2/2"))
-                #expect(listed.contains(sandbox.manifest))
-                try sandbox.succeed("down")
-                #expect(try sandbox.succeed("ls") == "no projects are running\n")
-                #expect(try sandbox.succeed("ls", "--all").contains("stopped"))
-                #expect(try sandbox.succeed("ls", "--all", "--json").contains("\"project\" : \"shop\""))
-            }
-        }
-
-        @Test func `ls tells projects of one name apart by their ids`() throws {
-            try Sandbox.run { sandbox in
-                try sandbox.declare(Self.pair, top: "name: shop")
-                try sandbox.succeed("up", "-d")
-                try sandbox.succeed("up", "-d", "--project", "second")
-                defer { _ = try? sandbox.orchestrate("down", "--project", "second") }
-                let rows = try sandbox.succeed("ls").split(separator: "\n").map { $0.split(separator: "  ")[0] }
-                #expect(Set(rows) == ["PROJECT", "shop", "shop (second)"])
-                try sandbox.succeed("down", "--project", "second")
-                try sandbox.succeed("down")
-            }
-        }
-
         // MARK: wait, run
 
         @Test func `wait tells what was reached, what can't be, and what took too long`() throws {

@@ -102,7 +102,7 @@ struct LsCommand: ParsableCommand {
         let wanted = report.sidecars.filter(\.isWanted)
         return Entry(
             project: report.project, identity: report.identity, phase: report.phase.rawValue,
-            healthy: wanted.count { $0.state == .healthy || $0.state == .completed }, wanted: wanted.count,
+            healthy: wanted.count(where: \.isReady), wanted: wanted.count,
             manifest: report.manifest, stateDirectory: location.stateDirectory)
     }
 }

@@ -31,7 +31,7 @@ struct StatusCommand: ParsableCommand {
     @Flag(help: "Show it again whenever something changes, until Ctrl-C.")
     var watch = false
 
-    @Flag(help: "Exit with 1 unless all that is wanted is healthy or completed.")
+    @Flag(help: "Exit with 1 unless all that is wanted is healthy, and tasks are completed.")
     var exitCode = false
 
     func run() throws {
@@ -57,7 +57,7 @@ struct StatusCommand: ParsableCommand {
     }
 
     static func isWell(_ report: ProjectReport) -> Bool {
-        report.sidecars.allSatisfy { !$0.isWanted || $0.state == .healthy || $0.state == .completed }
+        report.sidecars.allSatisfy { !$0.isWanted || $0.isReady }
     }
 
     private func show(_ report: ProjectReport, _ terminal: Terminal) {

@@ -27,16 +27,19 @@ enum Goal: String, CaseIterable {
         // Nobody wants it up (any more): neither waiting nor the old life's end brings it.
         case (_, .stopped) where !instance.isWanted: .failed
         case (_, _) where isOld && instance.state != .blocked: .underWay
-        // A task that is alive has shown nothing yet: it is its end that counts.
-        case (.healthy, .healthy) where instance.kind == .task: .underWay
         case (.healthy, .healthy) where instance.isRestartPending == true: .underWay
-        case (.healthy, .healthy), (.healthy, .completed): .reached
+        case (.healthy, .healthy), (.healthy, .completed): instance.isReady ? .reached : .underWay
         case (.completed, .completed): .reached
         case (.completed, _) where instance.neverCompletes == true: .failed
         case (.healthy, .failed), (.completed, .failed), (.healthy, .blocked), (.completed, .blocked): .failed
         case (.healthy, _), (.completed, _): .underWay
         }
     }
+}
+
+extension InstanceReport {
+    /// It is what it is to be for those who need it. A task that is alive has shown nothing yet: it is its end that counts.
+    var isReady: Bool { state == .completed || (state == .healthy && kind != .task) }
 }
 
 /// A goal for many instances, kept up as they change: each change costs the same, however many there are.

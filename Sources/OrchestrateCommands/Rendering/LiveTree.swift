@@ -70,7 +70,7 @@ struct LiveTree {
 
     private func headline(_ view: ProjectView, title: String, elapsed: String) -> Line {
         let wanted = shown(of: view).filter(\.isWanted)
-        let ready = wanted.filter { $0.state == .healthy || $0.state == .completed }.count
+        let ready = wanted.filter(\.isReady).count
         let rest = "  \(title)  \(ready) of \(wanted.count) ready  \(elapsed)"
         let name = shortened(view.project.project.terminalSafe, to: terminal.columns - 1 - rest.count)
         return [(name, .bold), (rest, nil)]

@@ -27,6 +27,7 @@ enum StateText {
             let reason = next == nil ? instance.reason : withoutDelay(instance.reason)
             return [reason, next ?? ""].filter { !$0.isEmpty }.joined(separator: ", ")
         case .healthy where isHalted: return instance.reason
+        case .healthy where instance.kind == .task: return "it runs, and counts when it is done"
         case .healthy:
             return instance.isUnverified ? "unverified: who owns the port could not be read" : ""
         case .starting, .unhealthy:

@@ -50,7 +50,7 @@ enum StatusTable {
     }
 
     private static func header(_ project: ProjectReport, now: Timestamp, palette: Palette) -> [String] {
-        let healthy = project.sidecars.filter { $0.state == .healthy || $0.state == .completed }.count
+        let healthy = project.sidecars.filter(\.isReady).count
         let wanted = project.sidecars.filter(\.isWanted).count
         let phase =
             switch project.phase {
