@@ -2,6 +2,7 @@ import FoundationEssentials
 import ManifestLoading
 import Planning
 import SidecarModel
+package import StateStore
 import Synchronization
 
 /// What a plan was made from: enough to make the same plan again when its files have changed or are gone.
@@ -129,4 +130,11 @@ private struct RecordedFiles: FileReading {
     }
 
     func kind(of path: String) -> FileKind? { contents[path] == nil ? nil : .file(isExecutable: false) }
+}
+
+extension ProjectRow {
+    /// What the last `up` declared, in the manifest's order. Empty: this version of the program can't read it.
+    package var declaredSidecars: [String] {
+        PlanSources(encoded: plan)?.makePlan()?.sidecars.map(\.name) ?? []
+    }
 }

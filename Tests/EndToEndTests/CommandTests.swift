@@ -297,5 +297,24 @@ extension EndToEnd {
                 #expect(late.everything.contains("orchestrate why db"))
             }
         }
+
+        @Test func `status lists sidecars in the manifest's order, also after the down`() throws {
+            try Sandbox.run { sandbox in
+                let names = ["web", "api", "db", "cache"]
+                try sandbox.declare(
+                    names.map { "  \($0): { command: [sleep, \"1000\"], replicas: \($0 == "db" ? 2 : 1) }" }
+                        .joined(separator: "\n"))
+                func listed() throws -> [String] {
+                    try sandbox.orchestrate("status", "--json").output.matches(of: /"name" : "([^"]+)"/).map {
+                        String($0.1)
+                    }
+                }
+                try sandbox.succeed("up", "-d")
+                let order = ["web", "api", "db/0", "db/1", "cache"]
+                #expect(try listed() == order)
+                try sandbox.succeed("down")
+                #expect(try listed() == order)
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ import Glibc
 import Planning
 import SidecarModel
 import StateStore
+import SupervisorDaemon
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -133,7 +134,11 @@ struct StatusCommand: ParsableCommand {
         guard let row = try store.project() else {
             throw CommandFailure(.noSupervisor, "\(context.name) has not been up")
         }
-        let rows = try store.instances(withEnded: true)
+        let places = Dictionary(row.declaredSidecars.enumerated().map { ($1, $0) }, uniquingKeysWith: min)
+        func place(_ row: InstanceRow) -> (Int, String, Int) {
+            (places[row.sidecar] ?? .max, row.sidecar, row.replica)
+        }
+        let rows = try store.instances(withEnded: true).sorted { place($0) < place($1) }
         let replicas = rows.reduce(into: [String: Int]()) { $0[$1.sidecar, default: 0] += 1 }
         let sidecars = rows.map { instance in
             // What ended with its supervisor was not seen to its end by anybody.
