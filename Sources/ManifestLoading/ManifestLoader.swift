@@ -21,6 +21,15 @@ package func loadManifest(
     }
 }
 
+/// That nothing was named, and nothing is found.
+///
+/// - Parameter sentence: where was looked.
+package func missingManifest(_ sentence: String) -> LoadedManifest {
+    let diagnostic = Diagnostic(
+        rule: RuleID.manifestNotFound.rawValue, message: sentence, help: "run `orchestrate init` to write one")
+    return LoadedManifest(plan: nil, diagnostics: [diagnostic], file: "", path: "")
+}
+
 /// What there is to say of a manifest that can't be read.
 ///
 /// - Parameter file: what diagnostics call it.

@@ -132,5 +132,19 @@ extension EndToEnd {
                 _ = try sandbox.orchestrate("down")
             }
         }
+
+        @Test func `without any manifest validate tells programs so too, and plan prints nothing for them`() throws {
+            try Sandbox.run { sandbox in
+                let json = try sandbox.orchestrate("validate", "--format", "json")
+                #expect(json.status == 3)
+                #expect(json.output.contains(#""rule": "manifest-not-found""#), "\(json.everything)")
+                #expect(json.output.contains("there is no sidecars.yaml in \(sandbox.directory) or above it"))
+                let text = try sandbox.orchestrate("validate")
+                #expect(text.status == 3 && text.output.contains("orchestrate init"), "\(text.everything)")
+                let plan = try sandbox.orchestrate("plan", "--json")
+                #expect(plan.status == 3 && plan.output.isEmpty, "\(plan.everything)")
+                #expect(plan.errors.contains("there is no sidecars.yaml"), "\(plan.everything)")
+            }
+        }
     }
 }

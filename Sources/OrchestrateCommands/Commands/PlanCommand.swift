@@ -10,6 +10,10 @@ struct PlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "Show in which order things start, and what waits for what. Touches nothing.",
         discussion: """
+            A manifest with an error has no plan: whatever the format, what is wrong is all that is
+            printed, on standard error, and it exits with 3. For programs it is told by
+            'orchestrate validate --format json'.
+
             Examples:
               orchestrate plan
               orchestrate plan --format dot | dot -Tsvg > plan.svg
@@ -26,7 +30,7 @@ struct PlanCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let loaded = try manifest.load()
+        let loaded = manifest.load()
         guard let plan = loaded.plan else {
             Applying.show(loaded.diagnostics)
             throw CommandFailure(.invalidManifest)

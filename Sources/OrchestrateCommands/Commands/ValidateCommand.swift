@@ -11,7 +11,8 @@ struct ValidateCommand: ParsableCommand {
         commandName: "validate",
         abstract: "Check a manifest, and tell everything that is wrong with it at once.",
         discussion: """
-            Touches nothing. Exits with 3 when there is an error; warnings alone are fine, unless --strict.
+            Touches nothing. Exits with 3 when there is an error, one of which is that there is no
+            manifest; warnings alone are fine, unless --strict.
 
             Examples:
               orchestrate validate
@@ -33,7 +34,7 @@ struct ValidateCommand: ParsableCommand {
     var strict = false
 
     func run() throws {
-        var loaded = try manifest.load(interpolates: !noInterpolate, isForPlan: false)
+        var loaded = manifest.load(interpolates: !noInterpolate, isForPlan: false)
         if strict {
             for index in loaded.diagnostics.indices { loaded.diagnostics[index].severity = .error }
         }

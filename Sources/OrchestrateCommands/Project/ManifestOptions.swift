@@ -25,7 +25,7 @@ struct ManifestOptions: ParsableArguments {
     }
 
     /// - Parameter isForPlan: false where nothing is done with the plan but to know that there is one.
-    func load(interpolates: Bool = true, isForPlan: Bool = true) throws -> LoadedManifest {
+    func load(interpolates: Bool = true, isForPlan: Bool = true) -> LoadedManifest {
         let options = LoadOptions(checksHost: !noHost, interpolates: interpolates, makesFingerprints: isForPlan)
         let path = path ?? file
         let environment = ProcessEnvironment.variables()
@@ -45,9 +45,7 @@ struct ManifestOptions: ParsableArguments {
             }
         }
         guard let found = path ?? findManifest(from: directory) else {
-            throw CommandFailure(
-                .invalidManifest,
-                "there is no sidecars.yaml in \(directory) or above it; write one with 'orchestrate init'")
+            return missingManifest("there is no sidecars.yaml in \(directory) or above it")
         }
         var status = stat()
         if stat(found, &status) == 0 { Self.expect(Int(status.st_size)) }
