@@ -71,6 +71,12 @@ package struct OrchestrateCommand: ParsableCommand {
         } catch let error as ControlError {
             Console.printError("orchestrate: \(error.message.terminalSafeLines)")
             Glibc.exit(error.exitCode.rawValue)
+        } catch  where exitCode(for: error).isSuccess {
+            // Help, which is output like any other.
+            Console.write(fullMessage(for: error).withFinalNewline)
+            guard let reason = Console.lostOutput else { Glibc.exit(0) }
+            Console.printError("orchestrate: cannot write the output: \(reason)")
+            Glibc.exit(ExitCode.failed.rawValue)
         } catch {
             exit(withError: error)
         }

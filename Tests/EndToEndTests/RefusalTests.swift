@@ -135,6 +135,23 @@ extension EndToEnd {
                 let full = try sandbox.shell("orchestrate ls > /dev/full").end()
                 #expect(full.status == 1, "\(full.everything)")
                 #expect(full.everything.contains("cannot write the output: no space left on device"))
+                for help in ["--help", "help up", "up --help", "--version"] {
+                    let full = try sandbox.shell("orchestrate \(help) > /dev/full").end()
+                    #expect(full.status == 1, "\(help): \(full.everything)")
+                    #expect(full.errors.contains("cannot write the output: no space left on device"))
+                }
+            }
+        }
+
+        @Test func `a directory that is gone is not taken for the root`() throws {
+            try Sandbox.run { sandbox in
+                for command in ["status", "up -d", "validate", "plan"] {
+                    let refused = try sandbox.shell("mkdir gone && cd gone && rmdir ../gone && orchestrate \(command)")
+                        .end()
+                    #expect(refused.status == 3, "\(command): \(refused.everything)")
+                    #expect(refused.everything.contains("the working directory is gone"), "\(refused.everything)")
+                    #expect(!refused.everything.contains("in / or above"), "\(refused.everything)")
+                }
             }
         }
 

@@ -45,7 +45,7 @@ struct ManifestOptions: ParsableArguments {
             }
         }
         guard let found = path ?? findManifest(from: directory) else {
-            return missingManifest("there is no sidecars.yaml in \(directory) or above it")
+            return missingManifest(ProcessEnvironment.absenceOfManifest(in: directory))
         }
         var status = stat()
         if stat(found, &status) == 0 { Self.expect(Int(status.st_size)) }

@@ -34,9 +34,22 @@ enum ProcessEnvironment {
     /// As the shell sees it: symbolic links stay, so that a project reached through another link is another project.
     static func workingDirectory(_ variables: [String: String]) -> String {
         if let logical = variables["PWD"], logical.hasPrefix("/"), isSameDirectory(logical, ".") { return logical }
-        guard let path = getcwd(nil, 0) else { return "/" }
+        return physicalDirectory ?? "/"
+    }
+
+    /// Nil: it was removed.
+    private static var physicalDirectory: String? {
+        guard let path = getcwd(nil, 0) else { return nil }
         defer { free(path) }
         return String(cString: path)
+    }
+
+    /// That no manifest is found from there.
+    static func absenceOfManifest(in directory: String) -> String {
+        if directory == "/", physicalDirectory == nil {
+            return "the working directory is gone, and no manifest was named"
+        }
+        return "there is no sidecars.yaml in \(directory) or above it"
     }
 
     /// Without changing it for longer than it takes to look.

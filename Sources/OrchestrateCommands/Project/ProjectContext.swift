@@ -51,7 +51,7 @@ struct ProjectContext {
             throw CommandFailure(
                 .invalidManifest,
                 """
-                there is no sidecars.yaml in \(workingDirectory) or above it
+                \(ProcessEnvironment.absenceOfManifest(in: workingDirectory))
                 Write one with 'orchestrate init', or name another by -f PATH or --project NAME.
                 """)
         }
@@ -79,7 +79,7 @@ struct ProjectContext {
             throw CommandFailure(
                 .invalidManifest,
                 """
-                there is no sidecars.yaml in \(workingDirectory) or above it
+                \(ProcessEnvironment.absenceOfManifest(in: workingDirectory))
                 Write one with 'orchestrate init', or name another by -f PATH.
                 """)
         }
