@@ -26,7 +26,8 @@ package func manifestReference() -> String {
     page += section("`file` in long form", fileKeys, of: FileCheck(), prefix: "")
     page += section("`log` in long form", logCheckKeys, of: LogCheck(), prefix: "")
     let events = HookEvent.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", ")
-    page += "\n## Hooks\n\nThe moments are \(events).\n\n" + hookTimes + "\n\nEach takes one action:\n"
+    page += "\n## Hooks\n\nThe moments are \(events).\n\n" + hookTimes + "\n\n" + hookFacts
+    page += "\n\nEach takes one action:\n"
     page += table(hookKeys, of: HookForm(), prefix: "")
     page += section("A step of `stop.steps`", stepKeys, of: StepForm(), prefix: "")
     page += section("`env_file` in long form", environmentFileKeys, of: EnvironmentFileForm(), prefix: "")
@@ -52,6 +53,28 @@ private let hookTimes = """
 
     How the process ended (`ORCHESTRATE_EXIT_CODE`, or `ORCHESTRATE_SIGNAL`) is known once it has: to `on_crash`, `on_failed`
     and `post_stop`. No hook is told how an earlier life ended.
+    """
+
+private let hookFacts = """
+    What a hook is told is in its environment, beside the sidecar's own variables, and as one JSON object on its standard input;
+    a `webhook` gets the object as the body of its POST. In JSON what is called a number is one, and all else is text.
+
+    | variable | JSON key | what |
+    |---|---|---|
+    | `ORCHESTRATE_EVENT` | `event` | the moment: `on_crash` |
+    | `ORCHESTRATE_PROJECT` | `project` | the project's name |
+    | `ORCHESTRATE_SIDECAR` | `sidecar` | the sidecar's name |
+    | `ORCHESTRATE_REPLICA` | `replica` | number: which of its instances, from 0 |
+    | `ORCHESTRATE_INCARNATION` | `incarnation` | number of the life; each start in the project has a higher one |
+    | `ORCHESTRATE_ATTEMPT` | `attempt` | number: failures in a row so far, with this one at `on_crash` |
+    | `ORCHESTRATE_MAX_ATTEMPTS` | `max_attempts` | number: `restart.max_attempts`; 0: without limit |
+    | `ORCHESTRATE_RESTARTS` | `restarts_total` | number: restarts so far, whoever asked for them |
+    | `ORCHESTRATE_REASON` | `reason` | why, as a sentence: `exit 3` |
+    | `ORCHESTRATE_EXIT_CODE` | `exit_code` | number: what it exited with; absent until it has, and where a signal ended it |
+    | `ORCHESTRATE_SIGNAL` | `signal` | the signal that ended it: `SIGKILL`; absent else |
+
+    Where nobody could see how it ended, both of the last two are absent; a kill for want of memory is `SIGKILL`. What a hook
+    prints is in the sidecar's log.
     """
 
 private func section<Owner>(_ title: String, _ group: KeyGroup<Owner>, of owner: Owner, prefix: String) -> String {
