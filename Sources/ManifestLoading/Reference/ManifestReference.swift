@@ -126,16 +126,18 @@ private let values = """
     `0` is fine.
     - **Paths** that are relative start at the manifest's directory.
     - **A `command` in one text** is split as a shell does it: spaces separate, quotes and backslashes keep. No shell runs, \
-    so operators and globs are plain text. The split comes first, so a variable never changes the number of words.
+    so operators and globs are plain text. The split comes first, so a variable never changes the number of words. Single \
+    quotes in it (YAML's around it are not in it) switch off `${…}` and `$$` too: `'$$'` is two dollar signs. Double quotes \
+    and the list form do not, and `\\$` is a dollar sign.
     - **`defaults`** lie beneath each sidecar: mappings merge by key; lists, the choice of a probe's check, and that between stop \
     steps and a signal with its grace, replace.
 
     ## Variables
 
-    `${VAR}`, `${VAR:-default}` (also when empty), `${VAR:?message}`, and `$$` for a dollar sign. They are looked up in the \
-    environment of the command, then in `.env` beside the manifest; never in `env:`. A variable that is not set and has no \
-    default is an error. `$VAR` without braces is left alone. In `shell`, `${VAR}` is the shell's, and only references with \
-    a dot are replaced.
+    `${VAR}`, `${VAR:-default}` (also when empty), `${VAR:?message}`, and `$$` for a dollar sign; not within the single quotes \
+    of a command in one text. They are looked up in the environment of the command, then in `.env` beside the manifest; \
+    never in `env:`. A variable that is not set and has no default is an error. `$VAR` without braces is left alone. In \
+    `shell`, `${VAR}` is the shell's, and only references with a dot are replaced.
 
     ## References
 
