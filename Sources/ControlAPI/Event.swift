@@ -29,7 +29,7 @@ package struct TransitionEvent: Hashable, Codable, Sendable {
     package var causedBy: String?
     /// True: healthy for having lived long enough, and nothing was asked.
     package var isAssumed: Bool?
-    /// The instance after it, for subscribers that asked for reports.
+    /// The instance as it is by the end of the turn it was part of, for subscribers that asked for reports.
     package var report: InstanceReport?
 
     enum CodingKeys: String, CodingKey {
@@ -73,7 +73,7 @@ package struct SurvivorReport: Hashable, Codable, Sendable {
 
 /// An event as it is sent and as `events` prints it: one flat object whose `kind` says which keys are there.
 package struct EventMessage: Hashable, Codable, Sendable {
-    /// Rises by one with each; the journal's number where it is a transition.
+    /// Of a transition the journal's number, which rises by one with each; of anything else that of the last one before it.
     package var sequence: UInt64
     package var at: Timestamp
     package var event: ControlEvent

@@ -1,6 +1,6 @@
 /// How surely everything of a sidecar is found and ended, and by what means.
 package struct ContainmentReport: Hashable, Codable, Sendable {
-    /// `A`, `B` or `C`.
+    /// `cgroup`, `keeper` or `session`.
     package var level: String
     /// `cgroup /user.slice/…`, `subreaper and session`
     package var description: String

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import ManifestLoading
 import Planning
-import SidecarModel
+package import SidecarModel
 package import StateStore
 import Synchronization
 
@@ -134,7 +134,7 @@ private struct RecordedFiles: FileReading {
 
 extension ProjectRow {
     /// What the last `up` declared, in the manifest's order. Empty: this version of the program can't read it.
-    package var declaredSidecars: [String] {
-        PlanSources(encoded: plan)?.makePlan()?.sidecars.map(\.name) ?? []
+    package var declaredSidecars: [(name: String, kind: SidecarSpec.Kind)] {
+        PlanSources(encoded: plan)?.makePlan()?.sidecars.map { ($0.name, $0.kind) } ?? []
     }
 }

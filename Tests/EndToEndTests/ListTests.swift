@@ -1,3 +1,4 @@
+import ChaosKit
 import Testing
 
 extension EndToEnd {
@@ -58,6 +59,7 @@ extension EndToEnd {
                 try sandbox.succeed("wait", "seed")
                 #expect(try sandbox.succeed("status", "--exit-code").contains("2 of 2"))
                 try sandbox.succeed("down")
+                #expect(try sandbox.orchestrate("status", "seed", "--json").output.contains("\"kind\" : \"task\""))
             }
         }
     }

@@ -134,7 +134,10 @@ struct StatusCommand: ParsableCommand {
         guard let row = try store.project() else {
             throw CommandFailure(.noSupervisor, "\(context.name) has not been up")
         }
-        let places = Dictionary(row.declaredSidecars.enumerated().map { ($1, $0) }, uniquingKeysWith: min)
+        let declared = row.declaredSidecars
+        let places = Dictionary(declared.enumerated().map { ($1.name, $0) }, uniquingKeysWith: min)
+        // What was removed is not known to have been anything else.
+        let kinds = Dictionary(declared.map { ($0.name, $0.kind) }) { first, _ in first }
         func place(_ row: InstanceRow) -> (Int, String, Int) {
             (places[row.sidecar] ?? .max, row.sidecar, row.replica)
         }
@@ -145,7 +148,7 @@ struct StatusCommand: ParsableCommand {
             let wasLost = phase == .stopped && !instance.state.isFinal
             return InstanceReport(
                 name: replicas[instance.sidecar] == 1 ? instance.sidecar : "\(instance.sidecar)/\(instance.replica)",
-                sidecar: instance.sidecar, replica: instance.replica, kind: .service,
+                sidecar: instance.sidecar, replica: instance.replica, kind: kinds[instance.sidecar] ?? .service,
                 state: wasLost ? .stopped : instance.state, isWanted: instance.isWanted,
                 incarnation: instance.incarnation, since: Timestamp(microseconds: instance.sinceWall),
                 restartsTotal: instance.restartsTotal,
