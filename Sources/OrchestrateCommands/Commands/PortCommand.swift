@@ -9,8 +9,8 @@ struct PortCommand: ParsableCommand {
         abstract: "Print the ports a sidecar was given.",
         discussion: """
             One port prints as a bare number, for scripts. Several print a line each. Of a sidecar with
-            'stdio: per_client' it is the path of the socket for its clients; with --json an array of one object
-            with 'instance' and 'socket'.
+            'stdio: per_client' it is the path of the socket for its clients; with --json an array of one
+            object with 'instance' and 'socket'.
 
             Examples:
               curl http://127.0.0.1:$(orchestrate port api)/health
