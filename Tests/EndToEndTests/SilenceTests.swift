@@ -92,6 +92,29 @@ extension EndToEnd {
             }
         }
 
+        @Test func `what waits for a process while the keeper is stopped names it`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.manifest)
+                try sandbox.succeed("up", "-d")
+                let keeper = try #require(sandbox.keeper)
+                keeper.signal(SIGSTOP)
+                defer { keeper.signal(SIGCONT) }
+                let named = ["the keeper with pid \(keeper.pid)", "stopped (state T)", "kill -CONT \(keeper.pid)"]
+                let stop = try sandbox.orchestrate("stop", "web", "--timeout", "300ms")
+                #expect(stop.status == 6)
+                for part in named { #expect(stop.errors.contains(part), "\(stop.errors)") }
+                let status = try sandbox.succeed("status")
+                for part in named { #expect(status.contains(part), "\(status)") }
+                let doctor = try sandbox.orchestrate("doctor")
+                #expect(doctor.output.contains("pid \(keeper.pid) is stopped"), "\(doctor.everything)")
+                #expect(doctor.output.contains("kill -CONT \(keeper.pid)"), "\(doctor.everything)")
+                let down = try sandbox.start("down")
+                try down.prints("still waiting: the keeper with pid \(keeper.pid) does nothing")
+                keeper.signal(SIGCONT)
+                #expect(try down.end().status == 0)
+            }
+        }
+
         @Test func `ls tells a supervisor that does not answer from none`() throws {
             try Self.whileStopped { sandbox, supervisor in
                 let ended = try sandbox.orchestrate("ls")

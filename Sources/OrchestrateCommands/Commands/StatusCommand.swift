@@ -52,7 +52,8 @@ struct StatusCommand: ParsableCommand {
             throw CommandFailure(
                 .noSupervisor, "\(context.name) is not running; start it with 'orchestrate up\(context.selector)'")
         }
-        let report = try context.ask(client) { try $0.call(Status.self, .init(names: names, withUsage: true)) }
+        var report = try context.ask(client) { try $0.call(Status.self, .init(names: names, withUsage: true)) }
+        if let standstill = LivingSidecars.keeperStandstill(in: context.location) { report.warnings.append(standstill) }
         show(report, terminal)
         if exitCode, !Self.isWell(report) { throw CommandFailure(.failed) }
     }

@@ -46,6 +46,12 @@ struct ProjectExamination {
                 area, "supervisor", "ended 5 times within a minute and is tried again every 10 s",
                 remedy: "see \(location.supervisorLogPath)")
         }
+        if let keeper = LivingSidecars.keeper(in: location), Silence.standstill(ofKeeper: keeper) != nil {
+            return .wrong(
+                area, "keeper",
+                "pid \(keeper) is stopped (state T): nothing is started again, and nothing that ends is gone",
+                remedy: "kill -CONT \(keeper)")
+        }
         if project.isSupervised { return answering() }
         guard LivingSidecars.exist(in: location) else { return .good(area, "supervisor", "not running") }
         return .wrong(area, "supervisor", "gone, and what it started may still run", remedy: wayOutOfLoss)

@@ -15,6 +15,7 @@ final class DownSession {
     /// How the instances ended that were to be noted.
     private(set) var exits: [String: ExitReport] = [:]
     private var presses = 0
+    private var keeper: KeeperWatch
     private var pendingText = ""
 
     /// - Parameters:
@@ -28,6 +29,7 @@ final class DownSession {
         self.releasesPorts = releasesPorts
         self.context = context
         self.client = client
+        keeper = KeeperWatch(of: context.location)
         self.signals = signals ?? SignalWatch()
         self.presses = presses
         palette = terminal.palette
@@ -56,6 +58,7 @@ final class DownSession {
         while true {
             let ready = Poll.wait(for: [client.descriptor, signals.descriptor], timeout: .seconds(3))
             if ready.isEmpty { try sayWhoIsLate() }
+            if let standstill = keeper.look() { Console.printError(standstill) }
             if ready.contains(signals.descriptor) { try takeSignals() }
             guard ready.contains(client.descriptor) || client.hasArrived else { continue }
             defer { flush() }

@@ -13,6 +13,7 @@ final class GoalSession {
     private var told: [String: StateName] = [:]
     private let terminal: Terminal
     private let signals = SignalWatch()
+    private var keeper: KeeperWatch
 
     private static let takenDown = CommandFailure(.failed, "the project was taken down meanwhile")
 
@@ -22,6 +23,7 @@ final class GoalSession {
     ///   - client: by which something was asked for already, where it is given.
     init(_ context: ProjectContext, noting noted: [String]? = nil, client: ControlClient? = nil) throws {
         self.context = context
+        keeper = KeeperWatch(of: context.location)
         // Interrupted, it has nothing to do but to end.
         context.patience.heedsSignalsAfter = .zero
         terminal = Terminal(environment: context.environment)
@@ -147,8 +149,10 @@ final class GoalSession {
     private func takeIn(
         for rest: Duration?, towards goal: Goal, mustLook: inout Bool
     ) throws -> [SurvivorReport]? {
+        let pause = min(rest ?? keeper.rest, keeper.rest)
         let ready =
-            client.hasArrived ? [] : Poll.wait(for: [client.descriptor, signals.descriptor], timeout: rest)
+            client.hasArrived ? [] : Poll.wait(for: [client.descriptor, signals.descriptor], timeout: pause)
+        if let standstill = keeper.look() { Console.printError(standstill) }
         if ready.contains(signals.descriptor), let signal = signals.next(), signal != SIGWINCH {
             throw CommandFailure(.interrupted, "interrupted; what was asked for goes on")
         }
@@ -195,8 +199,10 @@ final class GoalSession {
     }
 
     private func lateness(_ goal: Goal, _ late: [InstanceReport]) -> CommandFailure {
-        let standstill = Silence.standstill(of: client.supervisorPID)
-        let lines = LateReport(goal, late, in: context).lines(terminal.palette) + [standstill].compactMap(\.self)
+        let standstills = [
+            Silence.standstill(of: client.supervisorPID), LivingSidecars.keeperStandstill(in: context.location),
+        ]
+        let lines = LateReport(goal, late, in: context).lines(terminal.palette) + standstills.compactMap(\.self)
         Console.printError(lines.joined(separator: "\n"))
         return CommandFailure(.timeout)
     }

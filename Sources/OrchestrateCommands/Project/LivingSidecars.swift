@@ -1,4 +1,5 @@
 import CProcess
+import ControlClient
 import Glibc
 import StateStore
 import Supervision
@@ -36,6 +37,11 @@ enum LivingSidecars {
         guard let header = header(of: location), orch_process_lives(header.keeper_pid, header.keeper_start_time) != 0
         else { return nil }
         return header.keeper_pid
+    }
+
+    /// Why its keeper does nothing. Nil: it seems well, or there is none.
+    static func keeperStandstill(in location: ProjectLocation) -> String? {
+        Silence.standstill(ofKeeper: keeper(in: location))
     }
 
     /// Whether the supervisor ended too often while nothing ran, and its keeper with it.

@@ -46,7 +46,8 @@ extension UpSession {
         let instances = known.filter { Self.counts($0, of: wanted) }
         let late = instances.filter { Goal.healthy.progress(of: [$0]) != .reached }
         let lines = LateReport(.healthy, late, in: context).lines(terminal.palette)
-        Console.printError((lines + [silence].compactMap(\.self)).joined(separator: "\n"))
+        let standstills = [silence, LivingSidecars.keeperStandstill(in: context.location)].compactMap(\.self)
+        Console.printError((lines + standstills).joined(separator: "\n"))
         let list = late.map { "\($0.name) is \($0.state.rawValue)" }.joined(separator: ", ")
         ready?.say(.failed(code: ExitCode.timeout.rawValue, reason: "not healthy in time: \(list)"))
         return try leave(with: .timeout)

@@ -40,12 +40,14 @@ final class UpSession {
     /// may be that nobody is left to ask.
     private var mustLook = false
     private var phase = Phase.settling
+    private var keeper: KeeperWatch
     private let started = Timestamp.now
 
     init(_ context: ProjectContext, options: Options, ready: ReadyChannel? = nil) throws {
         self.context = context
         self.options = options
         self.ready = ready
+        keeper = KeeperWatch(of: context.location)
         terminal = Terminal(environment: context.environment)
         let token = Self.token()
         let (attachment, holder) = try options.binding.attachment(isDetached: options.isDetached, token: token)
@@ -129,6 +131,7 @@ final class UpSession {
         let found =
             client.hasArrived || isInterrupted
             ? [] : Poll.wait(for: descriptors, writing: ready?.waiting ?? [], timeout: patience)
+        if phase == .settling, let standstill = keeper.look() { screen.say(standstill) }
         // Events first: whether Ctrl-C ends the project may have changed before it was pressed.
         if found.contains(client.descriptor) || client.hasArrived, let code = try takeEvents() { return code }
         if found.contains(signals.descriptor) || isInterrupted, let code = try takeSignals() { return code }
@@ -142,13 +145,13 @@ final class UpSession {
         if case .input = options.binding { [InputLease.descriptor] } else { [] }
     }
 
-    /// Until the deadline, or the next frame of the tree.
+    /// Until the deadline, the next frame of the tree, or the next look at the keeper.
     private var patience: Duration? {
         if screen.isBehind { return .zero }
         guard phase == .settling else { return nil }
         let rest = context.patience.rest
-        guard terminal.isInteractive else { return rest }
-        return min(rest ?? .milliseconds(100), .milliseconds(100))
+        let step = terminal.isInteractive ? .milliseconds(100) : keeper.rest
+        return min(rest ?? step, step)
     }
 
     /// On a terminal everything is shown; elsewhere only where things got to.
