@@ -17,10 +17,12 @@ package struct SupervisorStarter {
     /// A guard is there before anything is started.
     package var isGuarded: Bool
     package var patience: Patience
+    /// Of a keeper that has the lock and can't start a supervisor. Nil: there is none.
+    package var stoppedKeeper: () -> Silence?
 
     package init(
         stateDirectory: String, startLockPath: String, lockPath: String, socketPath: String, logPath: String,
-        arguments: [String], isGuarded: Bool, patience: Patience
+        arguments: [String], isGuarded: Bool, patience: Patience, stoppedKeeper: @escaping () -> Silence? = { nil }
     ) {
         self.stateDirectory = stateDirectory
         self.startLockPath = startLockPath
@@ -30,6 +32,7 @@ package struct SupervisorStarter {
         self.arguments = arguments
         self.isGuarded = isGuarded
         self.patience = patience
+        self.stoppedKeeper = stoppedKeeper
     }
 
     package struct Connection {
@@ -70,9 +73,12 @@ package struct SupervisorStarter {
     /// does not answer in time.
     private func awaitAnswer() throws(ControlError) -> ControlClient? {
         let wait = patience.begin(.asLongAsItTakes)
+        let shortWait = patience.begin(.atMost(.seconds(9)))
         for _ in 0..<500 {
             if let client = try client() { return client }
             guard Self.isHeld(lockPath) else { return nil }
+            // Another one beside it would be refused.
+            if let keeper = stoppedKeeper() { _ = try patience.rest(of: shortWait, keeper) }
             _ = try patience.rest(of: wait, Silence(of: nil, "listened at \(socketPath)"))
             poll(nil, 0, 20)
         }

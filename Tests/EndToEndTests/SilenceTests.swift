@@ -115,6 +115,36 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a stopped keeper is named where its supervisor is gone`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.manifest)
+                try sandbox.succeed("up", "-d")
+                let keeper = try #require(sandbox.keeper)
+                let supervisor = try #require(sandbox.supervisor)
+                keeper.signal(SIGSTOP)
+                defer { keeper.signal(SIGCONT) }
+                supervisor.kill()
+                // Nobody takes it up: what is left of it is no supervisor.
+                try sandbox.eventually("the supervisor is gone") { sandbox.supervisor?.pid != supervisor.pid }
+                let commands = [
+                    ["up", "-d"], ["down"], ["status"], ["stop", "web"], ["restart", "web", "--timeout", "1s"],
+                ]
+                for running in try commands.map({ try sandbox.start($0) }) {
+                    let ended = try running.end(within: 40)
+                    #expect(ended.status == 6, "\(ended.everything)")
+                    #expect(ended.errors.contains("the keeper with pid \(keeper.pid)"), "\(ended.errors)")
+                    #expect(ended.errors.contains("kill -CONT \(keeper.pid)"), "\(ended.errors)")
+                }
+                let doctor = try sandbox.orchestrate("doctor")
+                #expect(doctor.output.contains("kill -CONT \(keeper.pid)"), "\(doctor.everything)")
+                let list = try sandbox.orchestrate("ls")
+                #expect(list.output.contains("supervisor-silent"), "\(list.output)")
+                #expect(list.errors.contains("kill -CONT \(keeper.pid)"), "\(list.errors)")
+                keeper.signal(SIGCONT)
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `ls tells a supervisor that does not answer from none`() throws {
             try Self.whileStopped { sandbox, supervisor in
                 let ended = try sandbox.orchestrate("ls")

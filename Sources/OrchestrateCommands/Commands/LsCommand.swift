@@ -68,6 +68,8 @@ struct LsCommand: ParsableCommand {
     private func entry(for location: ProjectLocation) -> Entry? {
         /// Of a supervisor that lives, and does not say how the project is.
         var silence: String?
+        let standstill = LivingSidecars.keeperStandstill(in: location)
+        if let standstill { Console.printError("\(location.identity): \(standstill)".terminalSafeLines) }
         do throws(ControlError) {
             let patience = Patience(timeout: .seconds(2))
             if let client = try ControlClient(socketPath: location.socketPath, patience: patience) {
@@ -80,6 +82,8 @@ struct LsCommand: ParsableCommand {
             // It is as good as none.
         }
         let isLeftOver = LivingSidecars.exist(in: location)
+        // Nor does one answer for which a keeper is there that does nothing.
+        if standstill != nil { silence = silence ?? "supervisor-silent" }
         guard isLeftOver || silence != nil || (all && ProjectContext.hasBeenUp(location)) else { return nil }
         let phase =
             if let silence {
@@ -91,10 +95,11 @@ struct LsCommand: ParsableCommand {
             } else {
                 ProjectReport.Phase.unsupervised.rawValue
             }
+        let isUnknown = isLeftOver || silence != nil
         let row = (try? StateStore(reading: location.journalPath).project()) ?? nil
         return Entry(
             project: row?.name ?? location.identity, identity: location.identity, phase: phase,
-            healthy: isLeftOver || silence != nil ? nil : 0, wanted: isLeftOver || silence != nil ? nil : 0,
+            healthy: isUnknown ? nil : 0, wanted: isUnknown ? nil : 0,
             manifest: row?.manifest ?? "-", stateDirectory: location.stateDirectory)
     }
 

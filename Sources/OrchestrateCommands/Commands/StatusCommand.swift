@@ -44,7 +44,8 @@ struct StatusCommand: ParsableCommand {
             show(try Self.broken(context, names: names), terminal)
             throw CommandFailure(.failed)
         }
-        let client = try running ?? (LivingSidecars.exist(in: context.location) ? context.connect() : nil)
+        let mayCome = LivingSidecars.exist(in: context.location) || context.stoppedKeeper() != nil
+        let client = try running ?? (mayCome ? context.connect() : nil)
         guard let client else {
             try context.refuseElsewhere()
             let report = try Self.lastKnown(context, names: names)

@@ -101,6 +101,7 @@ extension ProjectContext {
     /// one, and nothing to take up.
     func reconnected() throws -> SupervisorStarter.Connection? {
         var attempts = 0
+        let wait = patience.begin(.asLongAsItTakes)
         while true {
             try checkPatience()
             try Guard.awaitEnd(of: location, checkPatience)
@@ -116,8 +117,20 @@ extension ProjectContext {
             if attempts > 500, LivingSidecars.haveBrokenSupervisor(in: location) {
                 throw CommandFailure(.failed, brokenSupervisor)
             }
+            try heedKeeper(wait)
             poll(nil, 0, 20)
         }
+    }
+
+    /// While no supervisor is there: says that its keeper is stopped, has the lock and starts none, and throws once the
+    /// wait is over.
+    private func heedKeeper(_ wait: Patience.Running) throws {
+        guard let silence = stoppedKeeper() else { return }
+        _ = try patience.rest(of: wait, silence)
+    }
+
+    func stoppedKeeper() -> Silence? {
+        Silence(ofStoppedKeeper: LivingSidecars.keeper(in: location), "started a supervisor")
     }
 
     /// The running supervisor, or one that is on its way: what the records say of sidecars is true once there is none.
@@ -129,9 +142,11 @@ extension ProjectContext {
 
     /// One that its keeper starts again although nothing runs at present. Nil: there is none, or it is on its way out.
     func returned() throws -> ControlClient? {
+        let wait = patience.begin(.atMost(.seconds(9)))
         for _ in 0..<500 {
-            try checkPatience()
             guard SupervisorStarter.isHeld(location.lockPath) else { return nil }
+            try heedKeeper(wait)
+            try checkPatience()
             poll(nil, 0, 20)
             do {
                 if let client = try running() { return client }

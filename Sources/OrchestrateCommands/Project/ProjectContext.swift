@@ -185,7 +185,8 @@ struct ProjectContext {
             lockPath: location.lockPath, socketPath: location.socketPath, logPath: location.supervisorLogPath,
             arguments: [
                 SuperviseCommand.name, "--state-directory", location.stateDirectory, "--identity", location.identity,
-            ], isGuarded: isGuarded, patience: patience)
+            ], isGuarded: isGuarded, patience: patience,
+            stoppedKeeper: stoppedKeeper)
         do {
             let connection = try starter.connect(meanwhile: meanwhile)
             // One that was just started is this same program.
