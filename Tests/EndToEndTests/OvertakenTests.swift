@@ -102,6 +102,28 @@ extension EndToEnd {
             }
         }
 
+        /// Which of them comes first is the machine's to say: in some of the rounds the project is gone between the answer
+        /// to one of them and its next question.
+        @Test func `beside a down, up does not call the project lost and status shows what was known`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare("  web: { command: [sleep, \"1000\"], start: { settle: 100ms } }")
+                for _ in 0..<12 {
+                    try sandbox.succeed("up", "-d")
+                    let up = try sandbox.start("up", "-d")
+                    let down = try sandbox.start("down")
+                    let status = try sandbox.start("status", "--json")
+                    let ended = try up.end()
+                    #expect([0, 7].contains(ended.status), "\(ended.everything)")
+                    #expect(!ended.errors.contains("was lost"), "\(ended.errors)")
+                    let shown = try status.end()
+                    #expect([0, 5].contains(shown.status), "\(shown.everything)")
+                    #expect(shown.output.contains("\"sidecars\""), "\(shown.everything)")
+                    _ = try down.end()
+                }
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `a stop of what has completed is done, and nobody has overtaken it`() throws {
             try Sandbox.run { sandbox in
                 try sandbox.declare(

@@ -45,15 +45,20 @@ struct StatusCommand: ParsableCommand {
             throw CommandFailure(.failed)
         }
         let mayCome = LivingSidecars.exist(in: context.location) || context.stoppedKeeper() != nil
-        let client = try running ?? (mayCome ? context.connect() : nil)
-        guard let client else {
-            try context.refuseElsewhere()
+        var report: ProjectReport
+        do {
+            guard let client = try running ?? (mayCome ? context.connect() : nil) else {
+                try context.refuseElsewhere()
+                throw CommandFailure(
+                    .noSupervisor, "\(context.name) is not running; start it with 'orchestrate up\(context.selector)'")
+            }
+            report = try context.ask(client) { try $0.call(Status.self, .init(names: names, withUsage: true)) }
+        } catch let failure as CommandFailure where failure.exitCode == ExitCode.noSupervisor.rawValue {
+            // It may have gone down while it was asked.
             let report = try Self.lastKnown(context, names: names)
             if json || !report.sidecars.isEmpty { show(report, terminal) }
-            throw CommandFailure(
-                .noSupervisor, "\(context.name) is not running; start it with 'orchestrate up\(context.selector)'")
+            throw failure
         }
-        var report = try context.ask(client) { try $0.call(Status.self, .init(names: names, withUsage: true)) }
         if let standstill = LivingSidecars.keeperStandstill(in: context.location) { report.warnings.append(standstill) }
         show(report, terminal)
         if exitCode, !Self.isWell(report) { throw CommandFailure(.failed) }

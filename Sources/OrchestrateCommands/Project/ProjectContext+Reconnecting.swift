@@ -74,6 +74,12 @@ extension ProjectContext {
         return CommandFailure(.noSupervisor, "\(name) went down meanwhile, and nothing of it is left")
     }
 
+    /// Whether somebody had asked for its end before its last supervisor went.
+    var wasTakenDown: Bool {
+        let row = (try? StateStore(reading: location.journalPath).project()) ?? nil
+        return row.map { !$0.isWanted } ?? false
+    }
+
     /// Its keeper has ended with it.
     var supervisionGivenUp: CommandFailure {
         CommandFailure(

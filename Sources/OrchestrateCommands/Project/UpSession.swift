@@ -65,6 +65,8 @@ final class UpSession {
             (client, view) = (outcome.client, known)
         } else {
             guard let (found, project) = try context.resubscribed(subscription) else {
+                // Between its answer and our question.
+                guard !context.wasTakenDown else { throw CommandFailure(.conflict, Self.takenDown) }
                 throw CommandFailure(.noSupervisor, Self.nothingLeft)
             }
             (client, view) = (found.client, ProjectView(project))
@@ -321,6 +323,7 @@ final class UpSession {
         screen.say("the project no longer ends with this command: \(reason)")
     }
 
+    private static let takenDown = "the project was taken down meanwhile"
     private static let nothingLeft = "the supervision of the project was lost, and nothing of it is left"
 
     /// The supervisor was lost: its keeper starts it again, and the lease goes on where it was.
@@ -339,6 +342,10 @@ final class UpSession {
             if let code = decided ?? codeAfterLoss {
                 screen.say("the project is down")
                 return code
+            }
+            if phase == .settling, context.wasTakenDown {
+                Console.printError(Self.takenDown)
+                return ExitCode.conflict.rawValue
             }
             Console.printError(Self.nothingLeft)
             return ExitCode.noSupervisor.rawValue
