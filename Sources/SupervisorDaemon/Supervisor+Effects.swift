@@ -264,8 +264,27 @@ extension Supervisor {
         _ index: InstanceIndex, _ incarnation: Incarnation, _ event: HookEvent, _ name: InstanceName,
         _ failure: String?
     ) {
-        if let failure { logs.notice(name.logInstance, "hook \(event.rawValue) failed: \(failure)") }
+        if let failure {
+            let text = "hook \(event.rawValue) failed: \(failure)"
+            if event == .preStart, let spec = engine.reconciler.spec(of: index) {
+                noticeBeforeStart(text, spec, name)
+            } else {
+                logs.notice(name.logInstance, text)
+            }
+        }
         engine.observe(.hookFinished(index, incarnation, event, failure: failure))
+    }
+}
+
+extension Supervisor {
+    /// Where neither a process of it nor a hook has spoken, nobody has its log yet: what has no process joins it too.
+    private func noticeBeforeStart(_ text: String, _ spec: SidecarSpec, _ name: InstanceName) {
+        let (joined, logs, instance) = (joinLog(of: spec, name, as: .stdout), logs, name.logInstance)
+        host.perform {
+            // Where the log can't be had there is nowhere to say it; `status` and `why` have it.
+            if let end = try? joined() { close(end) }
+            logs.notice(instance, text)
+        }
     }
 }
 
