@@ -20,6 +20,27 @@ package enum FileKind: Hashable, Sendable {
     case hidden
 }
 
+/// Whom a program is run as, where that is another user than ours.
+package struct Runner: Hashable, Sendable {
+    /// As the manifest has it.
+    package var name: String
+    package var user: UInt32
+    package var groups: [UInt32]
+
+    package init(name: String, user: UInt32, groups: [UInt32]) {
+        self.name = name
+        self.user = user
+        self.groups = groups
+    }
+}
+
+/// Why the system refuses to run a file that may be executed.
+package enum ProgramFlaw: Hashable, Sendable {
+    case interpreterNotFound(String)
+    /// It is neither a program nor a script with a #! line.
+    case unknownFormat
+}
+
 /// The host's files, as far as a manifest needs them.
 package protocol FileReading {
     /// Absolute.
@@ -32,6 +53,21 @@ package protocol FileReading {
 
     /// Nil when nothing is there.
     func kind(of path: String) -> FileKind?
+
+    /// The same with what somebody else may do.
+    func kind(of path: String, for runner: Runner?) -> FileKind?
+
+    /// Whether what is there may be read. Yes where nobody was asked.
+    func mayRead(_ path: String) -> Bool
+
+    /// Nil where that is not known, or no other than we are.
+    func runner(user: String, group: String?) -> Runner?
+
+    /// Nil when there is none, or nobody was asked.
+    func flaw(ofProgram path: String) -> ProgramFlaw?
+
+    /// In bytes. Nil: not asked.
+    var longestArgument: Int? { get }
 
     func user(_ name: String) -> AccountAnswer
     func group(_ name: String) -> AccountAnswer
@@ -61,6 +97,11 @@ package struct PortObstacle: Hashable, Sendable {
 
 /// Files alone, and no word of the rest of the host.
 extension FileReading {
+    package func kind(of path: String, for runner: Runner?) -> FileKind? { kind(of: path) }
+    package func mayRead(_ path: String) -> Bool { true }
+    package func runner(user: String, group: String?) -> Runner? { nil }
+    package func flaw(ofProgram path: String) -> ProgramFlaw? { nil }
+    package var longestArgument: Int? { nil }
     package func user(_ name: String) -> AccountAnswer { .notAsked }
     package func group(_ name: String) -> AccountAnswer { .notAsked }
     package var abilities: HostAbilities? { nil }

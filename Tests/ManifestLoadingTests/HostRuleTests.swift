@@ -60,6 +60,78 @@ import Testing
             ])
     }
 
+    @Test func `what the sidecar's user may not enter or execute is named with that user`() {
+        var files = files
+        files.directories.formUnion(["/bin", "/home"])
+        files.texts["/bin/ours"] = ""
+        files.accounts = ["nobody": 7]
+        files.ours = ["/home", "/bin/ours"]
+        func diagnose(_ sidecar: String) -> [String] {
+            let loaded = load(
+                "sidecars: { web: { \(sidecar) } }", environment: ["PATH": "/bin"], options: LoadOptions(), files: files
+            )
+            return loaded.diagnostics.map { "\($0.rule): \($0.message) (\($0.help ?? ""))" }
+        }
+        let refused = [
+            "command-not-executable: user 'nobody' may not execute /bin/ours "
+                + "(let that user execute it, or choose another)"
+        ]
+        for command in ["/bin/ours", "ours"] {
+            #expect(diagnose("command: \(command)") == [])
+            #expect(diagnose("command: \(command), user: nobody") == refused)
+            #expect(diagnose("command: sh, user: nobody, hooks: { pre_start: { exec: [\(command)] } }") == refused)
+        }
+        #expect(
+            diagnose("command: sh, user: nobody, cwd: /home") == [
+                "directory-not-found: the directory /home can't be entered by user 'nobody': permission denied "
+                    + "(let that user in, or choose another)"
+            ])
+    }
+
+    @Test func `a program that is there and can't be run is told of`() {
+        var files = files
+        files.texts["/bin/lost"] = ""
+        files.texts["/bin/text"] = ""
+        files.flaws = ["/bin/lost": .interpreterNotFound("/no/such"), "/bin/text": .unknownFormat]
+        func diagnose(_ sidecar: String) -> [String] {
+            let loaded = load(
+                "sidecars: { web: { \(sidecar) } }", environment: ["PATH": "/bin"], options: LoadOptions(), files: files
+            )
+            return loaded.diagnostics.map { "\($0.rule): \($0.message)" }
+        }
+        let lost = ["command-not-executable: the interpreter that /bin/lost names is not there: /no/such"]
+        #expect(diagnose("command: lost") == lost)
+        #expect(diagnose("command: /bin/lost") == lost)
+        #expect(
+            diagnose("command: text") == [
+                "command-not-executable: /bin/text is neither a program nor a script with a #! line"
+            ])
+        let long = String(repeating: "x", count: 131_072)
+        for program in ["command: [sh, \(long)]", "shell: echo \(long.dropFirst(5))"] {
+            #expect(
+                diagnose(program) == [
+                    "command-not-executable: an argument has 131072 bytes, and the system takes no more than 131071"
+                ])
+        }
+        #expect(diagnose("command: [sh, \(long.dropFirst())]") == [])
+    }
+
+    @Test func `a secret's file that this user may not read is an error`() {
+        var files = files
+        files.texts["/app/key"] = ""
+        files.unreadable = ["/app/key"]
+        for path in ["/app/key", "/secret/key"] {
+            let loaded = load(
+                "secrets: { k: { file: \(path) } }\nsidecars: { web: { command: /bin/sh, secrets: { K: k } } }",
+                options: LoadOptions(), files: files)
+            #expect(
+                loaded.diagnostics.map { "\($0.rule): \($0.message)" } == [
+                    "secret-not-found: cannot read \(path) for the secret 'k': permission denied"
+                ])
+            #expect(loaded.hasErrors)
+        }
+    }
+
     @Test func `what is named by a variable that is not interpolated is not looked up`() {
         let loaded = load(
             """

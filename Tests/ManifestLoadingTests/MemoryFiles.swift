@@ -16,6 +16,10 @@ struct MemoryFiles: FileReading {
     var accounts: [String: UInt32]?
     var abilities: HostAbilities?
     var resourceObstacle: String?
+    /// Of programs, by path.
+    var flaws: [String: ProgramFlaw] = [:]
+    /// What only we may enter and execute.
+    var ours: Set<String> = []
 
     var currentDirectory: String { "/app" }
 
@@ -53,6 +57,25 @@ struct MemoryFiles: FileReading {
         if directories.contains(path) { return .directory(isAccessible: true) }
         return texts[path] == nil ? nil : .file(isExecutable: path.hasPrefix("/bin/"))
     }
+
+    func kind(of path: String, for runner: Runner?) -> FileKind? {
+        guard runner != nil else { return kind(of: path) }
+        var files = self
+        files.texts = texts.filter { !ours.contains($0.key) }
+        files.closed.formUnion(ours.intersection(directories))
+        if ours.contains(path), !directories.contains(path) { return .file(isExecutable: false) }
+        return files.kind(of: path)
+    }
+
+    func mayRead(_ path: String) -> Bool { !unreadable.contains(path) }
+
+    func runner(user: String, group: String?) -> Runner? {
+        accounts?[user].map { Runner(name: user, user: $0, groups: [$0]) }
+    }
+
+    func flaw(ofProgram path: String) -> ProgramFlaw? { flaws[path] }
+
+    var longestArgument: Int? { 131_071 }
 }
 
 /// A manifest at /app/sidecars.yaml.

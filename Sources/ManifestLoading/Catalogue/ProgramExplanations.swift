@@ -42,11 +42,14 @@ let programExplanations: [RuleExplanation] = [
         before: "sidecars:\n  web:\n    command: [no-such-program]\n",
         after: "sidecars:\n  web:\n    command: [/bin/server]\n"),
     RuleExplanation(
-        .commandNotExecutable, "The system refuses to run it.",
+        .commandNotExecutable,
+        "The system refuses to run it: this user, or the sidecar's `user`, may not; the interpreter of its #! line is not "
+            + "there; it is neither a program nor a script with such a line; or an argument is longer than the system takes.",
         before: "sidecars:\n  web:\n    command: [./notes.txt]\n",
         after: "sidecars:\n  web:\n    command: [/bin/server]\n"),
     RuleExplanation(
-        .directoryNotFound, "The start will fail unless something makes the directory first.",
+        .directoryNotFound,
+        "The start will fail unless something makes the directory first, or lets the sidecar's user in.",
         before: "sidecars:\n  web:\n    command: [/bin/server]\n    cwd: missing\n",
         after: "sidecars:\n  web:\n    command: [/bin/server]\n    cwd: .\n"),
     RuleExplanation(

@@ -5,7 +5,8 @@ import YAMLReading
 extension ManifestDecoder {
     func checkHost(of sidecar: SidecarSpec, _ position: Int, _ known: inout KnownPlaces) {
         let directory = readLiteral(sidecar.workingDirectory)
-        checkPrograms(besides: sidecar, position, in: directory, &known)
+        let runner = sidecar.privileges.user.flatMap { files.runner(user: $0, group: sidecar.privileges.group) }
+        checkPrograms(besides: sidecar, position, in: directory, for: runner, &known)
         guard sidecar.kind != .external else { return }
         checkPrivilegesOnHost(of: sidecar, position)
         for port in sidecar.ports {
@@ -13,23 +14,31 @@ extension ManifestDecoder {
             report(
                 .portUnavailable, at: place(ofPort: port.name, of: position), obstacle.message, help: obstacle.remedy)
         }
-        if let directory { checkDirectory(directory, of: position, known: &known.directories) }
+        if let directory { checkDirectory(directory, of: position, for: runner, known: &known.directories) }
         if let logs = sidecar.logs.directory { checkLogDirectory(logs, of: position, known: &known.directories) }
-        guard case .command(let words) = sidecar.program else { return }
-        checkProgram(
-            words, from: directory, along: searchPath(of: position), at: place(position, "command"), &known)
+        switch sidecar.program {
+        case .command(let words):
+            checkProgram(
+                words, from: directory, along: searchPath(of: position), for: runner, at: place(position, "command"),
+                &known)
+        case .shell(let script): checkArguments([script], at: place(position, "shell"))
+        case nil: break
+        }
     }
 
-    private func checkDirectory(_ path: String, of position: Int, known: inout [String: FileKind?]) {
-        let kind = known[path] ?? files.kind(of: path)
-        known[path] = kind
+    private func checkDirectory(
+        _ path: String, of position: Int, for runner: Runner?, known: inout [KnownPlaces.Place: FileKind?]
+    ) {
+        let key = KnownPlaces.Place(text: path, runner: runner)
+        let kind = known[key] ?? files.kind(of: path, for: runner)
+        known[key] = kind
         switch kind {
         case .directory(isAccessible: true): break
         case .directory(isAccessible: false), .hidden:
             report(
                 .directoryNotFound, at: place(position, "cwd"),
-                "the directory \(path) can't be entered: permission denied",
-                help: "let this user in, or choose another")
+                "the directory \(path) can't be entered\(runner.asked): permission denied",
+                help: "let \(runner.pointedAt) in, or choose another")
         case .file, .other: report(.directoryNotFound, at: place(position, "cwd"), "\(path) is no directory")
         case nil:
             report(
@@ -38,14 +47,15 @@ extension ManifestDecoder {
     }
 
     /// It is made where it is missing: what matters is the nearest one above it that is there.
-    private func checkLogDirectory(_ path: String, of position: Int, known: inout [String: FileKind?]) {
+    private func checkLogDirectory(_ path: String, of position: Int, known: inout [KnownPlaces.Place: FileKind?]) {
         var nearest = path
-        var kind = known[nearest] ?? files.kind(of: nearest)
+        func look(at path: String) -> FileKind? { known[KnownPlaces.Place(text: path)] ?? files.kind(of: path) }
+        var kind = look(at: nearest)
         while kind == nil || kind == .hidden, nearest != "/" {
             nearest = parentDirectory(of: nearest)
-            kind = known[nearest] ?? files.kind(of: nearest)
+            kind = look(at: nearest)
         }
-        known[nearest] = kind
+        known[KnownPlaces.Place(text: nearest)] = kind
         switch kind {
         case nil, .directory(isAccessible: true): break
         case .directory(isAccessible: false), .hidden:

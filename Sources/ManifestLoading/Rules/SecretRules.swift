@@ -76,7 +76,12 @@ extension ManifestDecoder {
             case .file(let path) where isUnread(path): break
             case .file(let path):
                 switch files.kind(of: path) {
-                case .file, .hidden: break
+                case .file where files.mayRead(path): break
+                case .file, .hidden:
+                    report(
+                        .secretNotFound, at: key,
+                        "cannot read \(path) for the secret '\(secret.name)': permission denied",
+                        help: "let this user read it")
                 case .directory, .other: report(.secretNotFound, at: key, "\(path) is no file", help: nil)
                 case nil:
                     report(
