@@ -10,7 +10,7 @@ import Supervision
 extension Supervisor {
     /// All is down. Hooks that still run (`post_stop`) are waited for, each at most its timeout.
     func finish(_ code: Int32) {
-        ending = code
+        ending = endsForLoss && code == 0 ? ExitCode.failed.rawValue : code
         helpers.onIdle = { [unowned self] in endWhenIdle() }
         whenLostLifeIsOver { [unowned self] _ in endWhenIdle() }
     }

@@ -35,6 +35,7 @@ extension Supervisor {
         warn(
             "the state directory \(location.stateDirectory) was deleted or moved away: no command would find the "
                 + "project any more, so it is brought down")
+        endsForLoss = true
         shutDown(by: .supervisor)
     }
 

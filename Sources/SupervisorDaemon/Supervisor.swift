@@ -84,6 +84,8 @@ final class Supervisor {
     var lives = LifeTable()
     /// The code of `Effect.finish`, once all is down.
     var ending: Int32?
+    /// Nobody asked for the end: it is no success, though all goes down in order.
+    var endsForLoss = false
     var pendingDowns: [ControlHandler.Reply] = []
     /// Of those, one gives the ports back, for others to have.
     var releasesPorts = false

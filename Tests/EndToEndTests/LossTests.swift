@@ -34,6 +34,20 @@ extension EndToEnd {
             }
         }
 
+        /// A restart policy of whoever runs it, such as `Restart=on-failure`, brings it back.
+        @Test func `a foreground up whose state directory is gone is no success`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                let up = try sandbox.start("up")
+                try sandbox.eventually("it runs") { sandbox.sidecars("one").count == 1 }
+                Directory.remove(try #require(sandbox.stateDirectory))
+                let ended = try up.end()
+                #expect(ended.status == 1, "\(ended.everything)")
+                #expect(ended.everything.contains("was deleted or moved away"))
+                #expect(sandbox.sidecars().isEmpty)
+            }
+        }
+
         /// What it left is known by the mark it carries.
         @Test(arguments: ["spawns deleted", "spawns cut off", "state deleted", "all killed, state deleted"])
         func `a life whose records are lost is ended before another one starts, and by down`(_ how: String) throws {
