@@ -208,6 +208,20 @@ struct PortAllocatorTests {
         #expect(try allocator.reserve(wanted, beside: ports).port == held.port)
     }
 
+    @Test func `a range that the project's own have used up asks for no end of theirs`() throws {
+        let allocator = try allocator()
+        let held = try allocator.reserve(request(.automatic), beside: ports)
+        let range = request(.range(held.port, held.port + 1), "a/2")
+        var ports = ports
+        for (number, name) in [(held.port, "a/0"), (held.port + 1, "a/1")] {
+            ports.assign([(range.port, number)], to: name)
+        }
+        let error = try #require(throws: PortConflict.self) { try allocator.reserve(range, beside: ports) }
+        #expect(
+            error.sentence(for: range.port, in: "/state/one") == "port 'sql': no port is free from \(held.port) to "
+                + "\(held.port + 1): \(held.port) is that of a/0; widen the range, or write auto")
+    }
+
     @Test func `a number is one instance's on each address, and on all of them with 0_0_0_0`() {
         func port(_ bind: String, _ transport: PortSpec.Transport = .tcp, name: String = "sql") -> PortSpec {
             PortSpec(name: name, wanted: .number(8000), bind: bind, transport: transport)

@@ -91,6 +91,10 @@ package final class PortAllocator: Sendable {
         guard let low = candidates.min(), let high = candidates.max(), candidates.count > 1 else {
             return first ?? .full(first: 0, last: 0, example: "none is allowed")
         }
+        // Of a range, its end would help nobody: whoever asks would have taken another one.
+        if case .sibling(let port, let instance) = first {
+            return .full(first: low, last: high, example: "\(port) is that of \(instance)")
+        }
         return .full(first: low, last: high, example: first?.message ?? "all are taken")
     }
 
