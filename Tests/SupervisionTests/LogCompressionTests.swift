@@ -106,6 +106,7 @@ struct LogCompressionTests {
         #expect(try read(bench) == lines(0..<400))
         try writeLines(400..<800, to: bench, spec())
         try waitUntilCompressed(bench)
+        #expect(try files(bench).allSatisfy { !$0.hasSuffix(".unfinished") })
         #expect(try read(bench) == lines(0..<800))
         // Killed before the original was removed.
         bench.directory.write("logs/\(rotated[0])", "the same once more\n")
