@@ -135,11 +135,14 @@ package struct SupervisorStarter {
             }
         }
         close(ends[1])
-        guard code == 0 else {
-            errno = -code
+        switch -code {
+        case 0: meanwhile()
+        // It came as far as to say why it could not go on.
+        case ECHILD: break
+        case let number:
+            errno = number
             throw failure("start \(keeper)")
         }
-        meanwhile()
         try waitUntilReady(ends[0])
     }
 
@@ -188,7 +191,14 @@ package struct SupervisorStarter {
     }
 
     private func failure(_ what: String) -> ControlError {
-        ControlError(.failed, "cannot \(what): \(String(cString: strerror(errno)).lowercased())")
+        let remedy =
+            switch errno {
+            case EAGAIN:
+                "; raise the limit on processes: ulimit -u, LimitNPROC= of the service, or pids.max of the cgroup"
+            case ENOSPC, EDQUOT: "; free some space (df -h) or inodes (df -i) there"
+            default: ""
+            }
+        return ControlError(.failed, "cannot \(what): \(String(cString: strerror(errno)).lowercased())\(remedy)")
     }
 }
 

@@ -64,6 +64,7 @@ final class Database {
             let reason = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(opened)
             guard !Self.isTooLong(path) else { throw .tooLong(path: path) }
+            guard !Self.isForWantOfRoom(code, path) else { throw .diskFull(path: path) }
             throw .cannotOpen(path: path, reason: reason)
         }
         handle = opened
@@ -165,11 +166,22 @@ final class Database {
         }
     }
 
+    /// Without an inode for it no file is opened, and without room for the log's index that is called an I/O error. What the
+    /// kernel said is lost by then: SQLite tries again for reading.
+    private static func isForWantOfRoom(_ code: Int32, _ path: String) -> Bool {
+        guard [SQLITE_CANTOPEN, SQLITE_IOERR].contains(code & 0xff) else { return false }
+        let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        var room = statvfs()
+        guard access(directory, W_OK) == 0, statvfs(directory, &room) == 0 else { return false }
+        return room.f_bavail == 0 || (room.f_files > 0 && room.f_favail == 0)
+    }
+
     private func failure(_ code: Int32) -> StoreError {
         switch code & 0xff {
         case SQLITE_CORRUPT, SQLITE_NOTADB: .damaged(path: path)
         case SQLITE_BUSY, SQLITE_LOCKED: .locked(path: path)
         case SQLITE_FULL: .diskFull(path: path)
+        case _ where Self.isForWantOfRoom(code, path): .diskFull(path: path)
         default: .failed(path: path, reason: String(cString: sqlite3_errmsg(handle)))
         }
     }

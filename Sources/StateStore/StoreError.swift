@@ -33,7 +33,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
             "the journal \(path) has schema \(schema), written by a newer orchestrate: use that one, or take the project "
                 + "down with it and move the journal away (mv '\(path)' '\(path).newer'): history and restart counts are lost"
         case .diskFull(let path):
-            "cannot write the journal \(path): the disk is full; free some space and run the command again"
+            "cannot write the journal \(path): the disk is full; free some space (df -h) or inodes (df -i), and run the command "
+                + "again"
         case .noWriteAheadLog(let path):
             "the file system of \(path) can't do a write-ahead log; "
                 + "put the state on a local one by ORCHESTRATE_STATE_DIR"

@@ -18,6 +18,21 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What the kernel says, uncapitalised: `no such file or directory`.
     package var message: String { Self.message(for: errno) }
 
+    /// The way out, where it is the same whatever was tried. Nil: nothing general can be said.
+    package var remedy: String? {
+        switch errno {
+        case ENOSPC, EDQUOT: "free some space (df -h) or inodes (df -i) there"
+        case EAGAIN where call == Self.startingThread: Self.moreProcesses
+        default: nil
+        }
+    }
+
+    static let startingThread = "start a thread"
+
+    /// The kernel says nothing of which limit it is.
+    package static let moreProcesses =
+        "raise the limit on processes: ulimit -u, LimitNPROC= of the service, or pids.max of the cgroup"
+
     package var description: String { "\(call): \(message)" }
 
     package static func message(for number: Int32) -> String {

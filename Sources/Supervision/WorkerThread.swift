@@ -36,7 +36,7 @@ package final class WorkerThread: Sendable {
         pthread_sigmask(SIG_SETMASK, &previous, nil)
         guard failure == 0 else {
             body.release()
-            throw SystemError(call: "pthread_create", errno: failure)
+            throw SystemError(call: SystemError.startingThread, errno: failure)
         }
         self.thread = thread
     }

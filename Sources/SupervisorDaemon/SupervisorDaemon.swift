@@ -55,7 +55,8 @@ package enum SupervisorDaemon {
             withExtendedLifetime((handler, beacon)) {}
             return 0
         } catch {
-            let message = (error as? Refusal)?.message ?? (error as? PortConflict)?.message ?? "\(error)"
+            let known = (error as? SystemError)?.remedy.map { "cannot \(error); \($0)" }
+            let message = known ?? (error as? Refusal)?.message ?? (error as? PortConflict)?.message ?? "\(error)"
             complain(message)
             if let ready = descriptors.ready { say("error \(message)\n", to: ready) }
             return 1

@@ -1,8 +1,10 @@
 #define _GNU_SOURCE
 #include "keeper.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -91,11 +93,30 @@ static bool parse_descriptor(const char *text, int *fd) {
     return true;
 }
 
+static const char *way_out(int error) {
+    switch (error) {
+    case -EAGAIN: return "; raise the limit on processes: ulimit -u, LimitNPROC= of the service, or pids.max of the cgroup";
+    case -ENOSPC:
+    case -EDQUOT: return "; free some space (df -h) or inodes (df -i) there";
+    default: return "";
+    }
+}
+
 static int fail_at_start(const char *what, int error) {
-    const char *why = strerrordesc_np(-error);
-    say("%s: %s", what, why ? why : "unknown error");
-    if (keeper.ready >= 0) dprintf(keeper.ready, "error %s: %s\n", what, why ? why : "unknown error");
+    const char *text = strerrordesc_np(-error);
+    char why[128];
+    snprintf(why, sizeof why, "%s", text ? text : "unknown error");
+    // As in every other message: what begins with an abbreviation keeps its capital.
+    if (islower((unsigned char)why[1])) why[0] = (char)tolower((unsigned char)why[0]);
+    say("%s: %s%s", what, why, way_out(error));
+    if (keeper.ready >= 0) dprintf(keeper.ready, "error %s: %s%s\n", what, why, way_out(error));
     return 1;
+}
+
+static int fail_at_file(const char *what, const char *name, int error) {
+    char text[PATH_MAX + 64];
+    snprintf(text, sizeof text, "%s %s%s", what, keeper.state_directory, name);
+    return fail_at_start(text, error);
 }
 
 /// What an earlier keeper left when it was killed is to be ended before anything else, where that was so settled.
@@ -109,19 +130,19 @@ static void judge_last_life(void) {
 
 static int begin(void) {
     int directory = open(keeper.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0) return fail_at_start("cannot open the state directory", -errno);
+    if (directory < 0) return fail_at_file("cannot open", "", -errno);
     int error = take_lock(directory);
     if (error == -EINTR) {
         say("another supervisor of this project holds the lock");
         if (keeper.ready >= 0) dprintf(keeper.ready, "conflict another supervisor of this project holds the lock\n");
         return EXIT_CONFLICT;
     }
-    if (error) return fail_at_start("cannot lock the state directory", error);
+    if (error) return fail_at_file("cannot lock", "/lock", error);
     error = orch_records_open(directory, &keeper.records);
     close(directory);
     if (error == -EPROTONOSUPPORT)
         return fail_at_start("a newer orchestrate wrote the spawn records: use that one to take the project down", error);
-    if (error) return fail_at_start("cannot open the spawn records", error);
+    if (error) return fail_at_file("cannot open the spawn records", "/spawns", error);
     judge_last_life();
     return 0;
 }

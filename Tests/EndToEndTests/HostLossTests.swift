@@ -72,6 +72,41 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            .enabled(if: getuid() == 0, "needs a user of whom nothing else runs"), arguments: [1, 2, 3, 5])
+        func `where no supervision can be started for want of processes it is said which limit to raise`(
+            _ limit: Int
+        ) throws {
+            try Sandbox.run(as: 61_234) { sandbox in
+                try sandbox.declare("  one: { command: [sleep, \"1000\"] }")
+                func limited(_ command: String) throws -> Program.Ended {
+                    try sandbox.shell("exec prlimit --nproc=\(limit) orchestrate \(command)").end()
+                }
+                let up = try limited("up -d")
+                #expect(up.status == 1)
+                #expect(up.errors.contains("resource temporarily unavailable; raise the limit on processes: ulimit -u"))
+                let kernel = try limited("doctor").output.split(separator: "\n").filter { $0.contains("use Linux 5.5") }
+                #expect(kernel.isEmpty)
+            }
+        }
+
+        @Test(
+            .enabled(if: EndToEnd.canMount, "needs a small file system of its own, which only root can mount"),
+            arguments: [3, 5, 6, 7, 8, 10, 12, 14])
+        func `without inodes for its state an up says so, where, and the way out`(_ inodes: Int) throws {
+            try Sandbox.run { sandbox in
+                let small = "\(sandbox.directory)/state"
+                mkdir(small, 0o755)
+                #expect(try sandbox.tool("mount", "-t", "tmpfs", "-o", "nr_inodes=\(inodes)", "tmpfs", small) == 0)
+                defer { _ = try? sandbox.tool("umount", small) }
+                try sandbox.declare("  one: { command: [sleep, \"1000\"] }")
+                let up = try sandbox.orchestrate("up", "-d")
+                #expect(up.status == 1)
+                #expect(up.errors.contains("\(small)/"), "\(up.errors)")
+                #expect(up.errors.contains("(df -i)") || up.errors.contains("ORCHESTRATE_STATE_DIR"), "\(up.errors)")
+            }
+        }
+
         @Test func `at the limit on open files what runs is told of, taken up again and ended`() throws {
             try Sandbox.run { sandbox in
                 let names = (1...20).map { "s\($0)" }

@@ -150,7 +150,7 @@ extension EndToEnd {
             }
         }
 
-        @Test(arguments: ["--nproc": "cannot clone", "--nofile": "too many open files"])
+        @Test(arguments: ["--nproc": "raise the limit on processes: ulimit -u", "--nofile": "too many open files"])
         func `without processes or descriptors it is said, tried again, and works when there are some`(
             _ limit: String, _ sentence: String
         ) throws {

@@ -12,9 +12,12 @@ enum KernelExamination {
             guard let failure = feature.failure else { return .good("kernel", feature.name, "works") }
             let detail = "\(failure.message): \(feature.consequence)"
             let remedy =
-                failure.errno == EPERM || failure.errno == EACCES
-                ? "something forbids it here, such as a container's seccomp profile; allow it"
-                : "use Linux \(feature.since) or later; this is \(Kernel.release)"
+                switch failure.errno {
+                case EPERM, EACCES: "something forbids it here, such as a container's seccomp profile; allow it"
+                // No child could be had to try it in.
+                case EAGAIN: SystemError.moreProcesses
+                default: "use Linux \(feature.since) or later; this is \(Kernel.release)"
+                }
             switch feature.need {
             case .required: return .wrong("kernel", feature.name, detail, remedy: remedy)
             case .helpful: return .notice("kernel", feature.name, detail, remedy: remedy)

@@ -246,9 +246,9 @@ package final class ProcessHost {
         }
         let failure = orch_records_reserve(&records.raw, slot)
         guard failure == 0 else {
+            let error = SystemError(call: "cannot record the process", errno: -failure)
             throw SpawnFailure(
-                step: .fork, message: "cannot record the process: \(SystemError.message(for: -failure))",
-                errno: -failure)
+                step: .fork, message: "\(error)" + (error.remedy.map { "; \($0)" } ?? ""), errno: -failure)
         }
         return slot
     }

@@ -355,6 +355,11 @@ final class Spawner: Sendable {
         case ORCH_STEP_CGROUP: SpawnFailure(.cgroup, "cannot start it in its cgroup", errno: result.error)
         case ORCH_STEP_FORK where result.error == ENOSYS:
             SpawnFailure(step: .fork, message: "cannot clone: this needs Linux 5.7 or later", errno: ENOSYS)
+        case ORCH_STEP_FORK where result.error == EAGAIN:
+            SpawnFailure(
+                step: .fork,
+                message: "cannot clone: \(SystemError.message(for: EAGAIN)); \(SystemError.moreProcesses)",
+                errno: EAGAIN)
         case ORCH_STEP_FORK: SpawnFailure(.fork, "cannot clone", errno: result.error)
         case ORCH_STEP_SESSION: SpawnFailure(.session, "cannot start a session", errno: result.error)
         case ORCH_STEP_LIMITS: SpawnFailure(.limits, "cannot set the limits", errno: result.error)
