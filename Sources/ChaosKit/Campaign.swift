@@ -41,6 +41,7 @@ package struct Campaign {
     private func play(_ scenario: some Scenario, limit: Int, seed: UInt64) -> Tally {
         var tally = Tally()
         var isSaid = false
+        var timeline: [String] = []
         do {
             try Sandbox.run(programs: scenario.programs ?? Sandbox.builtPrograms) { sandbox in
                 let stage = try Stage(sandbox, seed: seed, containment: scenario.containment)
@@ -48,6 +49,7 @@ package struct Campaign {
                 defer { stage.clear() }
                 do { try scenario.play(on: stage, limit: limit) } catch { failure = error }
                 tally = stage.tally
+                timeline = stage.timeline
                 // What no column is for: too late, another process than before.
                 if !stage.faults.isEmpty, tally.isFaultless { tally.broken += 1 }
                 if failure != nil || !stage.faults.isEmpty { report(stage, scenario, seed, failure) }
@@ -61,7 +63,10 @@ package struct Campaign {
             }
         } catch {
             // What the sandbox complains of, nobody else has said.
-            if !isSaid { say("\(scenario.name), seed \(seed): \("\(error)".prefix(2000))") }
+            if !isSaid {
+                say("\(scenario.name), seed \(seed): \("\(error)".prefix(2000))")
+                say(timeline.joined(separator: "\n"))
+            }
             tally.broken += 1
             tally.rounds = max(tally.rounds, 1)
         }

@@ -111,6 +111,21 @@ extension EndToEnd {
             }
         }
 
+        @Test(.enabled(if: PlainGroup.isPossible, "needs root and cgroup2"))
+        func `a supervisor that does without cgroups leaves none of an earlier one's behind`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                let group = try #require(sandbox.controlGroup)
+                try sandbox.killSupervision()
+                let up = try sandbox.start(["up", "-d"], environment: ["ORCHESTRATE_CONTAINMENT": "session"]).end()
+                #expect(up.status == 0, "\(up.everything)")
+                try sandbox.succeed("down")
+                try sandbox.eventually("it is over") { sandbox.processes.isEmpty }
+                #expect(access(group, F_OK) != 0)
+            }
+        }
+
         @Test(.enabled(if: canMount, "needs root, and mounts"))
         func `a registry of ports that cannot be made is said in words, and leaves no cgroup`() throws {
             try Sandbox.run { sandbox in

@@ -66,6 +66,9 @@ struct ControlGroups: Sendable {
         Self.removeTree(path, depth: 0)
     }
 
+    /// The same for the directory the records name, by who does without.
+    static func discard(recorded: String) { if !recorded.isEmpty { removeTree(recorded, depth: 0) } }
+
     /// Removes those beside it that lives without records left, as far as nobody is in them.
     func removeFormer() {
         guard let slash = path.lastIndex(of: "/"), let dot = path.lastIndex(of: "."), slash < dot else { return }

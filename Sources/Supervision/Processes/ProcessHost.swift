@@ -151,7 +151,8 @@ package final class ProcessHost {
     package func sayGoodbye() {
         spawner?.finish()
         spawner = nil
-        groups?.discard()
+        // Without cgroups of our own there may be those of a life that had some.
+        if let groups { groups.discard() } else { ControlGroups.discard(recorded: records.controlGroup) }
         link?.send(ORCH_MESSAGE_BYE)
         link?.flushAll()
     }
