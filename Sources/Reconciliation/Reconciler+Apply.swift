@@ -212,7 +212,7 @@ extension Reconciler {
         groups[group].instances.removeAll { $0 == slot }
         freeSlots.append(slot)
         guard groups[group].instances.isEmpty, !groups[group].isDeclared else { return }
-        let targets = groups[group].edges.filter { !groups[$0.target].isDeclared }
+        let targets = groups[group].edges
         for dependent in groups[group].dependents {
             groups[dependent].edges.removeAll { $0.target == group }
             if !groups[dependent].isDeclared { join(dependent, to: targets) }
@@ -224,7 +224,7 @@ extension Reconciler {
         freeGroups.append(group)
     }
 
-    /// They leave together, and what was between them is gone: their order stays.
+    /// It leaves, and what was between them is gone: their order stays.
     private mutating func join(_ dependent: Int, to targets: [Group.Edge]) {
         for edge in targets where !groups[edge.target].dependents.contains(dependent) {
             groups[dependent].edges.append(edge)

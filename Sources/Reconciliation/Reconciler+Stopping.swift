@@ -30,7 +30,9 @@ extension Reconciler {
     /// What its life gives way for, and the sidecar whose address moved where that is the reason.
     func replacementCause(_ slot: Int, by initiator: Initiator) -> (cause: String, causedBy: String?) {
         let group = groups[slots[slot].group]
-        if case .restart(let keys) = PlanDifference.action(from: slots[slot].spec, to: group.spec) {
+        if initiator == .apply || initiator == .user,
+            case .restart(let keys) = PlanDifference.action(from: slots[slot].spec, to: group.spec)
+        {
             // Whoever asked for it gets what was declared meanwhile.
             let request = initiator == .apply ? "" : "asked for, and "
             return ("to be restarted: \(request)\(keys.joined(separator: ", ")) changed", nil)

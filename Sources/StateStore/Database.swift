@@ -173,7 +173,7 @@ final class Database {
         let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
         var room = statvfs()
         guard access(directory, W_OK) == 0, statvfs(directory, &room) == 0 else { return false }
-        return room.f_bavail == 0 || (room.f_files > 0 && room.f_favail == 0)
+        return (room.f_blocks > 0 && room.f_bavail == 0) || (room.f_files > 0 && room.f_favail == 0)
     }
 
     private func failure(_ code: Int32) -> StoreError {

@@ -169,6 +169,22 @@ extension EndToEnd {
             }
         }
 
+        @Test func `what was killed as a whole does not hinder anybody under another state directory`() throws {
+            try Sandbox.run { sandbox in
+                try sandbox.declare(Self.one)
+                try sandbox.succeed("up", "-d")
+                let sidecars = sandbox.sidecars()
+                try sandbox.killSupervision()
+                for sidecar in sidecars { sidecar.kill() }
+                try sandbox.eventually("nothing of it lives") { sandbox.sidecars().isEmpty }
+                let elsewhere = ["ORCHESTRATE_STATE_DIR": "\(sandbox.directory)/elsewhere"]
+                let up = try sandbox.start(["up", "-d"], environment: elsewhere).end()
+                #expect(up.status == 0, "\(up.everything)")
+                let down = try sandbox.start(["down"], environment: elsewhere).end()
+                #expect(down.status == 0, "\(down.everything)")
+            }
+        }
+
         @Test(.enabled(if: canMount, "needs root, and mounts"))
         func `what lost its supervision is neither started again nor denied where its state can't be written to`()
             throws

@@ -87,6 +87,34 @@ extension EndToEnd {
             }
         }
 
+        @Test func `who could not have its port shows none, and port says why`() throws {
+            try Sandbox.run { sandbox in
+                let port = Self.port(8)
+                let first = """
+                      a:
+                        command: [sleep, "1000"]
+                        ports: { p: { port: \(port)-\(port + 1), bind: \(Self.address) } }
+                    """
+                try sandbox.declare(first)
+                try sandbox.succeed("up", "-d")
+                try sandbox.declare(
+                    first + """
+
+                          b:
+                            command: [sleep, "1000"]
+                            ports: { p: { port: \(port), bind: \(Self.address) } }
+                            restart: never
+                        """)
+                #expect(try sandbox.orchestrate("up", "-d").status == 1)
+                #expect(try sandbox.succeed("port", "a") == "\(port)\n")
+                let asked = try sandbox.orchestrate("port", "b", "p")
+                #expect(asked.status == 1 && asked.output.isEmpty, "\(asked.everything)")
+                #expect(asked.errors.contains("'b' has no port 'p' now: it is failed, port 'p': port \(port)"))
+                #expect(try !sandbox.orchestrate("status", "b").output.contains(":\(port)"))
+                try sandbox.succeed("down")
+            }
+        }
+
         @Test func `validate tells of a stranger that has the port of a stopped sidecar, by the manifest's text too`()
             throws
         {

@@ -61,6 +61,17 @@ import Testing
         #expect(bench.status("db")?.stop == .signalled(.terminate, next: .kill, at: bench.now + StopSpec().grace))
     }
 
+    @Test func `it does so too for what is taken down after the removal`() throws {
+        var bench = try migrated()
+        let rest = try Plan(project: bench.reconciler.plan.project, sidecars: [service("db")])
+        _ = bench.send(.apply(rest, selection: nil))
+        _ = bench.send(.shutdown(by: .user))
+        #expect(bench.status("db")?.waitingFor == ["web"])
+        #expect(bench.status("db")?.stop == .queued)
+        _ = bench.exited("web", .signal(.terminate))
+        #expect(bench.status("db")?.stop == .signalled(.terminate, next: .kill, at: bench.now + StopSpec().grace))
+    }
+
     @Test func `a stop in steps says which signal follows`() throws {
         var spec = service("db")
         spec.stop.steps = [.init(signal: .interrupt, wait: .seconds(1)), .init(signal: .quit, wait: .seconds(2))]

@@ -5,7 +5,7 @@ import YAMLReading
 extension ManifestDecoder {
     func checkHost(of sidecar: SidecarSpec, _ position: Int, _ known: inout KnownPlaces) {
         let directory = readLiteral(sidecar.workingDirectory)
-        let runner = sidecar.privileges.user.flatMap { files.runner(user: $0, group: sidecar.privileges.group) }
+        let runner = sidecar.privileges.user.flatMap { known.runner($0, group: sidecar.privileges.group, in: files) }
         checkPrograms(besides: sidecar, position, in: directory, for: runner, &known)
         guard sidecar.kind != .external else { return }
         checkPrivilegesOnHost(of: sidecar, position)

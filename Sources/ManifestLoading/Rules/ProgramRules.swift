@@ -13,6 +13,15 @@ struct KnownPlaces {
     var programs: [Place: Program] = [:]
     var directories: [Place: FileKind?] = [:]
     var flaws: [String: ProgramFlaw?] = [:]
+    private var runners: [[String?]: Runner?] = [:]
+
+    /// Accounts may come over a network: each is asked for once.
+    mutating func runner(_ user: String, group: String?, in files: any FileReading) -> Runner? {
+        if let known = runners[[user, group]] { return known }
+        let found = files.runner(user: user, group: group)
+        runners[[user, group]] = .some(found)
+        return found
+    }
 
     enum Program {
         case executable(String)
@@ -30,6 +39,9 @@ extension ManifestDecoder {
         _ known: inout KnownPlaces
     ) {
         for hook in sidecar.hooks {
+            if case .shell(let script) = hook.action {
+                checkArguments([script], at: place(position, "hooks", hook.event.rawValue, "shell"))
+            }
             guard case .command(let words) = hook.action else { continue }
             checkProgram(
                 words, from: directory, along: searchPath(of: position), for: runner,

@@ -67,10 +67,11 @@ struct PortCommand: ParsableCommand {
         Console.print(table.lines(Terminal(environment: context.environment).palette).joined(separator: "\n"))
     }
 
-    /// It may have none as it could not be started, and why says more than that it has none.
+    /// It may have none as it could not have it, and why says more than that it has none.
     private func withoutAny(_ context: ProjectContext) -> String {
         guard let name, let project = try? context.ask({ try $0.call(Status.self, .init(names: [name])) }),
-            let instance = project.sidecars.first(where: { $0.state == .backoff || $0.state == .failed })
+            let instance = project.sidecars.first(where: { $0.state == .backoff || $0.state == .failed }),
+            instance.reason.hasPrefix("port '")
         else { return "" }
         return " now: it is \(instance.state.rawValue), \(instance.reason)"
     }

@@ -20,6 +20,22 @@ enum LivingSidecars {
         }
     }
 
+    /// Whether something lives for sure: a lock is held, a leader lives, or a process has the project's mark. What was only
+    /// not seen to its end may be over.
+    static func surelyExist(in location: ProjectLocation) -> Bool {
+        if SupervisorStarter.isHeld(location.lockPath) { return true }
+        let hasLeader = look(at: location) { records, header in hasLivingLeader(&records, header) }
+        return (try? hasLeader.get()) == true || someAreLost(of: location)
+    }
+
+    private static func hasLivingLeader(_ records: inout orch_records, _ header: orch_records_header) -> Bool {
+        for index in 0..<min(header.used_slots, UInt32(ORCH_SLOT_COUNT)) {
+            guard let slot = orch_slot_at(&records, index) else { continue }
+            if orch_process_lives(slot.pointee.pid, slot.pointee.start_time) != 0 { return true }
+        }
+        return false
+    }
+
     /// What a life that lost its records left shows by its mark.
     private static func someAreLost(of location: ProjectLocation) -> Bool {
         LostLifeSearch(stateDirectory: location.stateDirectory).findsAny

@@ -28,7 +28,7 @@ extension ProjectContext {
         for state in FifoOwners.stateDirectories() where state != location.stateDirectory {
             guard ProjectLocation.identity(keptIn: state) == location.identity else { continue }
             let there = ProjectLocation(identity: location.identity, stateDirectory: state)
-            if Self.runs(there) { throw runsAlready(in: state) }
+            if LivingSidecars.surelyExist(in: there) { throw runsAlready(in: state) }
         }
     }
 
