@@ -149,15 +149,21 @@ extension EndToEnd {
             }
         }
 
+        /// Answers who lives on.
+        private static func loseSupervision(in sandbox: Sandbox) throws -> [SeenProcess] {
+            try sandbox.declare(one)
+            try sandbox.succeed("up", "-d")
+            try sandbox.killSupervision()
+            let sidecars = sandbox.sidecars()
+            #expect(!sidecars.isEmpty)
+            return sidecars
+        }
+
         @Test func `what lost its supervision is neither started again nor denied under another state directory`()
             throws
         {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.one)
-                try sandbox.succeed("up", "-d")
-                try sandbox.killSupervision()
-                let before = sandbox.sidecars()
-                #expect(!before.isEmpty)
+                let before = try Self.loseSupervision(in: sandbox)
                 let elsewhere = ["XDG_STATE_HOME": "\(sandbox.directory)/elsewhere"]
                 for command in [["up", "-d"], ["down"], ["status"], ["why", "web"]] {
                     let ended = try sandbox.start(command, environment: elsewhere).end()
@@ -171,11 +177,7 @@ extension EndToEnd {
 
         @Test func `what was killed as a whole does not hinder anybody under another state directory`() throws {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.one)
-                try sandbox.succeed("up", "-d")
-                let sidecars = sandbox.sidecars()
-                try sandbox.killSupervision()
-                for sidecar in sidecars { sidecar.kill() }
+                for sidecar in try Self.loseSupervision(in: sandbox) { sidecar.kill() }
                 try sandbox.eventually("nothing of it lives") { sandbox.sidecars().isEmpty }
                 let elsewhere = ["ORCHESTRATE_STATE_DIR": "\(sandbox.directory)/elsewhere"]
                 let up = try sandbox.start(["up", "-d"], environment: elsewhere).end()
@@ -190,10 +192,7 @@ extension EndToEnd {
             throws
         {
             try Sandbox.run { sandbox in
-                try sandbox.declare(Self.one)
-                try sandbox.succeed("up", "-d")
-                try sandbox.killSupervision()
-                let before = sandbox.sidecars()
+                let before = try Self.loseSupervision(in: sandbox)
                 let root = "\(sandbox.directory)/state/orchestrate"
                 for command in ["up -d", "down", "restart web"] {
                     let script = "mount --bind \(root) \(root) && mount -o remount,bind,ro \(root) && exec orchestrate"
