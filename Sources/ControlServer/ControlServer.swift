@@ -17,7 +17,7 @@ package final class ControlServer {
     private var flushTimer: EventLoop.TimerID?
     private var lastID: UInt64 = 0
     /// Of clients that were refused and may not have said yet what they are refused.
-    private var refused: [Int32] = []
+    private var refused: [ControlConnection] = []
 
     private static let maximumConnections = 512
     private static let maximumRefused = 64
@@ -40,7 +40,7 @@ package final class ControlServer {
         }
         listenerWatch = nil
         for connection in Array(connections.values) { drop(connection) }
-        while !refused.isEmpty { Glibc.close(refused.removeFirst()) }
+        while !refused.isEmpty { Glibc.close(refused.removeFirst().descriptor) }
     }
 
     /// Clients there are now.
@@ -144,11 +144,11 @@ package final class ControlServer {
     private func refuse(_ connection: ControlConnection, _ reason: String) {
         connection.queue(WireFormat.failure(ControlError(.conflict, reason), to: nil))
         _ = connection.flush()
-        if refused.count == Self.maximumRefused { Glibc.close(refused.removeFirst()) }
-        refused.append(connection.descriptor)
+        if refused.count == Self.maximumRefused { Glibc.close(refused.removeFirst().descriptor) }
+        refused.append(connection)
         _ = loop.schedule(at: loop.now + .seconds(1)) { [weak self] in
-            guard let self, let place = refused.firstIndex(of: connection.descriptor) else { return }
-            Glibc.close(refused.remove(at: place))
+            guard let self, let place = refused.firstIndex(where: { $0 === connection }) else { return }
+            Glibc.close(refused.remove(at: place).descriptor)
         }
     }
 
