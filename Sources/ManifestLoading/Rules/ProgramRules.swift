@@ -39,13 +39,15 @@ extension ManifestDecoder {
         _ known: inout KnownPlaces
     ) {
         for hook in sidecar.hooks {
-            if case .shell(let script) = hook.action {
+            switch hook.action {
+            case .shell(let script):
                 checkArguments([script], at: place(position, "hooks", hook.event.rawValue, "shell"))
+            case .command(let words):
+                checkProgram(
+                    words, from: directory, along: searchPath(of: position), for: runner,
+                    at: place(position, "hooks", hook.event.rawValue, "exec"), &known)
+            case .webhook: break
             }
-            guard case .command(let words) = hook.action else { continue }
-            checkProgram(
-                words, from: directory, along: searchPath(of: position), for: runner,
-                at: place(position, "hooks", hook.event.rawValue, "exec"), &known)
         }
         guard sidecar.health != HealthSpec() else { return }
         for role in ProbeRole.allCases {
