@@ -15,7 +15,7 @@ final class GoalSession {
     private let signals = SignalWatch()
     private var keeper: KeeperWatch
 
-    private static let takenDown = CommandFailure(.failed, "the project was taken down meanwhile")
+    private static let takenDown = CommandFailure(.failed, ProjectContext.takenDown)
 
     /// - Parameters:
     ///   - noted: whose lives are looked at before anything is asked for, to be compared with later ones; empty:

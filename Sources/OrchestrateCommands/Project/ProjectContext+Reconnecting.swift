@@ -74,6 +74,8 @@ extension ProjectContext {
         return CommandFailure(.noSupervisor, "\(name) went down meanwhile, and nothing of it is left")
     }
 
+    static let takenDown = "the project was taken down meanwhile"
+
     /// Whether somebody had asked for its end before its last supervisor went.
     var wasTakenDown: Bool {
         let row = (try? StateStore(reading: location.journalPath).project()) ?? nil

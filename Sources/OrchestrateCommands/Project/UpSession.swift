@@ -66,7 +66,7 @@ final class UpSession {
         } else {
             guard let (found, project) = try context.resubscribed(subscription) else {
                 // Between its answer and our question.
-                guard !context.wasTakenDown else { throw CommandFailure(.conflict, Self.takenDown) }
+                guard !context.wasTakenDown else { throw CommandFailure(.conflict, ProjectContext.takenDown) }
                 throw CommandFailure(.noSupervisor, Self.nothingLeft)
             }
             (client, view) = (found.client, ProjectView(project))
@@ -323,7 +323,6 @@ final class UpSession {
         screen.say("the project no longer ends with this command: \(reason)")
     }
 
-    private static let takenDown = "the project was taken down meanwhile"
     private static let nothingLeft = "the supervision of the project was lost, and nothing of it is left"
 
     /// The supervisor was lost: its keeper starts it again, and the lease goes on where it was.
@@ -344,7 +343,7 @@ final class UpSession {
                 return code
             }
             if phase == .settling, context.wasTakenDown {
-                Console.printError(Self.takenDown)
+                Console.printError(ProjectContext.takenDown)
                 return ExitCode.conflict.rawValue
             }
             Console.printError(Self.nothingLeft)
